@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "card/applet.hpp"
+#include "card/card.hpp"
+
+namespace cas::card {
+
+/// What `open_card` needs to know beyond the URI.
+struct OpenOptions {
+  std::vector<AppletFactory> applets;  ///< The code of the applets that a soft card may hold.
+  Bytes aid;                           ///< `pcsc:` without a reader takes the first card that has this applet.
+  Random* random = nullptr;            ///< Randomness of a soft card; nothing: the system's.
+};
+
+/// The card that a URI names, not connected yet:
+///
+///   pcsc:                           the first card, in any reader, that has the wanted applet
+///   pcsc:?reader=NAME               the card in the reader of that name, or whose name holds NAME and no other's does
+///   soft:PATH?pin-source=file:P     the applets in process, over an encrypted store; the pass phrase is in file P
+///   soft:PATH?pin-source=env:NAME   the pass phrase is in the environment variable NAME
+///
+/// Reserved characters in PATH, NAME and P are percent-encoded (RFC 3986). A pass phrase in the URI itself is refused.
+/// A store that is missing fails here with ErrorKind::not_found; a wrong pass phrase with permission_denied; a store in
+/// use by another process with ErrorKind::io. A reader that is missing is seen at connect.
+[[nodiscard]] Result<std::shared_ptr<Card>> open_card(std::string_view uri, const OpenOptions& options);
+
+}  // namespace cas::card

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+
+namespace cas::crypto {
+
+inline constexpr std::size_t aes_block_size = 16;
+inline constexpr std::size_t gcm_nonce_size = 12;
+inline constexpr std::size_t gcm_tag_size = 16;
+
+/// AES-GCM (NIST SP 800-38D) with 96-bit nonces and 128-bit tags. Keeps its key schedule between messages: made for
+/// many messages under one key, with no allocation in seal and open. The caller never gives a nonce twice for sealing.
+/// One thread at a time.
+class AesGcm {
+ public:
+  /// `key` has 16 or 32 bytes.
+  [[nodiscard]] static Result<AesGcm> create(const SecretBytes& key);
+  ~AesGcm();
+  AesGcm(AesGcm&&) noexcept;
+  AesGcm& operator=(AesGcm&&) noexcept;
+
+  /// Encrypts the pieces one after the other into `cipher_text`, which has exactly their size together, and writes the
+  /// tag. A single piece may be `cipher_text` itself (in place).
+  [[nodiscard]] Status seal(std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated,
+                            std::span<const ByteView> plain, MutableByteView cipher_text,
+                            std::span<std::uint8_t, gcm_tag_size> tag);
+  /// The reverse. On ErrorKind::authentication_failed `plain` has been cleansed.
+  [[nodiscard]] Status open(std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated,
+                            std::span<const ByteView> cipher_text, std::span<const std::uint8_t, gcm_tag_size> tag,
+                            MutableByteView plain);
+
+ private:
+  struct State;
+  explicit AesGcm(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// AES-CTR (NIST SP 800-38A): a key stream that can be entered at any byte. One thread at a time.
+class AesCtr {
+ public:
+  /// `key` has 16 or 32 bytes; `initial_counter` is the counter block of byte 0.
+  [[nodiscard]] static Result<AesCtr> create(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> initial_counter);
+  ~AesCtr();
+  AesCtr(AesCtr&&) noexcept;
+  AesCtr& operator=(AesCtr&&) noexcept;
+
+  /// Goes to byte `position` of the key stream; the counter block is initial + position / 16 modulo 2^128.
+  [[nodiscard]] Status seek(std::uint64_t position);
+  /// Encrypts or decrypts and moves on. `out` has the size of `in`, and may be the same memory.
+  [[nodiscard]] Status apply(ByteView in, MutableByteView out);
+
+ private:
+  struct State;
+  explicit AesCtr(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// AES-CBC without padding, for whole blocks. `key` has 16 or 32 bytes.
+[[nodiscard]] Result<Bytes> aes_cbc_encrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView plain);
+[[nodiscard]] Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView cipher_text);
+
+}  // namespace cas::crypto

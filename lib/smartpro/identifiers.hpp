@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+
+namespace cas::smartpro {
+
+/// Certificate serial number of a token or host: its identity (paper, 3.4).
+using SerialNumber = std::uint64_t;
+/// Virtual domain identifier, drawn by the progenitor.
+using Vdid = std::array<std::uint8_t, 8>;
+/// Names a work across copies and re-protections; by default the file id of its first protection.
+using ContentId = std::array<std::uint8_t, 16>;
+using FileId = std::array<std::uint8_t, 16>;
+using LicenceId = std::array<std::uint8_t, 16>;
+/// SHA-256 of a protected file's header: what binds a licence to one content.
+using HeaderDigest = std::array<std::uint8_t, 32>;
+
+inline constexpr std::size_t control_word_size = 16;
+
+/// What a token may do, fixed at its activation (paper, 2.1 and 3.2). The values stand on the wire.
+enum class TokenKind : std::uint8_t {
+  blank = 0,  ///< Has a key pair and a certificate, belongs to no domain.
+  progenitor = 1,
+  acquisition = 2,
+  renderer = 3,
+  processing = 4,
+  master_bridge = 5,
+  simple_bridge = 6,
+};
+[[nodiscard]] const char* token_kind_name(TokenKind kind);
+[[nodiscard]] Result<TokenKind> parse_token_kind(std::string_view name);
+
+/// How content is scrambled. The values stand in licences and files.
+enum class ContentCipher : std::uint8_t {
+  aes_128_gcm = 1,  ///< Default: any change, reorder or cut is found.
+  aes_128_ctr = 2,  ///< The paper's plain mode (2.2): finds neither changes nor a cut.
+};
+/// "aes-128-gcm", "aes-128-ctr".
+[[nodiscard]] const char* content_cipher_name(ContentCipher cipher);
+[[nodiscard]] Result<ContentCipher> parse_content_cipher(std::string_view name);
+
+/// Copies a field whose size a reader has already checked.
+template <typename Array>
+[[nodiscard]] Array to_array(ByteView bytes) {
+  Array array{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), array.size()), array.begin());
+  return array;
+}
+
+}  // namespace cas::smartpro

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "card/card.hpp"
+#include "card/open.hpp"
+#include "crypto/key_agreement.hpp"
+#include "smartpro/host_credentials.hpp"
+#include "smartpro/identifiers.hpp"
+#include "smartpro/usage_rights.hpp"
+
+namespace cas::smartpro {
+
+/// What a token tells to anybody who asks (no secure channel).
+struct TokenInfo {
+  bool personalised = false;      ///< Has a certificate.
+  TokenKind kind = TokenKind::blank;
+  SerialNumber serial_number = 0;
+  std::optional<Vdid> vdid;       ///< Of the domain that it belongs to.
+  Bytes certificate;              ///< DER.
+  std::uint8_t applet_version = 0;
+};
+
+/// What a licence is asked for: all of it ends up under the licence's MAC.
+struct LicenceRequest {
+  ContentId content_id{};
+  HeaderDigest header_digest{};
+  ContentCipher cipher = ContentCipher::aes_128_gcm;
+  std::uint32_t key_period = 0;
+  UsageRights rights;
+};
+
+struct CreatedLicence {
+  Bytes lecm;              ///< At most max_lecm_size bytes.
+  SecretBytes control_word;
+};
+
+/// What a licence is opened for.
+struct OpenRequest {
+  HeaderDigest header_digest{};  ///< Of the file at hand: the token refuses a licence of other content.
+  ContentCipher cipher = ContentCipher::aes_128_gcm;  ///< Of the file at hand.
+  std::uint32_t key_period = 0;                       ///< Of the slot that the licence was found in.
+  /// Random per playback: the plays of a licence with a count are counted once for each value.
+  std::array<std::uint8_t, 16> play_id{};
+};
+
+struct OpenedLicence {
+  SecretBytes control_word;
+  ContentId content_id{};
+  UsageRights rights;
+  std::optional<std::uint32_t> plays_left;  ///< After this one, when the licence has a play count.
+};
+
+/// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it anew
+/// when the card was reset or replaced. Any thread may call; calls wait for one another, so keep one session a card.
+///
+/// Errors that every call may give: card_absent (no card; see wait_for_card), card_reset (the card was replaced by one of
+/// another identity, or fails again and again), authentication_failed (the token is not of our root, or the channel was
+/// attacked), revoked, refused, wrong_domain, expired, exhausted, io.
+class TokenSession {
+ public:
+  struct Options {
+    crypto::DhGroup suite = crypto::DhGroup::p256;
+    Clock* clock = nullptr;    ///< Nothing: the system's.
+    Random* random = nullptr;  ///< Nothing: the system's.
+  };
+
+  /// Takes hold of `card`; nothing is exchanged yet.
+  TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, Options options);
+  ~TokenSession();
+  TokenSession(const TokenSession&) = delete;
+  TokenSession& operator=(const TokenSession&) = delete;
+
+  /// Connects and reads what the token says of itself; opens no channel. For checks at NULL->READY.
+  [[nodiscard]] Result<TokenInfo> info();
+
+  /// An acquisition token draws a control word and makes the licence for it (paper, 3.3).
+  [[nodiscard]] Result<CreatedLicence> create_licence(const LicenceRequest& request);
+
+  /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3).
+  [[nodiscard]] Result<OpenedLicence> open_licence(ByteView lecm, const OpenRequest& request);
+
+  /// Waits for a card; ErrorKind::cancelled when `stop` is requested. Calls of other threads go on meanwhile.
+  [[nodiscard]] Status wait_for_card(std::stop_token stop);
+
+  [[nodiscard]] std::string card_description() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+inline constexpr std::size_t max_lecm_size = 4096;
+
+/// The factory of the token applet, for card::OpenOptions, and the applet's AID.
+[[nodiscard]] card::AppletFactory token_applet_factory();
+[[nodiscard]] ByteView token_aid();
+/// card::open_card with both.
+[[nodiscard]] Result<std::shared_ptr<card::Card>> open_token_card(std::string_view uri);
+
+}  // namespace cas::smartpro
