@@ -16,6 +16,7 @@
 #include "crypto/key_agreement.hpp"
 #include "smartpro/host_credentials.hpp"
 #include "smartpro/identifiers.hpp"
+#include "smartpro/licence.hpp"
 #include "smartpro/usage_rights.hpp"
 
 namespace cas::smartpro {
@@ -98,8 +99,6 @@ class TokenSession {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-inline constexpr std::size_t max_lecm_size = 4096;
 
 /// The factory of the token applet, for card::OpenOptions, and the applet's AID.
 [[nodiscard]] card::AppletFactory token_applet_factory();
