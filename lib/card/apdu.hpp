@@ -15,9 +15,12 @@ using StatusWord = std::uint16_t;
 
 namespace sw {
 inline constexpr StatusWord ok = 0x9000;
+inline constexpr StatusWord memory_failure = 0x6581;
 inline constexpr StatusWord wrong_length = 0x6700;
+inline constexpr StatusWord logical_channel_not_supported = 0x6881;
 inline constexpr StatusWord secure_messaging_not_supported = 0x6882;
 inline constexpr StatusWord last_command_of_chain_expected = 0x6883;
+inline constexpr StatusWord command_chaining_not_supported = 0x6884;
 inline constexpr StatusWord security_status_not_satisfied = 0x6982;
 inline constexpr StatusWord authentication_blocked = 0x6983;
 inline constexpr StatusWord conditions_not_satisfied = 0x6985;
@@ -52,11 +55,12 @@ struct CommandApdu {
   Bytes data;                       ///< Up to 65,535 bytes.
   std::optional<std::uint32_t> ne;  ///< Bytes expected back, 1 to 65,536; nothing: no response data.
 
-  /// ISO/IEC 7816-4, 5.1 and 5.2: cases 1 to 4, short where it fits, otherwise extended.
+  /// ISO/IEC 7816-4, 5.1 and 5.2: cases 1 to 4, short where it fits, otherwise extended. Nothing, which no card takes,
+  /// when `data` or `ne` is out of range.
   [[nodiscard]] Bytes encode() const;
   /// Whether `encode` gives the short form (Nc <= 255 and Ne <= 256).
   [[nodiscard]] bool is_short() const;
-  /// Reads any of the seven forms; the length must be exact.
+  /// Reads any of the seven forms; the length must be exact. ErrorKind::truncated below 4 bytes, otherwise malformed.
   [[nodiscard]] static Result<CommandApdu> parse(ByteView bytes);
 };
 
@@ -66,7 +70,7 @@ struct ResponseApdu {
 
   [[nodiscard]] bool ok() const { return status == sw::ok; }
   [[nodiscard]] Bytes encode() const;
-  /// At least two bytes: a card that died in a command answers with none.
+  /// At least two bytes: a card that died in a command answers with none (ErrorKind::truncated).
   [[nodiscard]] static Result<ResponseApdu> parse(ByteView bytes);
 };
 

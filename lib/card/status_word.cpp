@@ -11,9 +11,12 @@ namespace {
 const char* meaning(StatusWord status) {
   switch (status) {
     case sw::ok: return "done";
+    case sw::memory_failure: return "memory failure";
     case sw::wrong_length: return "wrong length";
+    case sw::logical_channel_not_supported: return "logical channel not supported";
     case sw::secure_messaging_not_supported: return "secure messaging not supported";
     case sw::last_command_of_chain_expected: return "last command of the chain expected";
+    case sw::command_chaining_not_supported: return "command chaining not supported";
     case sw::security_status_not_satisfied: return "security status not satisfied";
     case sw::authentication_blocked: return "authentication method blocked";
     case sw::conditions_not_satisfied: return "conditions of use not satisfied";
