@@ -20,7 +20,7 @@ std::uint32_t length_in(StatusWord status) { return (status & 0xff) == 0 ? max_s
 // for one they do not serve. A refusal carries no data; an applet's own 6700 under secure messaging does.
 bool refuses_extended(const ResponseApdu& response) {
   return response.data.empty() && (response.status == sw::wrong_length || response.status == sw::class_not_supported ||
-                                   response.status == sw::instruction_not_supported || response.status == sw::no_precise_diagnosis);
+                                   response.status == sw::instruction_not_supported);
 }
 
 Result<ResponseApdu> transmit_one(const RawTransmit& transmit, const CommandApdu& command) {
