@@ -10,11 +10,13 @@
 
 namespace cas::crypto {
 
-/// HKDF with SHA-256 (RFC 5869), extract and expand; `size` up to 8,160 bytes.
+/// HKDF with SHA-256 (RFC 5869), extract and expand; `size` up to 8,160 bytes, `info` up to 1,024.
+/// `input_key` is not empty.
 [[nodiscard]] Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, std::size_t size);
 
 /// NIST SP 800-108 in counter mode with AES-CMAC as the PRF: 32-bit counter, label, zero byte, context, 32-bit length in
-/// bits. `key` has 16, 24 or 32 bytes. A card that has AES and nothing else can do it.
+/// bits. `key` has 16, 24 or 32 bytes. `size` up to 65,536 bytes.
+/// A card that has AES and nothing else can do it.
 [[nodiscard]] Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context, std::size_t size);
 
 /// What a pass phrase costs to guess: scrypt (RFC 7914) parameters; memory is 128 * n * r bytes.
@@ -24,7 +26,8 @@ struct ScryptCost {
   std::uint32_t p = 1;
 };
 
-/// A key from a pass phrase. Costs of more than 256 MiB or p > 16 are refused: they come from files.
+/// A key of up to 1,024 bytes from a pass phrase. Costs of more than 256 MiB, r > 1024 or p > 16 are refused: they
+/// come from files.
 [[nodiscard]] Result<SecretBytes> scrypt(const SecretBytes& pass_phrase, ByteView salt, const ScryptCost& cost, std::size_t size);
 
 }  // namespace cas::crypto

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "crypto/key_agreement.hpp"
+#include "crypto/openssl_handles.hpp"
+
+namespace cas::crypto {
+
+/// Internal to crypto/, not installed: values as they stand on the wire, turned into OpenSSL's keys.
+
+/// A private value as a number in the secure heap that OpenSSL treats in constant time; null if there is no memory.
+[[nodiscard]] BignumHandle secret_number(ByteView big_endian);
+
+/// A key with the public half alone. Fails as validate_dh_public does.
+[[nodiscard]] Result<KeyHandle> public_key_of(DhGroup group, ByteView public_value);
+
+/// A key with both halves, which are taken to belong together.
+[[nodiscard]] Result<KeyHandle> private_key_of(const DhKeyPair& pair);
+
+/// The public value in the form of dh_public_size(), or nothing if the key is not of that group.
+[[nodiscard]] Result<Bytes> public_value_of(DhGroup group, EVP_PKEY* key);
+
+}  // namespace cas::crypto
