@@ -109,4 +109,15 @@ Result<Bytes> public_value_of(DhGroup group, EVP_PKEY* key) {
   return value;
 }
 
+Result<SecretBytes> private_value_of(EVP_PKEY* key) {
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &number);
+  const BignumHandle owner{number};
+  SecretBytes value(dh_private_size(DhGroup::p256));
+  if (!owner || BN_bn2binpad(number, value.reveal_mutable().data(), static_cast<int>(value.size())) < 0) {
+    return fail_openssl(ErrorKind::malformed, "The key has no private value of 32 bytes");
+  }
+  return value;
+}
+
 }  // namespace cas::crypto

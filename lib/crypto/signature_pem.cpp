@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+
+#include <string>
+
+#include "crypto/openssl_error.hpp"
+#include "crypto/openssl_keys.hpp"
+#include "crypto/signature.hpp"
+
+// How a signing key is stored: PKCS #8 (RFC 5958) in PEM (RFC 7468), in clear or under PBES2 (RFC 8018) with scrypt (RFC 7914).
+
+namespace cas::crypto {
+
+namespace {
+
+using PrivateKeyInfoHandle = Handle<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
+using EncryptedKeyHandle = Handle<X509_SIG, X509_SIG_free>;
+using AlgorithmHandle = Handle<X509_ALGOR, X509_ALGOR_free>;
+using Pbes2Handle = Handle<PBE2PARAM, PBE2PARAM_free>;
+using Pbkdf2Handle = Handle<PBKDF2PARAM, PBKDF2PARAM_free>;
+
+constexpr std::size_t max_pem_size = 16U << 10;
+constexpr std::size_t max_pass_phrase_size = 1024;
+constexpr std::int64_t max_pbkdf2_iterations = 10'000'000;
+// OpenSSL reads no key that asks for 32 MiB of scrypt memory; so half of that, and p in place of more.
+constexpr std::uint64_t scrypt_n = 1U << 14;
+constexpr std::uint64_t scrypt_r = 8;
+constexpr std::uint64_t scrypt_p = 8;
+constexpr int salt_size = 16;
+
+/// One PEM block; its content is in secure memory.
+struct PemBlock {
+  std::string label;
+  SecretBytes der;
+};
+
+Result<PemBlock> read_pem_block(const SecretBytes& pem) {
+  if (pem.empty() || pem.size() > max_pem_size) {
+    return fail(ErrorKind::malformed, "A private key in PEM has 1 to 16,384 bytes, not " + std::to_string(pem.size()));
+  }
+  const BioHandle in{BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size()))};
+  char* label = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+  if (!in || PEM_read_bio_ex(in.get(), &label, &header, &data, &size, PEM_FLAG_SECURE) != 1) {
+    return fail_openssl(ErrorKind::malformed, "There is no private key in PEM here");
+  }
+  PemBlock block{label, SecretBytes::copy_of({data, static_cast<std::size_t>(size)})};
+  const bool plain_header = *header == '\0';
+  OPENSSL_secure_free(label);
+  OPENSSL_secure_free(header);
+  OPENSSL_secure_clear_free(data, static_cast<std::size_t>(size));
+  if (!plain_header) {
+    return fail(ErrorKind::unsupported, "The private key is in PEM with a legacy encryption header; convert it with openssl pkcs8 -topk8");
+  }
+  return block;
+}
+
+/// The work that a stored key may ask for is limited before it is done.
+Status check_encryption(const X509_ALGOR* algorithm) {
+  const ASN1_OBJECT* oid = nullptr;
+  const void* value = nullptr;
+  int type = V_ASN1_UNDEF;
+  X509_ALGOR_get0(&oid, &type, &value, algorithm);
+  if (OBJ_obj2nid(oid) != NID_pbes2 || type != V_ASN1_SEQUENCE) {
+    return fail(ErrorKind::unsupported, "The private key is not encrypted with PBES2; convert it with openssl pkcs8 -topk8 -scrypt");
+  }
+  const auto* sequence = static_cast<const ASN1_STRING*>(value);
+  const Pbes2Handle pbes2{static_cast<PBE2PARAM*>(ASN1_item_unpack(sequence, ASN1_ITEM_rptr(PBE2PARAM)))};
+  if (!pbes2) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
+  X509_ALGOR_get0(&oid, &type, &value, pbes2->keyfunc);
+  if (OBJ_obj2nid(oid) != NID_id_pbkdf2) return {};  // scrypt: OpenSSL limits its memory
+  const auto* inner = static_cast<const ASN1_STRING*>(value);
+  const Pbkdf2Handle pbkdf2{type == V_ASN1_SEQUENCE ? static_cast<PBKDF2PARAM*>(ASN1_item_unpack(inner, ASN1_ITEM_rptr(PBKDF2PARAM)))
+                                                    : nullptr};
+  std::int64_t iterations = 0;
+  if (!pbkdf2 || ASN1_INTEGER_get_int64(&iterations, pbkdf2->iter) != 1) {
+    return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
+  }
+  if (iterations < 1 || iterations > max_pbkdf2_iterations) {
+    return fail(ErrorKind::unsupported, "The private key asks for more than 10,000,000 PBKDF2 iterations, or for none");
+  }
+  return {};
+}
+
+Result<PrivateKeyInfoHandle> decrypt(ByteView der, const SecretBytes& pass_phrase) {
+  const std::uint8_t* cursor = der.data();
+  const EncryptedKeyHandle encrypted{d2i_X509_SIG(nullptr, &cursor, static_cast<long>(der.size()))};
+  if (!encrypted || cursor != der.data() + der.size()) {
+    return fail_openssl(ErrorKind::malformed, "The encrypted private key is damaged");
+  }
+  const X509_ALGOR* algorithm = nullptr;
+  X509_SIG_get0(encrypted.get(), &algorithm, nullptr);
+  CAS_TRY(check_encryption(algorithm));
+  if (pass_phrase.empty()) {
+    return fail(ErrorKind::permission_denied, "The private key is encrypted, and no pass phrase is given");
+  }
+  PrivateKeyInfoHandle info{PKCS8_decrypt(encrypted.get(), reinterpret_cast<const char*>(pass_phrase.reveal().data()),
+                                          static_cast<int>(pass_phrase.size()))};
+  if (!info) {
+    drop_openssl_errors();
+    return fail(ErrorKind::permission_denied, "The pass phrase does not open the private key, or the key is damaged");
+  }
+  return info;
+}
+
+/// Nothing but P-256 with the public value that belongs to it, made anew from its private value.
+Result<SigningKey> key_in(const PKCS8_PRIV_KEY_INFO* info) {
+  const KeyHandle stored{EVP_PKCS82PKEY(info)};
+  if (!stored) return fail_openssl(ErrorKind::malformed, "The private key cannot be read");
+  auto public_value = public_value_of(DhGroup::p256, stored.get());
+  if (!public_value) {
+    return fail(ErrorKind::unsupported, "The private key is not one on the curve P-256, which signatures need here");
+  }
+  CAS_TRY_ASSIGN(const SecretBytes private_value, private_value_of(stored.get()));
+  auto key = SigningKey::from_private(private_value);
+  if (!key) return fail(ErrorKind::malformed, "The private key is out of range");
+  CAS_TRY_ASSIGN(const Bytes own_public, key->public_value());
+  if (!equal(own_public, *public_value)) {
+    return fail(ErrorKind::malformed, "The private key is damaged: its public half belongs to another key");
+  }
+  return key;
+}
+
+}  // namespace
+
+Result<SigningKey> SigningKey::from_pem(const SecretBytes& pem, const SecretBytes& pass_phrase) {
+  CAS_TRY_ASSIGN(const PemBlock block, read_pem_block(pem));
+  const ByteView der = block.der.reveal();
+  if (pass_phrase.size() > max_pass_phrase_size) {
+    return fail(ErrorKind::invalid_argument, "A pass phrase has at most 1,024 bytes");
+  }
+  PrivateKeyInfoHandle info;
+  if (block.label == PEM_STRING_PKCS8) {
+    CAS_TRY_ASSIGN(info, decrypt(der, pass_phrase));
+  } else if (block.label == PEM_STRING_PKCS8INF) {
+    const std::uint8_t* cursor = der.data();
+    info.reset(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &cursor, static_cast<long>(der.size())));
+    if (!info || cursor != der.data() + der.size()) return fail_openssl(ErrorKind::malformed, "The private key is damaged");
+  } else {
+    return fail(ErrorKind::unsupported, "The PEM text is not a PKCS #8 private key; openssl pkcs8 -topk8 converts other forms");
+  }
+  return key_in(info.get());
+}
+
+Result<SecretBytes> SigningKey::to_pem(const SecretBytes& pass_phrase) const {
+  if (pass_phrase.size() > max_pass_phrase_size) {
+    return fail(ErrorKind::invalid_argument, "A pass phrase has at most 1,024 bytes");
+  }
+  const PrivateKeyInfoHandle info{EVP_PKEY2PKCS8(static_cast<EVP_PKEY*>(native()))};
+  const BioHandle out{BIO_new(BIO_s_secmem())};
+  bool written = info && out;
+  if (pass_phrase.empty()) {
+    written = written && PEM_write_bio_PKCS8_PRIV_KEY_INFO(out.get(), info.get()) == 1;
+  } else {
+    // Salt and IV: null lets OpenSSL draw them.
+    AlgorithmHandle algorithm{PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, salt_size, nullptr, scrypt_n, scrypt_r, scrypt_p)};
+    const EncryptedKeyHandle encrypted{
+        written && algorithm
+            ? PKCS8_set0_pbe(reinterpret_cast<const char*>(pass_phrase.reveal().data()), static_cast<int>(pass_phrase.size()),
+                             info.get(), algorithm.get())
+            : nullptr};
+    if (encrypted) static_cast<void>(algorithm.release());  // set0: it belongs to `encrypted` now
+    written = encrypted && PEM_write_bio_PKCS8(out.get(), encrypted.get()) == 1;
+  }
+  char* text = nullptr;
+  const long size = written ? BIO_get_mem_data(out.get(), &text) : 0;
+  if (size <= 0) return fail_openssl(ErrorKind::internal, "The private key cannot be written");
+  return SecretBytes::copy_of({reinterpret_cast<const std::uint8_t*>(text), static_cast<std::size_t>(size)});
+}
+
+}  // namespace cas::crypto
