@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/clock.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -20,7 +21,19 @@ class SystemClock final : public Clock {
 };
 
 tl::unexpected<Error> bad_time() {
-  return fail(ErrorKind::malformed, "not a UTC time: write it like 2027-01-31T12:00:00Z, or 2027-01-31 for its midnight");
+  return fail(ErrorKind::malformed,
+              "not a UTC time: write it like 2027-01-31T12:00:00Z, or 2027-01-31 for its midnight");
+}
+
+/// Whether `text` has a digit wherever `form` has a 0, and the form's own character everywhere else.
+bool has_form(std::string_view text, std::string_view form) {
+  return std::ranges::equal(text, form, [](char c, char f) { return f == '0' ? c >= '0' && c <= '9' : c == f; });
+}
+
+int number_at(std::string_view text, std::size_t position, std::size_t digits) {
+  int number = 0;
+  for (char c : text.substr(position, digits)) number = number * 10 + (c - '0');
+  return number;
 }
 
 }  // namespace
@@ -31,28 +44,22 @@ Clock& system_clock() {
 }
 
 Result<UnixSeconds> parse_utc_time(std::string_view text) {
-  const std::string copy(text);
+  const bool date_alone = text.size() == 10;
+  // RFC 3339, 5.6: digits in fixed places, where scanf would take blanks and signs too.
+  if (!has_form(text, date_alone ? "0000-00-00" : "0000-00-00T00:00:00Z")) return bad_time();
   std::tm time{};
-  int consumed = 0;
-  const char* format = nullptr;
-  int fields = 0;
-  if (copy.size() == 10) {
-    format = "%4d-%2d-%2d%n";
-    fields = std::sscanf(copy.c_str(), format, &time.tm_year, &time.tm_mon, &time.tm_mday, &consumed);
-    if (fields != 3) return bad_time();
-  } else {
-    format = "%4d-%2d-%2dT%2d:%2d:%2dZ%n";
-    fields = std::sscanf(copy.c_str(), format, &time.tm_year, &time.tm_mon, &time.tm_mday, &time.tm_hour, &time.tm_min,
-                         &time.tm_sec, &consumed);
-    if (fields != 6) return bad_time();
+  time.tm_year = number_at(text, 0, 4) - 1900;
+  time.tm_mon = number_at(text, 5, 2) - 1;
+  time.tm_mday = number_at(text, 8, 2);
+  if (!date_alone) {
+    time.tm_hour = number_at(text, 11, 2);
+    time.tm_min = number_at(text, 14, 2);
+    time.tm_sec = number_at(text, 17, 2);
   }
-  if (static_cast<std::size_t>(consumed) != copy.size()) return bad_time();
   const std::tm asked = time;
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
   const std::time_t seconds = timegm(&time);
   // timegm carries 31 February over into March: what comes back must be what was written.
-  if (time.tm_year + 1900 != asked.tm_year || time.tm_mon + 1 != asked.tm_mon || time.tm_mday != asked.tm_mday ||
+  if (time.tm_year != asked.tm_year || time.tm_mon != asked.tm_mon || time.tm_mday != asked.tm_mday ||
       time.tm_hour != asked.tm_hour || time.tm_min != asked.tm_min || time.tm_sec != asked.tm_sec)
     return bad_time();
   return seconds;
@@ -62,9 +69,11 @@ std::string format_utc_time(UnixSeconds time) {
   const std::time_t seconds = time;
   std::tm parts{};
   if (gmtime_r(&seconds, &parts) == nullptr) return std::to_string(time);
-  char text[64];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text, size};
+  // Not strftime, whose %Y writes years before 1000 in fewer than four digits.
+  char text[96];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return text;
 }
 
 }  // namespace cas

@@ -42,8 +42,8 @@ ByteView ByteReader::rest() {
 
 Status ByteReader::expect_end(const char* what) const {
   if (!rest_.empty())
-    return fail(ErrorKind::malformed,
-                std::string(what) + " is followed by " + std::to_string(rest_.size()) + " bytes that do not belong there");
+    return fail(ErrorKind::malformed, std::string(what) + " is followed by " + std::to_string(rest_.size()) +
+                                          " bytes that do not belong there");
   return {};
 }
 

@@ -24,7 +24,8 @@ Result<TlvTag> read_tag(ByteReader& reader) {
   CAS_TRY_ASSIGN(const std::uint8_t second, reader.u8());
   // ISO/IEC 7816-4, 5.2.2.1: tag numbers below 31 take one byte; a set bit 8 would announce a third.
   if (second < 0x1f || second > 0x7f)
-    return fail(ErrorKind::malformed, "tag at byte " + std::to_string(reader.position() - 2) + " is not of one or two bytes");
+    return fail(ErrorKind::malformed,
+                "tag at byte " + std::to_string(reader.position() - 2) + " is not of one or two bytes");
   return static_cast<TlvTag>(first << 8 | second);
 }
 
@@ -40,10 +41,12 @@ Result<std::size_t> read_length(ByteReader& reader) {
     CAS_TRY_ASSIGN(length, reader.u16());
     smallest = 0x100;
   } else {
-    return fail(ErrorKind::malformed, "length at byte " + std::to_string(reader.position() - 1) + " is not of a known form");
+    return fail(ErrorKind::malformed,
+                "length at byte " + std::to_string(reader.position() - 1) + " is not of a known form");
   }
   if (length < smallest)
-    return fail(ErrorKind::malformed, "length before byte " + std::to_string(reader.position()) + " takes more bytes than it needs");
+    return fail(ErrorKind::malformed,
+                "length before byte " + std::to_string(reader.position()) + " takes more bytes than it needs");
   return length;
 }
 
@@ -114,7 +117,8 @@ Status TlvFields::check_known(std::initializer_list<TlvTag> known) const {
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     const TlvTag tag = fields_[i].tag;
     for (std::size_t j = 0; j < i; ++j)
-      if (fields_[j].tag == tag) return fail(ErrorKind::malformed, std::string(what_) + " has its field " + tag_name(tag) + " twice");
+      if (fields_[j].tag == tag)
+        return fail(ErrorKind::malformed, std::string(what_) + " has its field " + tag_name(tag) + " twice");
     if (tlv_is_critical(tag) && std::find(known.begin(), known.end(), tag) == known.end())
       return fail(ErrorKind::unsupported, std::string(what_) + " has the critical field " + tag_name(tag) +
                                               ", which this version does not know");

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Installs what is missing, builds, and runs the tests. The last line says how it went: "N passed, N failed[, N skipped]".
+#
+# usage: tests/run.sh [PART...] [--werror]
+#   --fast           the whole suite; what runs when no part is named
+#   --sanitize       the suite again under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+#   --fuzz SECONDS   each fuzz target for so long, from its corpus (clang, libFuzzer)
+#   --valgrind       the unit tests under valgrind: no leak, no use of what was never set
+#   --ci             all of these, in the proportions of continuous integration, with warnings as errors
+#   --werror         warnings are errors
+#
+# BUILD_DIR    where to build (default: build/ in the checkout); the other parts build beside it: BUILD_DIR-asan, BUILD_DIR-fuzz
+# MESON_TEST_ARGS   more arguments for `meson test` in the suite, for example "--suite unit"
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$(realpath -m -- "${BUILD_DIR:-$top/build}")
+fast=false sanitize=false valgrind=false werror=false
+fuzz_seconds=
+
+usage() { sed -n '3,/^set /{/^set /!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --fast) fast=true ;;
+    --sanitize) sanitize=true ;;
+    --fuzz)
+      fuzz_seconds=${2:-}
+      [[ $fuzz_seconds =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: --fuzz takes a number of seconds" >&2; exit 2; }
+      shift ;;
+    --valgrind) valgrind=true ;;
+    --ci) fast=true sanitize=true valgrind=true werror=true fuzz_seconds=10 ;;
+    --werror) werror=true ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "run.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+$sanitize || $valgrind || [ -n "$fuzz_seconds" ] || fast=true
+
+passed=0 failed=0 skipped=0
+count() {  # count PASSED FAILED SKIPPED
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+# However this ends, the last line is the count.
+finish() {
+  local status=$? tail=
+  [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  [ "$skipped" -eq 0 ] || tail=", $skipped skipped"
+  echo "$passed passed, $failed failed$tail"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] || exit 1
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+step() { printf '\n== %s\n' "$*"; }
+
+configure() {  # configure DIR option...: sets a build directory up, or brings the options of one that is there up to date
+  local dir=$1
+  shift
+  if [ -f "$dir/build.ninja" ]; then
+    meson configure "$dir" "$@"
+  else
+    meson setup "$dir" "$top" "$@"
+  fi
+}
+
+suite() {  # suite DIR meson-test-argument...: builds and tests, and counts whatever happened
+  local dir=$1 status=0 counts good bad left_out
+  shift
+  ninja -C "$dir"
+  # Results of a run before this one must not stand in for a program that dies before it writes its own.
+  find "$dir" -maxdepth 1 -name '*.xml' -delete
+  rm -f "$dir"/meson-logs/testlog*
+  meson test -C "$dir" --no-rebuild --print-errorlogs "$@" || status=$?
+  counts=$(python3 "$top/tests/count_results.py" "$dir/meson-logs/testlog")
+  read -r good bad left_out <<<"$counts"
+  # A failure that no case shows, such as a test that meson could not start.
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  count "$good" "$bad" "$left_out"
+}
+
+read -r -a more_arguments <<<"${MESON_TEST_ARGS:-}"
+level=test
+$valgrind && level=ci
+[ -z "$fuzz_seconds" ] || level=ci
+"$top/tools/dev/install-deps.sh" "$level"
+werror_option=-Dwerror=$werror
+
+if $fast || $valgrind; then
+  step "building in $build"
+  configure "$build" "$werror_option"
+fi
+
+if $fast; then
+  step "the suite"
+  suite "$build" ${more_arguments[@]+"${more_arguments[@]}"}
+fi
+
+if $valgrind; then
+  step "unit tests under valgrind"
+  ninja -C "$build"
+  # What takes long by design (pass phrase derivation, many rounds of key agreement) says so in its name and is left out.
+  for program in "$build"/tests/unit/*/*_tests; do
+    if valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,possible --error-exitcode=9 --num-callers=30 \
+      --suppressions="$top/tests/valgrind.supp" "$program" --gtest_brief=1 --gtest_filter='-*Slow*'; then
+      echo "ok   valgrind $(basename "$program")"
+      count 1 0 0
+    else
+      echo "bad  valgrind $(basename "$program")"
+      count 0 1 0
+    fi
+  done
+fi
+
+if $sanitize; then
+  step "the suite under the sanitizers, in $build-asan"
+  configure "$build-asan" "$werror_option" -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
+  export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export LSAN_OPTIONS=suppressions="$top/tests/lsan.supp":print_suppressions=0
+  # GStreamer's scanner and gst-launch are not built with the sanitizer and cannot load plugins that are: what runs them
+  # (suite end-to-end) stays with the run above, and plugins are loaded in the tests' own processes.
+  export GST_REGISTRY_FORK=no
+  suite "$build-asan" --timeout-multiplier 4 --no-suite end-to-end --no-suite install --no-suite docs \
+    ${more_arguments[@]+"${more_arguments[@]}"}
+  unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS GST_REGISTRY_FORK
+fi
+
+if [ -n "$fuzz_seconds" ]; then
+  step "fuzzing, $fuzz_seconds s a target, in $build-fuzz"
+  if [ ! -f "$build-fuzz/build.ninja" ]; then export CC=clang CXX=clang++; fi
+  configure "$build-fuzz" "$werror_option" -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=release \
+    -Dsmartpro-plugin=disabled -Dtools=disabled -Dbench=disabled
+  unset CC CXX
+  ninja -C "$build-fuzz" fuzz
+  for program in "$build-fuzz"/tests/fuzz/fuzz_*; do
+    [ -f "$program" ] && [ -x "$program" ] || continue
+    name=$(basename "$program")
+    found=$build-fuzz/found/$name
+    mkdir -p "$found/corpus" "$found/crashes"
+    seeds=()
+    [ -d "$top/tests/fuzz/corpus/${name#fuzz_}" ] && seeds=("$top/tests/fuzz/corpus/${name#fuzz_}")
+    if UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$program" -max_total_time="$fuzz_seconds" -timeout=10 \
+      -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix="$found/crashes/" \
+      "$found/corpus" ${seeds[@]+"${seeds[@]}"} >"$found/log" 2>&1; then
+      echo "ok   $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log") runs"
+      count 1 0 0
+    else
+      echo "bad  $name: the input that does it is in $found/crashes"
+      tail -n 40 "$found/log"
+      count 0 1 0
+    fi
+  done
+fi
+exit 0
