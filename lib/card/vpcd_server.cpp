@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "card/vpcd_server.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+
+namespace cas::card {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint8_t control_power_off = 0;
+constexpr std::uint8_t control_power_on = 1;
+constexpr std::uint8_t control_reset = 2;
+constexpr std::uint8_t control_atr = 4;
+constexpr std::size_t length_size = 2;
+constexpr std::size_t smallest_apdu = 4;
+constexpr std::size_t largest_payload = 0xffff;
+constexpr std::size_t largest_atr = 33;
+// pcscd asks for the ATR within 400 ms of a card's coming. A connection that hears nothing for longer stands in the
+// queue of a slot that already has a card.
+constexpr milliseconds first_message_limit{5000};
+
+std::string system_error_text(int number) { return std::system_category().message(number); }
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int number = -1) : number_(number) {}
+  ~FileDescriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  [[nodiscard]] int get() const { return number_; }
+  [[nodiscard]] bool valid() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+enum class Waited { ready, timed_out, stopped };
+
+// Waits on a socket, and for the stop, which arrives through an eventfd from whichever thread requests it.
+class Waiter {
+ public:
+  explicit Waiter(const std::stop_token& stop) : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), on_stop_(stop, Wake{wake_.get()}) {}
+  [[nodiscard]] bool valid() const { return wake_.valid(); }
+
+  // `socket` may be -1: only the time and the stop count. A negative time has no end.
+  Waited wait(int socket, short events, milliseconds time) const {
+    const std::chrono::nanoseconds start = system_clock().monotonic();
+    for (;;) {
+      milliseconds left = time;
+      if (time.count() >= 0) {
+        left -= std::chrono::duration_cast<milliseconds>(system_clock().monotonic() - start);
+        if (left.count() < 0) left = milliseconds(0);
+      }
+      std::array<pollfd, 2> polled{pollfd{wake_.get(), POLLIN, 0}, pollfd{socket, events, 0}};
+      const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(left.count()));
+      if (polled[0].revents != 0 && ready > 0) return Waited::stopped;
+      if (ready > 0) return Waited::ready;
+      if (ready == 0) return Waited::timed_out;
+      if (errno != EINTR) return Waited::ready;  // The call on the socket that follows tells what is wrong.
+    }
+  }
+
+ private:
+  struct Wake {
+    int descriptor;
+    void operator()() const {
+      const std::uint64_t one = 1;
+      [[maybe_unused]] const ssize_t written = ::write(descriptor, &one, sizeof one);
+    }
+  };
+  FileDescriptor wake_;
+  std::stop_callback<Wake> on_stop_;
+};
+
+// How serving ended, beside failures.
+enum class End { stopped, connection_lost, slot_taken, card_died };
+
+// One connection with the driver: whole messages in, whole answers out.
+class DriverConnection {
+ public:
+  DriverConnection(FileDescriptor socket, const Waiter& waiter) : socket_(std::move(socket)), waiter_(waiter), buffer_(length_size + largest_payload) {}
+  ~DriverConnection() { cleanse(buffer_); }
+  DriverConnection(const DriverConnection&) = delete;
+  DriverConnection& operator=(const DriverConnection&) = delete;
+
+  // The payload of the next message; valid until the next call.
+  tl::expected<ByteView, End> receive() {
+    consume();
+    for (;;) {
+      if (filled_ >= length_size) {
+        const std::size_t size = static_cast<std::size_t>(buffer_[0]) << 8 | buffer_[1];
+        if (filled_ >= length_size + size) {
+          message_size_ = length_size + size;
+          return ByteView(buffer_).subspan(length_size, size);
+        }
+      }
+      if (const auto end = fill()) return tl::unexpected(*end);
+    }
+  }
+
+  // One write for length and data: two would cost the driver's side a delayed acknowledgement.
+  std::optional<End> send(ByteView payload) {
+    Bytes message{static_cast<std::uint8_t>(payload.size() >> 8), static_cast<std::uint8_t>(payload.size() & 0xff)};
+    append(message, payload);
+    ByteView rest = message;
+    while (!rest.empty()) {
+      const ssize_t sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent > 0) {
+        rest = rest.subspan(static_cast<std::size_t>(sent));
+      } else if (errno == EAGAIN || errno == EINTR) {
+        if (waiter_.wait(socket_.get(), POLLOUT, milliseconds(-1)) == Waited::stopped) return End::stopped;
+      } else {
+        return End::connection_lost;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<End> fill() {
+    for (;;) {
+      // Debian's driver writes length and data apart. Its kernel holds the data back until we acknowledge the length,
+      // and ours delays that for 40 ms unless told otherwise, before each receive anew.
+      const int on = 1;
+      (void)::setsockopt(socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+      const Waited waited = waiter_.wait(socket_.get(), POLLIN, heard_ ? milliseconds(-1) : first_message_limit);
+      if (waited == Waited::stopped) return End::stopped;
+      if (waited == Waited::timed_out) return End::slot_taken;
+      const ssize_t got = ::recv(socket_.get(), buffer_.data() + filled_, buffer_.size() - filled_, MSG_DONTWAIT);
+      if (got > 0) {
+        heard_ = true;
+        filled_ += static_cast<std::size_t>(got);
+        return std::nullopt;
+      }
+      if (got == 0 || (errno != EAGAIN && errno != EINTR)) return End::connection_lost;
+    }
+  }
+
+  // Takes the message that was handed out from the buffer's front. The driver speaks only when answered, so that what
+  // follows is a few bytes at most.
+  void consume() {
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(message_size_), buffer_.begin() + static_cast<std::ptrdiff_t>(filled_), buffer_.begin());
+    filled_ -= message_size_;
+    message_size_ = 0;
+  }
+
+  FileDescriptor socket_;
+  const Waiter& waiter_;
+  Bytes buffer_;
+  std::size_t filled_ = 0;
+  std::size_t message_size_ = 0;
+  bool heard_ = false;
+};
+
+// One message of the driver; something is returned when the connection is to end.
+std::optional<End> answer(ByteView message, VirtualCard& card, DriverConnection& connection) {
+  if (message.size() == 1) {
+    switch (message[0]) {
+      case control_power_off: card.power_off(); break;
+      case control_power_on: card.power_on(); break;
+      case control_reset: card.reset(); break;
+      case control_atr: {
+        const Bytes atr = card.atr();
+        // Empty, the driver would take the card for dead; longer, pcscd refuses it.
+        if (atr.size() < 2 || atr.size() > largest_atr) return End::card_died;
+        return connection.send(atr);
+      }
+      default: break;  // No control that we know; an APDU has four bytes at least.
+    }
+    return std::nullopt;
+  }
+  if (message.empty()) return std::nullopt;
+  if (message.size() < smallest_apdu) return connection.send(Bytes{0x67, 0x00});
+  std::optional<Bytes> response = card.transmit(message);
+  if (!response || response->size() < 2 || response->size() > largest_payload) return End::card_died;
+  const ScopedCleanse cleanse_response(*response);
+  return connection.send(*response);
+}
+
+End serve_connection(FileDescriptor socket, VirtualCard& card, const Waiter& waiter) {
+  DriverConnection connection(std::move(socket), waiter);
+  for (;;) {
+    const auto message = connection.receive();
+    if (!message) return message.error();
+    if (const auto end = answer(*message, card, connection)) return *end;
+  }
+}
+
+struct Attempt {
+  FileDescriptor socket;  // Not valid: not connected.
+  bool stopped = false;
+  int error = 0;
+};
+
+Attempt connect_to(const addrinfo& target, const Waiter& waiter) {
+  Attempt attempt;
+  FileDescriptor socket(::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, target.ai_protocol));
+  attempt.error = errno;
+  if (!socket.valid()) return attempt;
+  const int on = 1;
+  (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  attempt.error = ::connect(socket.get(), target.ai_addr, target.ai_addrlen) == 0 ? 0 : errno;
+  if (attempt.error == EINPROGRESS) {
+    attempt.stopped = waiter.wait(socket.get(), POLLOUT, milliseconds(-1)) == Waited::stopped;
+    if (attempt.stopped) return attempt;
+    socklen_t size = sizeof attempt.error;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &attempt.error, &size) != 0) attempt.error = errno;
+  }
+  if (attempt.error == 0) attempt.socket = std::move(socket);
+  return attempt;
+}
+
+Attempt connect_to_any(const addrinfo* targets, const Waiter& waiter) {
+  Attempt attempt;
+  for (const addrinfo* target = targets; target != nullptr; target = target->ai_next) {
+    attempt = connect_to(*target, waiter);
+    if (attempt.socket.valid() || attempt.stopped) break;
+  }
+  return attempt;
+}
+
+Status explain(End end, const std::string& place) {
+  switch (end) {
+    case End::stopped: return {};
+    case End::card_died: return fail(ErrorKind::card_absent, "the virtual card at " + place + " died and was taken out of the reader");
+    case End::slot_taken: return fail(ErrorKind::io, "the virtual reader at " + place + " has a card already: take that out, or use the other slot");
+    case End::connection_lost: break;
+  }
+  return fail(ErrorKind::io, "the virtual reader at " + place + " closed the connection: is pcscd still running?");
+}
+
+}  // namespace
+
+Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServing& serving, const std::stop_token& stop) {
+  const std::string place = address.host + " port " + std::to_string(address.port);
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &wanted, &found); code != 0) {
+    return fail(ErrorKind::not_found, "no such host as " + address.host + ": " + ::gai_strerror(code));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> targets(found, &::freeaddrinfo);
+  const Waiter waiter(stop);
+  if (!waiter.valid()) return fail(ErrorKind::io, "no event descriptor: " + system_error_text(errno));
+
+  while (!stop.stop_requested()) {
+    Attempt attempt = connect_to_any(targets.get(), waiter);
+    if (attempt.stopped) break;
+    if (attempt.socket.valid()) {
+      serving.inserted();
+      const End end = serve_connection(std::move(attempt.socket), card, waiter);
+      card.power_off();
+      if (end == End::stopped) break;
+      if (!serving.reinsert) return explain(end, place);
+    } else if (!serving.reinsert) {
+      return fail(ErrorKind::io, "no virtual reader listens at " + place + " (" + system_error_text(attempt.error) +
+                                     "): install vsmartcard-vpcd, and start pcscd");
+    }
+    (void)waiter.wait(-1, 0, serving.reinsert_after);
+  }
+  return {};
+}
+
+}  // namespace cas::card
