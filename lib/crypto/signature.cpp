@@ -2,6 +2,7 @@
 #include "crypto/signature.hpp"
 
 #include "crypto/key_agreement.hpp"
+#include "crypto/key_pem.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_keys.hpp"
 
@@ -52,6 +53,15 @@ Status verify_signature(ByteView public_value, ByteView message, ByteView signat
     return fail(ErrorKind::authentication_failed, "The signature does not fit the message and the key");
   }
   return {};
+}
+
+Result<SigningKey> SigningKey::from_pem(const SecretBytes& pem, const SecretBytes& pass_phrase) {
+  CAS_TRY_ASSIGN(const DhKeyPair pair, dh_key_pair_from_pem(DhGroup::p256, pem, pass_phrase));
+  return from_private(pair.private_value);
+}
+
+Result<SecretBytes> SigningKey::to_pem(const SecretBytes& pass_phrase) const {
+  return private_key_to_pem(static_cast<const EVP_PKEY*>(native()), pass_phrase);
 }
 
 }  // namespace cas::crypto

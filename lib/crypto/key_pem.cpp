@@ -4,11 +4,9 @@
 
 #include <string>
 
+#include "crypto/key_pem.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_keys.hpp"
-#include "crypto/signature.hpp"
-
-// How a signing key is stored: PKCS #8 (RFC 5958) in PEM (RFC 7468), in clear or under PBES2 (RFC 8018) with scrypt (RFC 7914).
 
 namespace cas::crypto {
 
@@ -106,27 +104,9 @@ Result<PrivateKeyInfoHandle> decrypt(ByteView der, const SecretBytes& pass_phras
   return info;
 }
 
-/// Nothing but P-256 with the public value that belongs to it, made anew from its private value.
-Result<SigningKey> key_in(const PKCS8_PRIV_KEY_INFO* info) {
-  const KeyHandle stored{EVP_PKCS82PKEY(info)};
-  if (!stored) return fail_openssl(ErrorKind::malformed, "The private key cannot be read");
-  auto public_value = public_value_of(DhGroup::p256, stored.get());
-  if (!public_value) {
-    return fail(ErrorKind::unsupported, "The private key is not one on the curve P-256, which signatures need here");
-  }
-  CAS_TRY_ASSIGN(const SecretBytes private_value, private_value_of(stored.get()));
-  auto key = SigningKey::from_private(private_value);
-  if (!key) return fail(ErrorKind::malformed, "The private key is out of range");
-  CAS_TRY_ASSIGN(const Bytes own_public, key->public_value());
-  if (!equal(own_public, *public_value)) {
-    return fail(ErrorKind::malformed, "The private key is damaged: its public half belongs to another key");
-  }
-  return key;
-}
-
 }  // namespace
 
-Result<SigningKey> SigningKey::from_pem(const SecretBytes& pem, const SecretBytes& pass_phrase) {
+Result<KeyHandle> private_key_from_pem(const SecretBytes& pem, const SecretBytes& pass_phrase) {
   CAS_TRY_ASSIGN(const PemBlock block, read_pem_block(pem));
   const ByteView der = block.der.reveal();
   if (pass_phrase.size() > max_pass_phrase_size) {
@@ -142,14 +122,16 @@ Result<SigningKey> SigningKey::from_pem(const SecretBytes& pem, const SecretByte
   } else {
     return fail(ErrorKind::unsupported, "The PEM text is not a PKCS #8 private key; openssl pkcs8 -topk8 converts other forms");
   }
-  return key_in(info.get());
+  KeyHandle key{EVP_PKCS82PKEY(info.get())};
+  if (!key) return fail_openssl(ErrorKind::malformed, "The private key cannot be read");
+  return key;
 }
 
-Result<SecretBytes> SigningKey::to_pem(const SecretBytes& pass_phrase) const {
+Result<SecretBytes> private_key_to_pem(const EVP_PKEY* key, const SecretBytes& pass_phrase) {
   if (pass_phrase.size() > max_pass_phrase_size) {
     return fail(ErrorKind::invalid_argument, "A pass phrase has at most 1,024 bytes");
   }
-  const PrivateKeyInfoHandle info{EVP_PKEY2PKCS8(static_cast<EVP_PKEY*>(native()))};
+  const PrivateKeyInfoHandle info{EVP_PKEY2PKCS8(key)};
   const BioHandle out{BIO_new(BIO_s_secmem())};
   bool written = info && out;
   if (pass_phrase.empty()) {
@@ -169,6 +151,27 @@ Result<SecretBytes> SigningKey::to_pem(const SecretBytes& pass_phrase) const {
   const long size = written ? BIO_get_mem_data(out.get(), &text) : 0;
   if (size <= 0) return fail_openssl(ErrorKind::internal, "The private key cannot be written");
   return SecretBytes::copy_of({reinterpret_cast<const std::uint8_t*>(text), static_cast<std::size_t>(size)});
+}
+
+Result<DhKeyPair> dh_key_pair_from_pem(DhGroup group, const SecretBytes& pem, const SecretBytes& pass_phrase) {
+  CAS_TRY_ASSIGN(const KeyHandle stored, private_key_from_pem(pem, pass_phrase));
+  const auto public_value = public_value_of(group, stored.get());
+  if (!public_value) {
+    return fail(ErrorKind::unsupported, std::string("The private key is not one of the group ") + dh_group_name(group) + ", which is needed here");
+  }
+  CAS_TRY_ASSIGN(const SecretBytes private_value, private_value_of(stored.get()));
+  auto pair = dh_key_pair_from_private(group, private_value);
+  if (!pair) return fail(ErrorKind::malformed, "The private key is out of range");
+  // The public half is made anew from the private one.
+  if (!equal(pair->public_value, *public_value)) {
+    return fail(ErrorKind::malformed, "The private key is damaged: its public half belongs to another key");
+  }
+  return pair;
+}
+
+Result<SecretBytes> dh_key_pair_to_pem(const DhKeyPair& pair, const SecretBytes& pass_phrase) {
+  CAS_TRY_ASSIGN(const KeyHandle key, private_key_of(pair));
+  return private_key_to_pem(key.get(), pass_phrase);
 }
 
 }  // namespace cas::crypto
