@@ -17,6 +17,7 @@ const char* error_kind_name(ErrorKind kind) {
     case ErrorKind::wrong_domain: return "wrong-domain";
     case ErrorKind::revoked: return "revoked";
     case ErrorKind::expired: return "expired";
+    case ErrorKind::used_up: return "used-up";
     case ErrorKind::exhausted: return "exhausted";
     case ErrorKind::card_absent: return "card-absent";
     case ErrorKind::card_reset: return "card-reset";

@@ -21,7 +21,8 @@ enum class ErrorKind {
   wrong_domain,           ///< Licence and token belong to different virtual domains.
   revoked,                ///< The peer, or this device, is on a revocation list.
   expired,                ///< Outside a validity window.
-  exhausted,              ///< No room or no count left: card memory, play count, size limit.
+  used_up,                ///< The plays that a licence grants have been taken.
+  exhausted,              ///< No room left: card memory, slots, a size limit.
   card_absent,            ///< No card in the reader, or no reader.
   card_reset,             ///< The card was reset or replaced: the session on it is gone, a new one may be opened.
   cancelled,              ///< The caller's stop token asked to give up waiting.
@@ -60,16 +61,16 @@ using Status = Result<void>;
 #define CAS_CONCAT_(a, b) CAS_CONCAT_INNER_(a, b)
 
 /// Leaves the enclosing function with the error of `expression`, a Status, if it failed.
-#define CAS_TRY(expression)                                                            \
-  do {                                                                                 \
-    auto cas_try_status_ = (expression);                                               \
-    if (!cas_try_status_) return ::cas::fail(std::move(cas_try_status_).error());      \
+#define CAS_TRY(expression)                                                       \
+  do {                                                                            \
+    auto cas_try_status_ = (expression);                                          \
+    if (!cas_try_status_) return ::cas::fail(std::move(cas_try_status_).error()); \
   } while (false)
 
 /// CAS_TRY_ASSIGN(auto value, expression): declares `value`, or leaves the enclosing function with the error.
 #define CAS_TRY_ASSIGN(declaration, expression) \
   CAS_TRY_ASSIGN_INNER_(CAS_CONCAT_(cas_try_result_, __LINE__), declaration, expression)
-#define CAS_TRY_ASSIGN_INNER_(result, declaration, expression)        \
-  auto result = (expression);                                         \
-  if (!result) return ::cas::fail(std::move(result).error());         \
+#define CAS_TRY_ASSIGN_INNER_(result, declaration, expression) \
+  auto result = (expression);                                  \
+  if (!result) return ::cas::fail(std::move(result).error());  \
   declaration = std::move(*result)

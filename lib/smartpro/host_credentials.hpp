@@ -26,9 +26,17 @@ struct HostCredentials {
   }
 };
 
-/// Loads a host folder as `cas-tmc host` writes it: root.pem, host.pem (certificate), host.key (both static private
-/// keys). `pin_source` ("file:PATH", "env:NAME" or empty) gives the pass phrase of host.key where it has one.
-/// ErrorKind::not_found names the file and the command that makes it.
+/// The files of a host folder, as `cas-tmc host` writes it. The private keys are PKCS #8 in PEM, mode 0600.
+inline constexpr const char* root_certificate_file = "root.pem";
+inline constexpr const char* host_certificate_file = "host.pem";
+inline constexpr const char* host_p256_key_file = "host-p256.key";
+inline constexpr const char* host_ffdhe2048_key_file = "host-ffdhe2048.key";
+
+/// Loads a host folder. `pin_source` ("file:PATH", "env:NAME", or empty) gives the pass phrase of the keys where they have one.
+/// ErrorKind::not_found names the file and the command that makes it; permission_denied for a wrong pass phrase; malformed.
 [[nodiscard]] Result<HostCredentials> load_host_credentials(const std::filesystem::path& folder, std::string_view pin_source = {});
+
+/// Writes a host folder, making it where needed; the keys are in clear when the pass phrase is empty.
+[[nodiscard]] Status save_host_credentials(const HostCredentials& host, const std::filesystem::path& folder, const SecretBytes& pass_phrase);
 
 }  // namespace cas::smartpro

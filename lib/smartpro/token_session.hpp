@@ -17,19 +17,10 @@
 #include "smartpro/host_credentials.hpp"
 #include "smartpro/identifiers.hpp"
 #include "smartpro/licence.hpp"
+#include "smartpro/token_channel.hpp"
 #include "smartpro/usage_rights.hpp"
 
 namespace cas::smartpro {
-
-/// What a token tells to anybody who asks (no secure channel).
-struct TokenInfo {
-  bool personalised = false;      ///< Has a certificate.
-  TokenKind kind = TokenKind::blank;
-  SerialNumber serial_number = 0;
-  std::optional<Vdid> vdid;       ///< Of the domain that it belongs to.
-  Bytes certificate;              ///< DER.
-  std::uint8_t applet_version = 0;
-};
 
 /// What a licence is asked for: all of it ends up under the licence's MAC.
 struct LicenceRequest {
@@ -64,9 +55,11 @@ struct OpenedLicence {
 /// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it anew
 /// when the card was reset or replaced. Any thread may call; calls wait for one another, so keep one session a card.
 ///
-/// Errors that every call may give: card_absent (no card; see wait_for_card), card_reset (the card was replaced by one of
-/// another identity, or fails again and again), authentication_failed (the token is not of our root, or the channel was
-/// attacked), revoked, refused, wrong_domain, expired, exhausted, io.
+/// A card that comes back may be another token of the same domain: licences open with it all the same.
+///
+/// Errors that every call may give: card_absent (no card; see wait_for_card), card_reset (it is reset again and again),
+/// authentication_failed (the token is not of our root, the licence was changed, or the channel was attacked), revoked,
+/// refused, wrong_domain, expired, used_up, exhausted, io.
 class TokenSession {
  public:
   struct Options {

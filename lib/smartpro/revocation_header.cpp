@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "smartpro/revocation_header.hpp"
+
+#include "base/reader.hpp"
+#include "base/tlv.hpp"
+#include "base/writer.hpp"
+
+namespace cas::smartpro {
+
+namespace {
+
+constexpr TlvTag tag_kind = 0x80;
+constexpr TlvTag tag_vdid = 0x81;
+constexpr TlvTag tag_index = 0x82;
+constexpr TlvTag tag_tokens = 0x83;
+constexpr TlvTag tag_hosts = 0x84;
+constexpr TlvTag tag_domains = 0x85;
+constexpr TlvTag tag_signature = 0x86;
+
+void write_elements(TlvWriter& writer, TlvTag tag, const RevokedElements& elements) {
+  ByteWriter value;
+  value.u32(elements.count).bytes(elements.digest);
+  writer.field(tag, value.view());
+}
+
+Result<RevokedElements> read_elements(const TlvFields& fields, TlvTag tag) {
+  CAS_TRY_ASSIGN(const ByteView value, fields.required(tag, 4 + crypto::sha256_size));
+  ByteReader reader(value);
+  RevokedElements elements;
+  CAS_TRY_ASSIGN(elements.count, reader.u32());
+  elements.digest = to_array<crypto::Sha256Digest>(reader.rest());
+  return elements;
+}
+
+}  // namespace
+
+Result<RevocationHeader> RevocationHeader::empty_internal(const Vdid& vdid, std::uint64_t index) {
+  RevocationHeader header;
+  header.kind = RevocationListKind::internal;
+  header.vdid = vdid;
+  header.index = index;
+  CAS_TRY_ASSIGN(header.tokens.digest, crypto::sha256(ByteView{}));
+  return header;
+}
+
+Result<Bytes> RevocationHeader::encode_signed(const crypto::SigningKey& key) const {
+  TlvWriter writer;
+  writer.number(tag_kind, static_cast<std::uint64_t>(kind), 1);
+  if (kind == RevocationListKind::internal) writer.field(tag_vdid, vdid);
+  writer.number(tag_index, index, 8);
+  write_elements(writer, tag_tokens, tokens);
+  if (kind == RevocationListKind::external) {
+    write_elements(writer, tag_hosts, hosts);
+    write_elements(writer, tag_domains, domains);
+  }
+  CAS_TRY_ASSIGN(const Bytes signature, key.sign(writer.view()));
+  return writer.field(tag_signature, signature).take();
+}
+
+Result<RevocationHeader> RevocationHeader::parse_signed(ByteView bytes, ByteView public_key) {
+  if (bytes.size() > max_revocation_header_size) return fail(ErrorKind::malformed, "revocation list header is too long");
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(bytes, "revocation list header"));
+  CAS_TRY(fields.check_known({tag_kind, tag_vdid, tag_index, tag_tokens, tag_hosts, tag_domains, tag_signature}));
+  CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag_signature, 8, 80));
+  if (fields.all().back().tag != tag_signature)
+    return fail(ErrorKind::malformed, "revocation list header goes on after its signature");
+  CAS_TRY(crypto::verify_signature(public_key, bytes.first(bytes.size() - signature.size() - 2), signature));
+
+  RevocationHeader header;
+  CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag_kind, 1));
+  if (kind != static_cast<std::uint64_t>(RevocationListKind::external) && kind != static_cast<std::uint64_t>(RevocationListKind::internal))
+    return fail(ErrorKind::unsupported, "revocation list header is of a list that this version does not know");
+  header.kind = static_cast<RevocationListKind>(kind);
+  CAS_TRY_ASSIGN(header.index, fields.required_number(tag_index, 8));
+  CAS_TRY_ASSIGN(header.tokens, read_elements(fields, tag_tokens));
+  if (header.kind == RevocationListKind::internal) {
+    CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag_vdid, sizeof(Vdid)));
+    header.vdid = to_array<Vdid>(vdid);
+  } else {
+    CAS_TRY_ASSIGN(header.hosts, read_elements(fields, tag_hosts));
+    CAS_TRY_ASSIGN(header.domains, read_elements(fields, tag_domains));
+  }
+  return header;
+}
+
+}  // namespace cas::smartpro

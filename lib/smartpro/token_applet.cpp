@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "smartpro/token_applet.hpp"
+
+#include <algorithm>
+
+#include "base/tlv.hpp"
+#include "smartpro/licence.hpp"
+#include "smartpro/play_slots.hpp"
+#include "smartpro/revocation_header.hpp"
+#include "smartpro/roles.hpp"
+#include "smartpro/token_commands.hpp"
+#include "smartpro/token_session.hpp"
+
+namespace cas::smartpro {
+
+namespace {
+
+using card::CommandApdu;
+using card::ResponseApdu;
+using card::StatusWord;
+using crypto::DhGroup;
+
+/// How the applet's failures look from outside: the table in token_commands.hpp.
+StatusWord status_word_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::malformed:
+    case ErrorKind::truncated: return card::sw::incorrect_data;
+    case ErrorKind::unsupported: return sw_token::wrong_kind;
+    case ErrorKind::invalid_argument: return card::sw::incorrect_p1_p2;
+    case ErrorKind::not_found: return card::sw::instruction_not_supported;
+    case ErrorKind::authentication_failed:
+    case ErrorKind::permission_denied: return card::sw::security_status_not_satisfied;
+    case ErrorKind::refused: return card::sw::conditions_not_satisfied;
+    case ErrorKind::wrong_domain: return card::sw::referenced_data_not_found;
+    case ErrorKind::expired: return sw_token::outside_validity;
+    case ErrorKind::used_up: return card::sw::authentication_blocked;
+    case ErrorKind::exhausted: return card::sw::not_enough_memory;
+    default: return card::sw::no_precise_diagnosis;
+  }
+}
+
+bool is_management(std::uint8_t instruction) { return instruction >= ins::create_domain && instruction <= ins::last_record; }
+
+}  // namespace
+
+ByteView TokenApplet::aid() const { return token_applet_aid; }
+
+Result<Bytes> TokenApplet::select() {
+  deselect();
+  // ISO/IEC 7816-4, 7.4: file control information with the DF name.
+  Bytes fci = TlvWriter().field(0x6f, TlvWriter().field(0x84, token_applet_aid).view()).take();
+  return fci;
+}
+
+void TokenApplet::deselect() {
+  pending_sac_.reset();
+  close_channel();
+}
+
+void TokenApplet::close_channel() {
+  channel_.reset();
+  progenitor_.reset();
+}
+
+ResponseApdu TokenApplet::process(const CommandApdu& command) {
+  if (command.cla == (card::cla_proprietary | card::cla_secure_messaging_bit)) return process_secured(command);
+  if (command.cla != card::cla_proprietary) return {{}, card::sw::class_not_supported};
+  auto answer = process_plain(command);
+  if (!answer) return {{}, status_word_of(answer.error().kind)};
+  return {std::move(*answer), card::sw::ok};
+}
+
+Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
+  switch (command.ins) {
+    case ins::generate_keys: return generate_keys();
+    case ins::personalise: return personalise(command.data);
+    case ins::get_token_info: return token_info();
+    case ins::sac_initiate: return sac_initiate(command.data);
+    case ins::sac_authenticate: return sac_authenticate(command.data);
+    case ins::create_licence:
+    case ins::open_licence:
+    case ins::activate: return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
+    default:
+      if (is_management(command.ins)) return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
+      return fail(ErrorKind::not_found, "no such instruction");
+  }
+}
+
+ResponseApdu TokenApplet::process_secured(const CommandApdu& command) {
+  if (!channel_) return {{}, card::sw::security_status_not_satisfied};
+  auto unwrapped = channel_->messaging.unwrap_command(command);
+  if (!unwrapped) {
+    close_channel();
+    return {{}, card::sw::secure_messaging_incorrect};
+  }
+  const ScopedCleanse cleanse_command(unwrapped->data);
+  auto answer = process_authenticated(*unwrapped);
+  ResponseApdu plain;
+  const ScopedCleanse cleanse_plain(plain.data);
+  if (answer)
+    plain.data = std::move(*answer);
+  else
+    plain.status = status_word_of(answer.error().kind);
+  auto wrapped = channel_->messaging.wrap_response(plain);
+  if (!wrapped) {
+    close_channel();
+    return {{}, card::sw::no_precise_diagnosis};
+  }
+  return std::move(*wrapped);
+}
+
+Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
+  switch (command.ins) {
+    case ins::create_licence: return create_licence(command.data);
+    case ins::open_licence: return open_licence(command.data);
+    case ins::activate: return activate(command.data);
+    default: break;
+  }
+  if (!is_management(command.ins)) return fail(ErrorKind::not_found, "no such instruction");
+  CAS_TRY(require_peer(role_host_management));
+  if (command.ins != ins::create_domain) {
+    CAS_TRY(require_kind(TokenKind::progenitor));
+  }
+  if (!progenitor_) progenitor_ = std::make_unique<Progenitor>(memory_, random_, sac_party());
+  switch (command.ins) {
+    case ins::create_domain: return progenitor_->create_domain();
+    case ins::enrol_initiate: return progenitor_->enrol_initiate(command.data);
+    case ins::enrol_authenticate: return progenitor_->enrol_authenticate(command.data);
+    case ins::enrol_activate: return progenitor_->enrol_activate();
+    case ins::enrol_complete: return progenitor_->enrol_complete(command.data);
+    case ins::read_register: return progenitor_->read_register(command.p1, command.data);
+    case ins::last_record: return progenitor_->last_record();
+    default: return fail(ErrorKind::not_found, "no such instruction");
+  }
+}
+
+Status TokenApplet::require_personalised() {
+  if (identity_) return {};
+  CAS_TRY_ASSIGN(identity_, load_identity(memory_));
+  if (!identity_) return fail(ErrorKind::refused, "this token has no certificate yet");
+  return {};
+}
+
+Status TokenApplet::require_peer(std::string_view role) const {
+  if (!channel_ || !channel_->peer.has_role(role))
+    return fail(ErrorKind::permission_denied, "the peer's certificate does not allow this");
+  return {};
+}
+
+Result<Membership> TokenApplet::require_kind(TokenKind kind) const {
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  if (membership.kind == TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to no domain");
+  if (membership.kind != kind) return fail(ErrorKind::unsupported, "this kind of token does not do that");
+  return membership;
+}
+
+SacParty TokenApplet::sac_party() const {
+  SacParty party;
+  party.root = &identity_->root;
+  party.certificate = &identity_->certificate;
+  party.p256 = &identity_->p256;
+  party.ffdhe2048 = identity_->ffdhe2048 ? &*identity_->ffdhe2048 : nullptr;
+  // A card has no clock: certificates are checked for signature and use; lost hosts are what the lists are for.
+  party.now = std::nullopt;
+  if (const auto membership = load_membership(memory_); membership && membership->kind != TokenKind::blank) {
+    const auto irl = RevocationHeader::parse_signed(memory_.read(object::irl_header).reveal(), membership->revocation_key);
+    if (irl) party.lists.internal = irl->index;
+  }
+  return party;
+}
+
+Result<Bytes> TokenApplet::generate_keys() {
+  if (!memory_.read(object::own_certificate).empty()) return fail(ErrorKind::refused, "this token has its certificate already");
+  CAS_TRY_ASSIGN(const crypto::DhKeyPair p256, crypto::generate_dh_key_pair(DhGroup::p256, random_));
+  CAS_TRY_ASSIGN(const crypto::DhKeyPair ffdhe2048, crypto::generate_dh_key_pair(DhGroup::ffdhe2048, random_));
+  CAS_TRY(memory_.write(object::p256_private, p256.private_value.reveal()));
+  CAS_TRY(memory_.write(object::ffdhe2048_private, ffdhe2048.private_value.reveal()));
+  return TlvWriter().field(tag::keys_p256, p256.public_value).field(tag::keys_ffdhe2048, ffdhe2048.public_value).take();
+}
+
+Result<Bytes> TokenApplet::personalise(ByteView data) {
+  if (!memory_.read(object::own_certificate).empty()) return fail(ErrorKind::refused, "this token has its certificate already");
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "personalisation"));
+  CAS_TRY(fields.check_known({tag::personalise_root, tag::personalise_own}));
+  CAS_TRY_ASSIGN(const ByteView root_der, fields.required(tag::personalise_root));
+  CAS_TRY_ASSIGN(const ByteView own_der, fields.required(tag::personalise_own));
+  CAS_TRY_ASSIGN(const crypto::Certificate root, crypto::Certificate::from_der(root_der));
+  CAS_TRY_ASSIGN(const crypto::Certificate own, crypto::Certificate::from_der(own_der));
+  CAS_TRY(root.verify_is_root());
+  CAS_TRY(own.verify_issued_by(root, std::nullopt));
+  if (!own.has_role(role_token)) return fail(ErrorKind::malformed, "the certificate is not a token's");
+
+  // The certificate must be for the keys that this token holds.
+  for (const DhGroup group : {DhGroup::p256, DhGroup::ffdhe2048}) {
+    const auto certified = own.dh_public(group);
+    if (!certified) continue;
+    const SecretBytes stored = memory_.read(group == DhGroup::p256 ? object::p256_private : object::ffdhe2048_private);
+    if (stored.empty()) return fail(ErrorKind::refused, "this token has no keys yet");
+    CAS_TRY_ASSIGN(const crypto::DhKeyPair pair, crypto::dh_key_pair_from_private(group, stored));
+    if (!equal(pair.public_value, *certified)) return fail(ErrorKind::malformed, "the certificate is for other keys");
+  }
+  CAS_TRY(memory_.write(object::root_certificate, root_der));
+  CAS_TRY(memory_.write(object::own_certificate, own_der));
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::token_info() {
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  TlvWriter writer;
+  writer.number(tag::info_version, token_applet_version, 1).number(tag::info_kind, static_cast<std::uint64_t>(membership.kind), 1);
+  if (const SecretBytes own = memory_.read(object::own_certificate); !own.empty()) writer.field(tag::info_certificate, own.reveal());
+  if (membership.kind != TokenKind::blank) writer.field(tag::info_vdid, membership.vdid);
+  return writer.take();
+}
+
+Result<Bytes> TokenApplet::sac_initiate(ByteView message1) {
+  pending_sac_.reset();
+  close_channel();
+  CAS_TRY(require_personalised());
+  CAS_TRY_ASSIGN(pending_sac_, SacResponder::answer(sac_party(), message1, random_));
+  return pending_sac_->message2();
+}
+
+Result<Bytes> TokenApplet::sac_authenticate(ByteView message3) {
+  if (!pending_sac_) return fail(ErrorKind::refused, "no secure channel is being set up");
+  SacResponder responder = std::move(*pending_sac_);
+  pending_sac_.reset();
+  CAS_TRY_ASSIGN(SacResult result, responder.finish(message3));
+  if (!result.peer.has_role(role_host) && !result.peer.has_role(role_progenitor))
+    return fail(ErrorKind::permission_denied, "the peer is neither a host nor a progenitor");
+  channel_.emplace(Channel{card::SecureMessaging(std::move(result.keys)), std::move(result.peer)});
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::create_licence(ByteView data) {
+  CAS_TRY(require_peer(role_host_acquisition));
+  CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::acquisition));
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "licence request"));
+  CAS_TRY(fields.check_known({tag::create_content_id, tag::create_header_digest, tag::create_cipher, tag::create_key_period, tag::create_rights}));
+  LicenceTerms terms;
+  terms.vdid = membership.vdid;
+  CAS_TRY_ASSIGN(const ByteView content_id, fields.required(tag::create_content_id, sizeof(ContentId)));
+  terms.content_id = to_array<ContentId>(content_id);
+  CAS_TRY(random_.fill(terms.licence_id));
+  terms.issuer = identity_->certificate.serial_number();
+  CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::create_header_digest, sizeof(HeaderDigest)));
+  terms.header_digest = to_array<HeaderDigest>(digest);
+  CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::create_cipher, 1));
+  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) && cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
+    return fail(ErrorKind::malformed, "no such content cipher");
+  terms.cipher = static_cast<ContentCipher>(cipher);
+  CAS_TRY_ASSIGN(const std::uint64_t period, fields.required_number(tag::create_key_period, 4));
+  terms.key_period = static_cast<std::uint32_t>(period);
+  CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag::create_rights));
+  CAS_TRY_ASSIGN(terms.rights, UsageRights::parse(rights));
+
+  // Paper, 3.3: "The token picks up a random control word. It inserts the CW in the license and encrypts the license with the domain key."
+  CAS_TRY_ASSIGN(const SecretBytes control_word, random_secret(random_, control_word_size));
+  CAS_TRY_ASSIGN(const Bytes lecm, seal_licence(memory_.read(object::domain_key), terms, control_word));
+  SecretTlvWriter writer;
+  writer.field(tag::created_lecm, lecm).field(tag::created_control_word, control_word.reveal());
+  return copy_of(writer.take().reveal());
+}
+
+Result<Bytes> TokenApplet::open_licence(ByteView data) {
+  CAS_TRY(require_peer(role_host_renderer));
+  CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::renderer));
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to open a licence"));
+  CAS_TRY(fields.check_known({tag::open_lecm, tag::open_header_digest, tag::open_cipher, tag::open_key_period, tag::open_time, tag::open_play_id}));
+  CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::open_lecm));
+  CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::open_header_digest, sizeof(HeaderDigest)));
+  CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::open_cipher, 1));
+  CAS_TRY_ASSIGN(const std::uint64_t period, fields.required_number(tag::open_key_period, 4));
+  CAS_TRY_ASSIGN(const std::uint64_t time, fields.required_number(tag::open_time, 8));
+  CAS_TRY_ASSIGN(const ByteView play_id, fields.required(tag::open_play_id, sizeof(PlayId)));
+
+  CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
+  if (view.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the licence is of another domain");
+  auto unsealed = unseal_licence(memory_.read(object::domain_key), view);
+  if (!unsealed) return fail(ErrorKind::malformed, "the licence was changed");
+  const LicenceTerms& terms = unsealed->terms;
+  // Paper, 2.2: "A given license is valid only in one Virtual Domain for only one content."
+  if (!equal(terms.header_digest, digest) || static_cast<std::uint64_t>(terms.cipher) != cipher || terms.key_period != period)
+    return fail(ErrorKind::malformed, "the licence is for other content");
+  if (!terms.rights.render) return fail(ErrorKind::refused, "the licence does not allow rendering");
+  const auto now = static_cast<UnixSeconds>(time);  // the host's word
+  if ((terms.rights.not_before && now < *terms.rights.not_before) || (terms.rights.not_after && now >= *terms.rights.not_after))
+    return fail(ErrorKind::expired, "the licence is not valid at this time");
+
+  SecretTlvWriter writer;
+  writer.field(tag::opened_control_word, unsealed->control_word.reveal()).field(tag::opened_rights, terms.rights.encode());
+  if (terms.rights.play_count) {
+    CAS_TRY_ASSIGN(const std::uint32_t left, count_play(memory_, terms.header_digest, to_array<PlayId>(play_id), *terms.rights.play_count));
+    writer.number(tag::opened_plays_left, left, 4);
+  }
+  return copy_of(writer.take().reveal());
+}
+
+Result<Bytes> TokenApplet::activate(ByteView data) {
+  CAS_TRY(require_peer(role_progenitor));
+  CAS_TRY_ASSIGN(Membership membership, load_membership(memory_));
+  if (membership.kind != TokenKind::blank || identity_->certificate.has_role(role_progenitor))
+    return fail(ErrorKind::refused, "this token belongs to a domain already");
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "activation"));
+  CAS_TRY(fields.check_known({tag::activate_domain_key, tag::activate_vdid, tag::activate_kind, tag::activate_revocation_key, tag::activate_irl_header}));
+  CAS_TRY_ASSIGN(const ByteView domain_key, fields.required(tag::activate_domain_key, domain_key_size));
+  CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::activate_vdid, sizeof(Vdid)));
+  CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag::activate_kind, 1));
+  CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::activate_revocation_key, membership.revocation_key.size()));
+  CAS_TRY_ASSIGN(const ByteView irl_header, fields.required(tag::activate_irl_header));
+  if (kind != static_cast<std::uint64_t>(TokenKind::acquisition) && kind != static_cast<std::uint64_t>(TokenKind::renderer))
+    return fail(ErrorKind::malformed, "no such kind of token can be activated");
+  CAS_TRY_ASSIGN(const RevocationHeader irl, RevocationHeader::parse_signed(irl_header, revocation_key));
+  membership.kind = static_cast<TokenKind>(kind);
+  membership.vdid = to_array<Vdid>(vdid);
+  membership.progenitor = channel_->peer.serial_number();
+  membership.revocation_key = to_array<std::array<std::uint8_t, 65>>(revocation_key);
+  if (irl.kind != RevocationListKind::internal || irl.vdid != membership.vdid)
+    return fail(ErrorKind::malformed, "the revocation list is of another domain");
+  CAS_TRY(memory_.write(object::domain_key, domain_key));
+  CAS_TRY(memory_.write(object::irl_header, irl_header));
+  CAS_TRY(store_membership(memory_, membership));
+  return Bytes{};
+}
+
+ByteView token_aid() { return token_applet_aid; }
+
+card::AppletFactory token_applet_factory() {
+  return {"smartpro-token", [](card::AppletMemory& memory, Random& random) -> Result<std::unique_ptr<card::Applet>> {
+            return std::make_unique<TokenApplet>(memory, random);
+          }};
+}
+
+Result<std::shared_ptr<card::Card>> open_token_card(std::string_view uri) {
+  return card::open_card(uri, {{token_applet_factory()}, copy_of(token_applet_aid), nullptr});
+}
+
+}  // namespace cas::smartpro

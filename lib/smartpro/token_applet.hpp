@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "card/applet.hpp"
+#include "card/secure_messaging.hpp"
+#include "smartpro/progenitor.hpp"
+#include "smartpro/sac.hpp"
+#include "smartpro/token_memory.hpp"
+
+namespace cas::smartpro {
+
+/// The applet of every SmartPRO token: the same code in process and behind a reader. token_commands.hpp has its instructions.
+/// What it keeps is in AppletMemory; what it holds here is gone when the card is reset or another applet is selected.
+class TokenApplet final : public card::Applet {
+ public:
+  TokenApplet(card::AppletMemory& memory, Random& random) : memory_(memory), random_(random) {}
+
+  [[nodiscard]] ByteView aid() const override;
+  [[nodiscard]] Result<Bytes> select() override;
+  void deselect() override;
+  [[nodiscard]] card::ResponseApdu process(const card::CommandApdu& command) override;
+
+ private:
+  /// A channel to a peer that has shown who it is.
+  struct Channel {
+    card::SecureMessaging messaging;
+    crypto::Certificate peer;
+  };
+
+  [[nodiscard]] Result<Bytes> process_plain(const card::CommandApdu& command);
+  [[nodiscard]] card::ResponseApdu process_secured(const card::CommandApdu& command);
+  [[nodiscard]] Result<Bytes> process_authenticated(const card::CommandApdu& command);
+
+  [[nodiscard]] Result<Bytes> generate_keys();
+  [[nodiscard]] Result<Bytes> personalise(ByteView data);
+  [[nodiscard]] Result<Bytes> token_info();
+  [[nodiscard]] Result<Bytes> sac_initiate(ByteView message1);
+  [[nodiscard]] Result<Bytes> sac_authenticate(ByteView message3);
+  [[nodiscard]] Result<Bytes> create_licence(ByteView data);
+  [[nodiscard]] Result<Bytes> open_licence(ByteView data);
+  [[nodiscard]] Result<Bytes> activate(ByteView data);
+
+  [[nodiscard]] Status require_personalised();
+  [[nodiscard]] Status require_peer(std::string_view role) const;
+  [[nodiscard]] Result<Membership> require_kind(TokenKind kind) const;
+  [[nodiscard]] SacParty sac_party() const;
+  void close_channel();
+
+  card::AppletMemory& memory_;
+  Random& random_;
+  std::optional<TokenIdentity> identity_;
+  std::optional<SacResponder> pending_sac_;
+  std::optional<Channel> channel_;
+  std::unique_ptr<Progenitor> progenitor_;
+};
+
+}  // namespace cas::smartpro

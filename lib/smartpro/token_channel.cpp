@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "smartpro/token_channel.hpp"
+
+#include "base/tlv.hpp"
+#include "smartpro/roles.hpp"
+#include "smartpro/token_commands.hpp"
+
+namespace cas::smartpro {
+
+namespace {
+
+using card::CommandApdu;
+using card::ResponseApdu;
+
+constexpr std::uint32_t longest_response = 65536;
+
+/// The refusals that mean something else for one instruction than for the others.
+std::optional<Error> licence_error(std::uint8_t instruction, card::StatusWord status) {
+  const bool opening = instruction == ins::open_licence;
+  if (!opening && instruction != ins::create_licence) return std::nullopt;
+  switch (status) {
+    case card::sw::security_status_not_satisfied:
+      return Error{ErrorKind::refused, opening ? "this host's certificate does not allow rendering: use a host made with the capability 'renderer'"
+                                               : "this host's certificate does not allow acquisition: use a host made with the capability 'acquisition'"};
+    case sw_token::wrong_kind:
+      return Error{ErrorKind::refused, opening ? "the token is not a renderer: insert a renderer token of the content's domain"
+                                               : "the token cannot make licences for clear content: insert an acquisition token"};
+    case card::sw::conditions_not_satisfied:
+      return Error{ErrorKind::refused, opening ? "the usage rights do not allow rendering on this token, or the token belongs to no domain"
+                                               : "the token belongs to no domain: enrol it with cas-tmc"};
+    case card::sw::authentication_blocked:
+      return Error{ErrorKind::used_up, "the plays that the licence grants on this token are used up"};
+    case sw_token::outside_validity: return Error{ErrorKind::expired, "the licence is not valid at this time"};
+    case card::sw::referenced_data_not_found:
+      return Error{ErrorKind::wrong_domain, "the licence is of another domain than the token: insert a token of the content's domain"};
+    case card::sw::incorrect_data:
+      return Error{ErrorKind::authentication_failed, opening ? "the licence or the header of the content was changed" : "the token refuses the licence request as malformed"};
+    case card::sw::not_enough_memory:
+      return Error{ErrorKind::exhausted, "the token keeps count of as many contents with a play count as it can"};
+    default: return std::nullopt;
+  }
+}
+
+ErrorKind general_kind(card::StatusWord status) {
+  switch (status) {
+    case card::sw::security_status_not_satisfied:
+    case card::sw::secure_messaging_missing:
+    case card::sw::secure_messaging_incorrect: return ErrorKind::authentication_failed;
+    case card::sw::conditions_not_satisfied: return ErrorKind::refused;
+    case card::sw::not_enough_memory: return ErrorKind::exhausted;
+    case card::sw::incorrect_data:
+    case card::sw::wrong_length: return ErrorKind::malformed;
+    case sw_token::wrong_kind:
+    case card::sw::instruction_not_supported:
+    case card::sw::class_not_supported: return ErrorKind::unsupported;
+    default: return ErrorKind::io;
+  }
+}
+
+const char* instruction_name(std::uint8_t instruction) {
+  switch (instruction) {
+    case ins::generate_keys: return "GENERATE KEYS";
+    case ins::personalise: return "PERSONALISE";
+    case ins::get_token_info: return "GET TOKEN INFO";
+    case ins::sac_initiate: return "SAC INITIATE";
+    case ins::sac_authenticate: return "SAC AUTHENTICATE";
+    case ins::create_licence: return "CREATE LICENCE";
+    case ins::open_licence: return "OPEN LICENCE";
+    case ins::create_domain: return "CREATE DOMAIN";
+    case ins::enrol_initiate: return "ENROL INITIATE";
+    case ins::enrol_authenticate: return "ENROL AUTHENTICATE";
+    case ins::enrol_activate: return "ENROL ACTIVATE";
+    case ins::enrol_complete: return "ENROL COMPLETE";
+    case ins::read_register: return "READ REGISTER";
+    case ins::last_record: return "LAST RECORD";
+    case ins::activate: return "ACTIVATE";
+    default: return "its command";
+  }
+}
+
+SacParty party_of(const HostCredentials& host, Clock& clock) {
+  SacParty party;
+  party.root = &host.root;
+  party.certificate = &host.certificate;
+  party.p256 = &host.p256;
+  party.ffdhe2048 = host.static_key(crypto::DhGroup::ffdhe2048);
+  party.now = clock.now();
+  return party;
+}
+
+}  // namespace
+
+Error token_error(std::uint8_t instruction, card::StatusWord status) {
+  if (auto error = licence_error(instruction, status)) return std::move(*error);
+  return {general_kind(status), std::string("the token refuses ") + instruction_name(instruction) + ": " + card::describe_status_word(status)};
+}
+
+Result<Bytes> plain_command(card::Card& card, std::uint8_t instruction, ByteView data) {
+  CAS_TRY_ASSIGN(ResponseApdu response, card.transmit({card::cla_proprietary, instruction, 0, 0, copy_of(data), longest_response}));
+  if (!response.ok()) return fail(token_error(instruction, response.status));
+  return std::move(response.data);
+}
+
+Result<TokenInfo> read_token_info(card::Card& card) {
+  CAS_TRY(card::select_applet(card, token_applet_aid));
+  CAS_TRY_ASSIGN(const Bytes answer, plain_command(card, ins::get_token_info, {}));
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer, "token information"));
+  TokenInfo info;
+  CAS_TRY_ASSIGN(const std::uint64_t version, fields.required_number(tag::info_version, 1));
+  if (version != token_applet_version)
+    return fail(ErrorKind::unsupported, "the token's applet is of version " + std::to_string(version) + "; this version speaks to version 1");
+  CAS_TRY(fields.check_known({tag::info_version, tag::info_kind, tag::info_certificate, tag::info_vdid}));
+  info.applet_version = static_cast<std::uint8_t>(version);
+  CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag::info_kind, 1));
+  info.kind = static_cast<TokenKind>(kind);
+  if (const auto der = fields.optional(tag::info_certificate)) {
+    CAS_TRY_ASSIGN(const crypto::Certificate certificate, crypto::Certificate::from_der(*der));
+    info.personalised = true;
+    info.serial_number = certificate.serial_number();
+    info.common_name = certificate.common_name();
+    info.certificate = copy_of(*der);
+  }
+  if (fields.optional(tag::info_vdid)) {
+    CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::info_vdid, sizeof(Vdid)));
+    info.vdid = to_array<Vdid>(vdid);
+  }
+  return info;
+}
+
+Result<TokenChannel> TokenChannel::establish(card::Card& card, const HostCredentials& host, crypto::DhGroup suite, Clock& clock, Random& random) {
+  CAS_TRY(card::select_applet(card, token_applet_aid));
+  CAS_TRY_ASSIGN(SacInitiator sac, SacInitiator::start(party_of(host, clock), suite, random));
+  auto message2 = plain_command(card, ins::sac_initiate, sac.message1());
+  if (!message2) {
+    if (message2.error().kind == ErrorKind::authentication_failed)
+      return fail(ErrorKind::authentication_failed, "the token does not accept this host's certificate: host and token must be of the same root");
+    if (message2.error().kind == ErrorKind::refused) return fail(ErrorKind::refused, "the token has no certificate yet: make it with cas-card create");
+    return fail(std::move(message2).error());
+  }
+  auto message3 = sac.authenticate(*message2);
+  if (!message3) return fail_in("secure channel to the token", std::move(message3).error());
+  CAS_TRY(plain_command(card, ins::sac_authenticate, *message3));
+  CAS_TRY_ASSIGN(SacResult result, sac.finish());
+  if (!result.peer.has_role(role_token)) return fail(ErrorKind::authentication_failed, "the card's certificate is not a token's");
+  return TokenChannel(card, std::move(result));
+}
+
+Result<SecretBytes> TokenChannel::command(std::uint8_t instruction, ByteView data, std::uint8_t p1) {
+  CommandApdu plain{card::cla_proprietary, instruction, p1, 0, copy_of(data), longest_response};
+  CAS_TRY_ASSIGN(const CommandApdu wrapped, messaging_.wrap_command(plain));
+  auto sent = card_->transmit(wrapped);
+  if (!sent) {
+    messaging_.close();  // whether the card has counted this command is not known
+    return fail(std::move(sent).error());
+  }
+  // Without a channel on its side (another program has selected the applet, say) the card answers in clear.
+  if (sent->data.empty() && !sent->ok()) {
+    messaging_.close();
+    return fail(ErrorKind::card_reset, "the token has lost its secure channel: " + card::describe_status_word(sent->status));
+  }
+  CAS_TRY_ASSIGN(ResponseApdu response, messaging_.unwrap_response(*sent));
+  const ScopedCleanse cleanse_response(response.data);
+  if (!response.ok()) return fail(token_error(instruction, response.status));
+  return SecretBytes::copy_of(response.data);
+}
+
+}  // namespace cas::smartpro
