@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Checks the pages: links that lead nowhere, pages that nothing leads to, elements and programs without a page.
+
+usage: check.py SOURCE_DIR
+
+A link counts when its file is there and, behind a '#', its heading. Each element that plugins/ registers and each program
+in tools/ has a page of its name somewhere in docs/. Prints TAP.
+"""
+
+import pathlib
+import re
+import sys
+
+FENCE = re.compile(r"^( {0,3})(```+|~~~+)(.*)$")
+LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
+ELEMENT = re.compile(r"GST_ELEMENT_REGISTER_DEFINE(?:_WITH_CODE)?\s*\(\s*\w+\s*,\s*\"([^\"]+)\"")
+SKIPPED_FOLDERS = re.compile(r"^(build.*|\..*|subprojects)$")
+
+
+def pages_of(top):
+    for path in sorted(top.rglob("*.md")):
+        if not any(SKIPPED_FOLDERS.match(part) for part in path.relative_to(top).parts[:-1]):
+            yield path
+
+
+def split_fences(path):
+    """The page's lines outside fenced blocks, and what is wrong with its fences."""
+    outside, fence, opened_at = [], None, 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        found = FENCE.match(line)
+        if fence is None and found:
+            fence, opened_at = found.group(2), number
+        elif fence is not None:
+            if found and found.group(2).startswith(fence) and not found.group(3).strip():
+                fence = None
+        else:
+            outside.append((number, line))
+    problems = [] if fence is None else [f"the block opened in line {opened_at} is never closed"]
+    return outside, problems
+
+
+def anchor_of(heading):
+    """The anchor that code hosts make of a heading."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
+    text = re.sub(r"[^\w\- ]", "", text.lower())
+    return text.replace(" ", "-")
+
+
+def anchors_of(path):
+    outside, _ = split_fences(path)
+    return {anchor_of(found.group(1)) for _, line in outside if (found := HEADING.match(line))}
+
+
+def check_links(top, page, reached):
+    outside, problems = split_fences(page)
+    for number, line in outside:
+        for target in LINK.findall(re.sub(r"`[^`]*`", "", line)):
+            if re.match(r"^[a-z][a-z0-9+.-]*:", target):
+                continue
+            name, _, anchor = target.partition("#")
+            linked = (page.parent / name).resolve() if name else page.resolve()
+            if not linked.exists():
+                problems.append(f"line {number}: {target} is not there")
+            elif anchor and linked.suffix == ".md" and anchor not in anchors_of(linked):
+                problems.append(f"line {number}: {name or page.name} has no heading #{anchor}")
+            elif linked.is_relative_to(top):
+                reached.add(linked)
+                if linked.is_dir():  # a link to a folder leads to the pages in it
+                    reached.update(found.resolve() for found in linked.glob("*.md"))
+    return problems
+
+
+def check_subjects(top):
+    """Elements and programs that have no page."""
+    names = set()
+    for source in (top / "plugins").rglob("*.cpp"):
+        names.update(ELEMENT.findall(source.read_text(encoding="utf-8")))
+    for folder in (top / "tools").glob("cas-*"):
+        if any(folder.glob("*.cpp")):
+            names.add(folder.name)
+    pages = {path.stem for path in (top / "docs").rglob("*.md")}
+    return [f"{name} has no page {name}.md in docs/" for name in sorted(names - pages)]
+
+
+def main():
+    top = pathlib.Path(sys.argv[1]).resolve()
+    pages = list(pages_of(top))
+    reached = set()
+    results = [(str(page.relative_to(top)), check_links(top, page, reached)) for page in pages]
+    orphans = [str(page.relative_to(top)) for page in pages if top / "docs" in page.parents and page not in reached]
+    results.append(("every page can be reached by links", [f"no page links to {page}" for page in orphans]))
+    results.append(("every element and program has a page", check_subjects(top)))
+    print(f"1..{len(results)}")
+    for number, (what, problems) in enumerate(results, 1):
+        print(f"{'not ok' if problems else 'ok'} {number} - {what}")
+        for problem in problems:
+            print(f"# {problem}")
+    return 1 if any(problems for _, problems in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
