@@ -14,7 +14,6 @@ namespace {
 
 using PrivateKeyInfoHandle = Handle<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 using EncryptedKeyHandle = Handle<X509_SIG, X509_SIG_free>;
-using AlgorithmHandle = Handle<X509_ALGOR, X509_ALGOR_free>;
 using Pbes2Handle = Handle<PBE2PARAM, PBE2PARAM_free>;
 using Pbkdf2Handle = Handle<PBKDF2PARAM, PBKDF2PARAM_free>;
 

@@ -31,9 +31,11 @@ struct ReleaseWith {
 template <typename T, auto release>
 using Handle = std::unique_ptr<T, ReleaseWith<release>>;
 
+using AlgorithmHandle = Handle<X509_ALGOR, X509_ALGOR_free>;
 using BioHandle = Handle<BIO, BIO_free_all>;
 using BignumHandle = Handle<BIGNUM, BN_clear_free>;  // always cleared: there is no telling later which one was secret
 using BignumContextHandle = Handle<BN_CTX, BN_CTX_free>;
+using CertificateHandle = Handle<X509, X509_free>;
 using CipherContextHandle = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 using DigestContextHandle = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 using KdfContextHandle = Handle<EVP_KDF_CTX, EVP_KDF_CTX_free>;

@@ -20,7 +20,7 @@ namespace cas::crypto {
 /// The public value in the form of dh_public_size(), or nothing if the key is not of that group.
 [[nodiscard]] Result<Bytes> public_value_of(DhGroup group, EVP_PKEY* key);
 
-/// The private value of a P-256 key, 32 bytes.
+/// The private value in the form of dh_private_size(); ErrorKind::malformed if it is larger, or if there is none.
 [[nodiscard]] Result<SecretBytes> private_value_of(EVP_PKEY* key);
 
 }  // namespace cas::crypto
