@@ -29,6 +29,9 @@ class AppletMemory {
 };
 
 /// A card application: the code is the same in process and behind a reader. One thread at a time.
+///
+/// Several instances may live over one memory, one for each logical channel of a soft card that is shared in process. So
+/// an applet keeps nothing of its memory beyond the end of a command: what another channel wrote holds at once.
 class Applet {
  public:
   virtual ~Applet() = default;
@@ -36,14 +39,16 @@ class Applet {
   [[nodiscard]] virtual ByteView aid() const = 0;
   /// Data of the answer to SELECT (file control information). Clears what a session left.
   [[nodiscard]] virtual Result<Bytes> select() = 0;
-  /// Another applet is selected, or the card is reset: session keys go.
+  /// Another applet is selected, or the card is reset: session keys go. Writes nothing.
   virtual void deselect() = 0;
   /// One whole command: chains have been put together. Never SELECT or GET RESPONSE.
-  /// Response data may be longer than the command asked for: the host hands it out in parts.
+  /// Response data may be longer than the command asked for: the host hands it out in parts. An exception that gets
+  /// out becomes 6F00, drops what the command wrote, and ends the session.
   [[nodiscard]] virtual ResponseApdu process(const CommandApdu& command) = 0;
 };
 
-/// What a kind of applet is called in a store ("smartpro-token") and how one is made over its memory.
+/// What a kind of applet is called in a store ("smartpro-token") and how one is made over its memory; over empty memory
+/// that is its installation, and what `make` writes is committed. `memory` and `random` outlive the applet.
 struct AppletFactory {
   std::string name;
   std::function<Result<std::unique_ptr<Applet>>(AppletMemory& memory, Random& random)> make;

@@ -24,7 +24,9 @@ struct OpenOptions {
 ///   pcsc:?reader=NAME               the card in the reader of that name, or whose name holds NAME and no other's does
 ///   soft:PATH?pin-source=file:P     the applets in process, over an encrypted store; the pass phrase is in file P
 ///   soft:PATH?pin-source=env:NAME   the pass phrase is in the environment variable NAME
+///   soft:PATH                       the pass phrase is in the file PATH.pin, beside the store
 ///
+/// A pass phrase in a file is its first line (see read_pass_phrase).
 /// Reserved characters in PATH, NAME and P are percent-encoded (RFC 3986). A pass phrase in the URI itself is refused.
 /// A store that is missing fails here with ErrorKind::not_found; a wrong pass phrase with permission_denied; a store in
 /// use by another process with ErrorKind::io. A reader that is missing is seen at connect.

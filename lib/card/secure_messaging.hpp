@@ -26,11 +26,21 @@ struct SecureMessagingKeys {
 ///   IV        AES-ECB(encryption key, counter as 16 bytes)
 ///   MAC       AES-CMAC(MAC key, counter as 16 bytes || CLA INS P1 P2 80 00... (command only) || the objects before it)
 ///
-/// The counter of a direction is 1 for its first message and never comes back; at 2^32 the channel closes. Any error closes
-/// the channel for good: every later call fails with ErrorKind::authentication_failed. One thread at a time.
+/// A data object has one encoding only: 87 is left out when there is no data, 97 when nothing is expected back; Ne is one
+/// byte up to 256 (00) and two bytes above, 65,536 being 0000. The status word in 99 is also the one outside.
+///
+/// The counter of a direction is 1 for its first message and never comes back; at 2^32 the channel closes. Commands and
+/// responses take turns: a command that got no response is the channel's last, for its response could still come, and be
+/// taken for the answer to the next. Any error closes the channel for good, and the keys are cleansed: every later call
+/// fails with ErrorKind::authentication_failed. The first failure may be of another kind: exhausted (counter at its end),
+/// invalid_argument (a message that does not fit an APDU). One thread at a time. An object is one side of a channel.
 class SecureMessaging {
  public:
-  explicit SecureMessaging(SecureMessagingKeys keys) : keys_(std::move(keys)) {}
+  static constexpr std::uint64_t counter_end = std::uint64_t{1} << 32;
+
+  /// `end` is the first counter that is not used any more, for protocols that want fresh keys sooner.
+  explicit SecureMessaging(SecureMessagingKeys keys, std::uint64_t end = counter_end)
+      : keys_(std::move(keys)), end_(end < counter_end ? end : counter_end) {}
 
   /// The side that commands: a host, or a progenitor token.
   [[nodiscard]] Result<CommandApdu> wrap_command(const CommandApdu& command);
@@ -41,12 +51,23 @@ class SecureMessaging {
   [[nodiscard]] Result<ResponseApdu> wrap_response(const ResponseApdu& response);
 
   [[nodiscard]] bool closed() const { return closed_; }
-  void close() { closed_ = true; }
+  void close();
 
  private:
+  /// A call that fails leaves the channel closed.
+  template <typename Message>
+  [[nodiscard]] Result<Message> closing(Result<Message> result);
+  [[nodiscard]] Status next_command();
+  [[nodiscard]] Status next_response();
+  [[nodiscard]] Result<CommandApdu> wrap(const CommandApdu& command);
+  [[nodiscard]] Result<ResponseApdu> wrap(const ResponseApdu& response);
+  [[nodiscard]] Result<CommandApdu> unwrap(const CommandApdu& command);
+  [[nodiscard]] Result<ResponseApdu> unwrap(const ResponseApdu& response);
+
   SecureMessagingKeys keys_;
-  std::uint64_t command_counter_ = 0;
-  std::uint64_t response_counter_ = 0;
+  std::uint64_t end_;
+  std::uint64_t command_counter_ = 0;   ///< Of the last command.
+  std::uint64_t response_counter_ = 0;  ///< Of the last response.
   bool closed_ = false;
 };
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "card/uri.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/hex.hpp"
+
+namespace cas::card {
+
+namespace {
+
+constexpr std::size_t max_uri_size = 8192;
+constexpr std::string_view unreserved_signs = "-._~";
+
+bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+// RFC 3986, 2.1.
+Result<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const auto byte = from_hex(text.substr(i + 1, 2), 1);
+      if (!byte || byte->size() != 1) return fail(ErrorKind::invalid_argument, "a card URI has a % that two hexadecimal digits do not follow; write % itself as %25");
+      c = static_cast<char>(byte->front());
+      i += 2;
+    } else if (c == '#') {
+      return fail(ErrorKind::invalid_argument, "a card URI has no fragment; write # in a name as %23");
+    }
+    if (c == '\0') return fail(ErrorKind::invalid_argument, "a card URI holds a zero character");
+    decoded.push_back(c);
+  }
+  return decoded;
+}
+
+std::string percent_encode(std::string_view text, std::string_view kept) {
+  std::string encoded;
+  for (const char c : text) {
+    if (is_alphanumeric(c) || unreserved_signs.find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos) encoded.push_back(c);
+    else encoded += "%" + to_hex(as_bytes(std::string_view(&c, 1)));
+  }
+  return encoded;
+}
+
+struct Attribute {
+  std::string_view name;
+  std::string value;
+};
+
+// KEY=VALUE, separated by '&', as RFC 7512 has them.
+Result<std::vector<Attribute>> parse_query(std::string_view query) {
+  std::vector<Attribute> attributes;
+  while (!query.empty()) {
+    const std::string_view item = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(item.size() + 1, query.size()));
+    const std::size_t equals = item.find('=');
+    const std::string_view name = item.substr(0, equals);
+    if (name == "pin-value" || name == "pin" || name == "passphrase" || name == "password")
+      return fail(ErrorKind::invalid_argument, "a card URI may not hold the pass phrase itself, since URIs are shown and logged: put it into a file and give pin-source=file:PATH");
+    if (equals == std::string_view::npos) return fail(ErrorKind::invalid_argument, "the query of a card URI is of the form KEY=VALUE&KEY=VALUE");
+    if (std::ranges::find(attributes, name, &Attribute::name) != attributes.end())
+      return fail(ErrorKind::invalid_argument, "a card URI has the same key twice");
+    CAS_TRY_ASSIGN(std::string value, percent_decode(item.substr(equals + 1)));
+    if (value.empty()) return fail(ErrorKind::invalid_argument, "a card URI has a key without a value");
+    attributes.push_back({name, std::move(value)});
+  }
+  return attributes;
+}
+
+// The value of the one key that this kind of URI knows.
+Result<std::string> only_attribute(std::string_view query, std::string_view known) {
+  CAS_TRY_ASSIGN(std::vector<Attribute> attributes, parse_query(query));
+  std::string value;
+  for (Attribute& attribute : attributes) {
+    if (attribute.name != known)
+      return fail(ErrorKind::invalid_argument, "a card URI of this kind knows the key " + std::string(known) + "= and no other");
+    value = std::move(attribute.value);
+  }
+  return value;
+}
+
+bool starts_with_scheme(std::string_view uri, std::string_view scheme) {
+  return uri.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), uri.begin(), [](char expected, char found) {
+           return expected == (found >= 'A' && found <= 'Z' ? static_cast<char>(found - 'A' + 'a') : found);
+         });
+}
+
+Result<CardUri> parse_pcsc(std::string_view path, std::string_view query) {
+  if (!path.empty())
+    return fail(ErrorKind::invalid_argument, "a card URI of the kind pcsc: names its reader as pcsc:?reader=NAME");
+  CardUri uri;
+  CAS_TRY_ASSIGN(uri.reader, only_attribute(query, "reader"));
+  return uri;
+}
+
+Result<CardUri> parse_soft(std::string_view path, std::string_view query) {
+  if (path.starts_with("//"))
+    return fail(ErrorKind::invalid_argument, "a card URI of the kind soft: names no host: write soft:/FOLDER/FILE");
+  CardUri uri;
+  uri.kind = CardUri::Kind::soft;
+  CAS_TRY_ASSIGN(uri.path, percent_decode(path));
+  if (uri.path.empty()) return fail(ErrorKind::invalid_argument, "a card URI of the kind soft: names the file of the card: soft:PATH");
+  CAS_TRY_ASSIGN(uri.pin_source, only_attribute(query, "pin-source"));
+  if (uri.pin_source.empty()) uri.pin_source = "file:" + uri.path + ".pin";
+  if (!uri.pin_source.starts_with("file:") && !uri.pin_source.starts_with("env:"))
+    return fail(ErrorKind::invalid_argument, "pin-source= in a card URI is file:PATH or env:NAME");
+  return uri;
+}
+
+}  // namespace
+
+Result<CardUri> parse_card_uri(std::string_view uri) {
+  if (uri.size() > max_uri_size) return fail(ErrorKind::invalid_argument, "a card URI has at most " + std::to_string(max_uri_size) + " characters");
+  constexpr std::string_view pcsc = "pcsc:";
+  constexpr std::string_view soft = "soft:";
+  const std::size_t question_mark = uri.find('?');
+  const std::string_view before = uri.substr(0, question_mark);
+  const std::string_view query = question_mark != std::string_view::npos ? uri.substr(question_mark + 1) : std::string_view();
+  if (starts_with_scheme(before, pcsc)) return parse_pcsc(before.substr(pcsc.size()), query);
+  if (starts_with_scheme(before, soft)) return parse_soft(before.substr(soft.size()), query);
+  return fail(ErrorKind::invalid_argument, "a card URI starts with pcsc: or soft:");
+}
+
+std::string format_card_uri(const CardUri& uri) {
+  if (uri.kind == CardUri::Kind::pcsc) return uri.reader.empty() ? "pcsc:" : "pcsc:?reader=" + percent_encode(uri.reader, "");
+  std::string text = "soft:" + percent_encode(uri.path, "/");
+  if (!uri.pin_source.empty() && uri.pin_source != "file:" + uri.path + ".pin") text += "?pin-source=" + percent_encode(uri.pin_source, "/:");
+  return text;
+}
+
+}  // namespace cas::card
