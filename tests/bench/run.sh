@@ -40,14 +40,13 @@ for program in "$build"/tests/bench/bench_*; do
 done
 [ ${#programs[@]} -gt 0 ] || { echo "bench/run.sh: no benchmark belongs to the group '$group'" >&2; exit 2; }
 
-measure() {
-  local program
-  for program in "${programs[@]}"; do
-    # Not `meson devenv`: what it says of itself goes to standard output.
-    GST_PLUGIN_PATH=$build/plugins${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH} GST_REGISTRY=$build/gstreamer-registry.bin \
-      PATH=$build/tools/cas-card:$build/tools/cas-tmc:$build/tools/cas-inspect:$PATH "$program"
-  done
-}
+# What `meson devenv` sets; not the command itself, which says of itself on standard output.
+environment=$(meson devenv -C "$build" --dump | grep -E '^(export )?[A-Za-z_][A-Za-z0-9_]*(=.*)?$')
+measure() (
+  set +u
+  eval "$environment"
+  for program in "${programs[@]}"; do "$program"; done
+)
 
 if $json; then
   measure | python3 -c '
