@@ -21,17 +21,6 @@ constexpr std::string_view pass_phrase = "correct horse battery staple";
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "cas-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 TestSystem::TestSystem(std::uint64_t seed)
     : clock(system_clock().now()), random(seed), root_(value_or_throw(smartpro::RootAuthority::create("Test root", clock, random))) {
   value_or_throw(root_.save(folder() / "root", {}));

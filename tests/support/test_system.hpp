@@ -13,21 +13,9 @@
 #include "smartpro/token_session.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/seeded_random.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace cas::test {
-
-/// A folder of its own below the system's temporary one, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A whole SmartPRO system for tests, in a folder: a root, a host with every capability, and soft cards. What fails throws.
 /// The clock stands at the real time when the system was made, since elements and programs use the real one.
