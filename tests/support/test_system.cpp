@@ -2,6 +2,7 @@
 #include "tests/support/test_system.hpp"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <stdexcept>
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "smartpro/licence.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/tlv.hpp"
+#include "crypto/constant_time.hpp"
+#include "tests/support/result_matchers.hpp"
+#include "tests/support/seeded_random.hpp"
+#include "tests/support/test_system.hpp"
+
+namespace cas::smartpro {
+namespace {
+
+using test::value_or_throw;
+
+class Licence : public testing::Test {
+ protected:
+  test::SeededRandom random{5};
+  SecretBytes domain_key = value_or_throw(random_secret(random, domain_key_size));
+  SecretBytes control_word = value_or_throw(random_secret(random, control_word_size));
+  LicenceTerms terms = [this] {
+    LicenceTerms made;
+    made.vdid = {1, 2, 3, 4, 5, 6, 7, 8};
+    made.content_id.fill(0x11);
+    value_or_throw(random.fill(made.licence_id));
+    made.issuer = 0x1122334455667788;
+    made.key_period = 9;
+    made.header_digest.fill(0x33);
+    made.rights.play_count = 4;
+    return made;
+  }();
+  Bytes lecm = value_or_throw(seal_licence(domain_key, terms, control_word));
+};
+
+TEST_F(Licence, OpensWithTheDomainKey) {
+  const auto view = LicenceView::parse(lecm);
+  ASSERT_OK(view);
+  EXPECT_EQ(view->vdid, terms.vdid);
+  EXPECT_EQ(view->issuer, terms.issuer);
+  EXPECT_EQ(view->key_period, 9U);
+  ASSERT_TRUE(view->summary);
+  EXPECT_EQ(*view->summary, terms.rights);
+  const auto unsealed = unseal_licence(domain_key, *view);
+  ASSERT_OK(unsealed);
+  EXPECT_TRUE(crypto::constant_time_equal(unsealed->control_word.reveal(), control_word.reveal()));
+  EXPECT_EQ(unsealed->terms.rights, terms.rights);
+  EXPECT_EQ(unsealed->terms.header_digest, terms.header_digest);
+}
+
+TEST_F(Licence, HoldsNoControlWordInClear) {
+  for (std::size_t at = 0; at + control_word_size <= lecm.size(); ++at)
+    EXPECT_FALSE(equal(ByteView(lecm).subspan(at, control_word_size), control_word.reveal()));
+}
+
+TEST_F(Licence, TwoLicencesOfOneControlWordShareNoKeyStream) {
+  LicenceTerms other = terms;
+  value_or_throw(random.fill(other.licence_id));
+  const Bytes second = value_or_throw(seal_licence(domain_key, other, control_word));
+  EXPECT_FALSE(equal(value_or_throw(LicenceView::parse(lecm)).encrypted_part, value_or_throw(LicenceView::parse(second)).encrypted_part));
+}
+
+TEST_F(Licence, AnotherDomainKeyDoesNotOpenIt) {
+  const SecretBytes other = value_or_throw(random_secret(random, domain_key_size));
+  EXPECT_FAILS(unseal_licence(other, value_or_throw(LicenceView::parse(lecm))), ErrorKind::authentication_failed);
+}
+
+TEST_F(Licence, EveryChangedBitIsFound) {
+  for (std::size_t bit = 0; bit < lecm.size() * 8; ++bit) {
+    Bytes changed = lecm;
+    changed[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    const auto view = LicenceView::parse(changed);
+    if (view) {
+      EXPECT_FALSE(unseal_licence(domain_key, *view).has_value()) << "bit " << bit;
+    }
+  }
+}
+
+TEST_F(Licence, EveryCutIsFound) {
+  for (std::size_t size = 0; size < lecm.size(); ++size) EXPECT_FALSE(LicenceView::parse(ByteView(lecm).first(size)).has_value()) << size;
+}
+
+TEST_F(Licence, NothingMayFollowTheMac) {
+  Bytes longer = lecm;
+  append(longer, test::hex("c9 01 00"));
+  EXPECT_FAILS(LicenceView::parse(longer), ErrorKind::malformed);
+}
+
+TEST_F(Licence, TooLongIsRefusedBeforeItIsRead) {
+  EXPECT_FAILS(LicenceView::parse(Bytes(max_lecm_size + 1, 0x80)), ErrorKind::malformed);
+}
+
+TEST_F(Licence, OtherVersionsAreRefused) {
+  Bytes later = lecm;
+  ASSERT_EQ(later[0], 0x80);
+  later[2] = 2;
+  EXPECT_FAILS(LicenceView::parse(later), ErrorKind::unsupported);
+}
+
+TEST_F(Licence, TheSealerRefusesAWrongControlWord) {
+  EXPECT_FAILS(seal_licence(domain_key, terms, SecretBytes(15)), ErrorKind::invalid_argument);
+}
+
+}  // namespace
+}  // namespace cas::smartpro

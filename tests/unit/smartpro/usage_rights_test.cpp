@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "smartpro/usage_rights.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/tlv.hpp"
+#include "tests/support/result_matchers.hpp"
+#include "tests/support/seeded_random.hpp"
+
+namespace cas::smartpro {
+namespace {
+
+TEST(UsageRights, DefaultsAllowRenderingAndProcessing) {
+  EXPECT_EQ(UsageRights{}.describe(), "render, process");
+  EXPECT_EQ(to_hex(UsageRights{}.encode()), "800103");
+}
+
+TEST(UsageRights, EverythingComesBack) {
+  UsageRights rights;
+  rights.process = false;
+  rights.change_rights = true;
+  rights.bridge = true;
+  rights.bridge_hops = 2;
+  rights.bridge_to = {{1, 2, 3, 4, 5, 6, 7, 8}, {9, 9, 9, 9, 9, 9, 9, 9}};
+  rights.not_before = 1'700'000'000;
+  rights.not_after = 1'800'000'000;
+  rights.play_count = 3;
+  rights.output_flags = output_hdcp_required | output_no_recording;
+  const auto back = UsageRights::parse(rights.encode());
+  ASSERT_OK(back);
+  EXPECT_EQ(*back, rights);
+  EXPECT_EQ(rights.describe(),
+            "render, change rights, bridge over 2 hops to 0102030405060708 to 0909090909090909; from 2023-11-14T22:13:20Z; "
+            "until 2027-01-15T08:00:00Z; 3 plays; HDCP required; no recording");
+}
+
+TEST(UsageRights, RandomRightsComeBack) {
+  test::SeededRandom random(3);
+  for (int i = 0; i < 500; ++i) {
+    UsageRights rights;
+    rights.render = random.below(2) != 0;
+    rights.process = random.below(2) != 0;
+    rights.bridge = random.below(2) != 0;
+    if (rights.bridge) rights.bridge_to.resize(random.below(33));
+    if (rights.bridge) rights.bridge_hops = static_cast<std::uint8_t>(random.below(256));
+    if (random.below(2) != 0) rights.not_before = static_cast<UnixSeconds>(random.below(1ULL << 40));
+    if (random.below(2) != 0) rights.not_after = static_cast<UnixSeconds>(random.below(1ULL << 40));
+    if (random.below(2) != 0) rights.play_count = static_cast<std::uint32_t>(random.below(1ULL << 32));
+    rights.output_flags = static_cast<std::uint32_t>(random.below(1ULL << 32));
+    const auto back = UsageRights::parse(rights.encode());
+    ASSERT_OK(back);
+    EXPECT_EQ(*back, rights);
+  }
+}
+
+TEST(UsageRights, RefusesWhatItDoesNotUnderstand) {
+  EXPECT_FAILS(UsageRights::parse({}), ErrorKind::malformed);                                    // no field 80
+  EXPECT_FAILS(UsageRights::parse(test::hex("800110")), ErrorKind::unsupported);                // an unknown permission
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 8a0100")), ErrorKind::unsupported);         // an unknown critical field
+  EXPECT_OK(UsageRights::parse(test::hex("800103 ca0100")));                                    // an unknown optional field
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 800103")), ErrorKind::malformed);           // twice
+  EXPECT_FAILS(UsageRights::parse(test::hex("80020003")), ErrorKind::malformed);                // wrong width
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 8208 8000000000000000")), ErrorKind::malformed);  // before 1970
+  EXPECT_FAILS(UsageRights::parse(test::hex("800108")), ErrorKind::malformed);                  // bridging, and not how far
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 840101")), ErrorKind::malformed);           // how far, and no bridging
+  EXPECT_FAILS(UsageRights::parse(test::hex("800108 840401020304")), ErrorKind::truncated);     // half a VDID
+  TlvWriter many;
+  many.number(0x80, 8, 1).field(0x84, Bytes(1 + 33 * 8, 1));
+  EXPECT_FAILS(UsageRights::parse(many.view()), ErrorKind::malformed);
+}
+
+}  // namespace
+}  // namespace cas::smartpro
