@@ -105,7 +105,8 @@ TEST_F(CasInspect, ListsEveryLicence) {
   const Ran ran = run("--licences --json " + write(made.file));
   EXPECT_EQ(ran.status, 0) << ran.output;
   std::vector<int> periods;
-  for (const json& licence : ran.as_json().at("licences")) periods.push_back(licence.at("key_period"));
+  const json report = ran.as_json();
+  for (const json& licence : report.at("licences")) periods.push_back(licence.at("key_period"));
   EXPECT_THAT(periods, ElementsAre(0, 1, 2));
 }
 
