@@ -38,7 +38,7 @@ Error pcsc_error(LONG code, PcscPhase phase, const std::string& reader) {
   switch (code) {
     case SCARD_E_NO_SMARTCARD:
     case SCARD_W_REMOVED_CARD:
-      return {ErrorKind::card_absent, "no card" + in_reader + ": insert it"};
+      return {ErrorKind::card_absent, "no card" + (reader.empty() ? " in any reader" : in_reader) + ": insert it"};
     case SCARD_E_READER_UNAVAILABLE:
     case SCARD_E_UNKNOWN_READER:
     case SCARD_E_NO_READERS_AVAILABLE:
@@ -65,8 +65,6 @@ Error pcsc_error(LONG code, PcscPhase phase, const std::string& reader) {
       return {ErrorKind::permission_denied,
               "pcscd does not let this user reach smart cards: ask the administrator for the polkit rules "
               "org.debian.pcsc-lite.access_pcsc and access_card"};
-    case SCARD_E_CANCELLED:
-      return {ErrorKind::cancelled, "waiting for the card was cancelled"};
     case SCARD_E_NO_MEMORY:
       return {ErrorKind::io, "pcscd has no room for another client: close programs that use smart cards, " +
                                  describe(code)};
