@@ -21,6 +21,7 @@ constexpr std::array<std::uint8_t, private_size> p256_order = {
 /// Whether 1 <= private value <= n-1 (p256) or 2^256-1 (ffdhe2048): SP 800-56A, 5.6.1.2.2 and 5.6.1.1.4.
 /// Takes the same time whatever the value.
 bool is_private_value(DhGroup group, ByteView value) {
+  if (value.size() != private_size) return false;
   unsigned any_bit = 0;
   unsigned borrow = 0;  // of value - n, from the last byte to the first
   for (std::size_t i = private_size; i-- > 0;) {
@@ -28,29 +29,6 @@ bool is_private_value(DhGroup group, ByteView value) {
     borrow = ((static_cast<unsigned>(value[i]) - p256_order[i] - borrow) >> 8) & 1U;
   }
   return any_bit != 0 && (group != DhGroup::p256 || borrow == 1);
-}
-
-/// The constants of ffdhe2048 as OpenSSL has them, read once; never released, because threads may outlive statics.
-struct Ffdhe2048 {
-  BIGNUM* p = nullptr;
-  BIGNUM* g = nullptr;
-};
-
-const Ffdhe2048& ffdhe2048() {
-  static const Ffdhe2048 constants = [] {
-    Ffdhe2048 made;
-    const OSSL_PARAM params[] = {text_param(OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048"), OSSL_PARAM_construct_end()};
-    const KeyContextHandle context{EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr)};
-    EVP_PKEY* key = nullptr;
-    if (context && EVP_PKEY_fromdata_init(context.get()) == 1 &&
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEY_PARAMETERS, const_cast<OSSL_PARAM*>(params)) == 1) {
-      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_FFC_P, &made.p);
-      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_FFC_G, &made.g);
-    }
-    EVP_PKEY_free(key);
-    return made;
-  }();
-  return constants;
 }
 
 bool compute_p256_public(const BIGNUM* private_number, MutableByteView out) {
@@ -93,7 +71,7 @@ Result<DhKeyPair> generate_dh_key_pair(DhGroup group, Random& random) {
 }
 
 Result<DhKeyPair> dh_key_pair_from_private(DhGroup group, const SecretBytes& private_value) {
-  if (private_value.size() != private_size || !is_private_value(group, private_value.reveal())) {
+  if (!is_private_value(group, private_value.reveal())) {
     return fail(ErrorKind::invalid_argument, "A private value of " + std::string(dh_group_name(group)) +
                                                  " is a number of 32 bytes, not zero and below the order of the group");
   }
@@ -111,6 +89,9 @@ Status validate_dh_public(DhGroup group, ByteView public_value) {
 }
 
 Result<SecretBytes> derive_dh_shared(const DhKeyPair& own, ByteView peer_public) {
+  if (!is_private_value(own.group, own.private_value.reveal())) {
+    return fail(ErrorKind::invalid_argument, "The own private value is none of " + std::string(dh_group_name(own.group)));
+  }
   CAS_TRY_ASSIGN(const KeyHandle peer_key, public_key_of(own.group, peer_public));
   CAS_TRY_ASSIGN(const KeyHandle own_key, private_key_of(own));
   const KeyContextHandle context{EVP_PKEY_CTX_new_from_pkey(nullptr, own_key.get(), nullptr)};

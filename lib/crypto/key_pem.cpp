@@ -16,14 +16,17 @@ using PrivateKeyInfoHandle = Handle<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_fre
 using EncryptedKeyHandle = Handle<X509_SIG, X509_SIG_free>;
 using Pbes2Handle = Handle<PBE2PARAM, PBE2PARAM_free>;
 using Pbkdf2Handle = Handle<PBKDF2PARAM, PBKDF2PARAM_free>;
+using ScryptHandle = Handle<SCRYPT_PARAMS, SCRYPT_PARAMS_free>;
 
 constexpr std::size_t max_pem_size = 16U << 10;
 constexpr std::size_t max_pass_phrase_size = 1024;
 constexpr std::int64_t max_pbkdf2_iterations = 10'000'000;
+constexpr std::uint64_t max_scrypt_memory = std::uint64_t{32} << 20;  // OpenSSL's own limit for stored keys
+constexpr std::uint64_t max_scrypt_p = 16;
 // OpenSSL reads no key that asks for 32 MiB of scrypt memory; so half of that, and p in place of more.
 constexpr std::uint64_t scrypt_n = 1U << 14;
 constexpr std::uint64_t scrypt_r = 8;
-constexpr std::uint64_t scrypt_p = 8;
+constexpr std::uint64_t scrypt_p = 5;
 constexpr int salt_size = 16;
 
 /// One PEM block; its content is in secure memory.
@@ -55,31 +58,59 @@ Result<PemBlock> read_pem_block(const SecretBytes& pem) {
   return block;
 }
 
-/// The work that a stored key may ask for is limited before it is done.
-Status check_encryption(const X509_ALGOR* algorithm) {
+int algorithm_nid(const X509_ALGOR* algorithm) {
   const ASN1_OBJECT* oid = nullptr;
+  X509_ALGOR_get0(&oid, nullptr, nullptr, algorithm);
+  return OBJ_obj2nid(oid);
+}
+
+/// The parameters of `algorithm` as an `item`, which the caller releases; null if they are none.
+void* parameters_of(const X509_ALGOR* algorithm, const ASN1_ITEM* item) {
   const void* value = nullptr;
   int type = V_ASN1_UNDEF;
-  X509_ALGOR_get0(&oid, &type, &value, algorithm);
-  if (OBJ_obj2nid(oid) != NID_pbes2 || type != V_ASN1_SEQUENCE) {
-    return fail(ErrorKind::unsupported, "The private key is not encrypted with PBES2; convert it with openssl pkcs8 -topk8 -scrypt");
-  }
-  const auto* sequence = static_cast<const ASN1_STRING*>(value);
-  const Pbes2Handle pbes2{static_cast<PBE2PARAM*>(ASN1_item_unpack(sequence, ASN1_ITEM_rptr(PBE2PARAM)))};
-  if (!pbes2) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
-  X509_ALGOR_get0(&oid, &type, &value, pbes2->keyfunc);
-  if (OBJ_obj2nid(oid) != NID_id_pbkdf2) return {};  // scrypt: OpenSSL limits its memory
-  const auto* inner = static_cast<const ASN1_STRING*>(value);
-  const Pbkdf2Handle pbkdf2{type == V_ASN1_SEQUENCE ? static_cast<PBKDF2PARAM*>(ASN1_item_unpack(inner, ASN1_ITEM_rptr(PBKDF2PARAM)))
-                                                    : nullptr};
+  X509_ALGOR_get0(nullptr, &type, &value, algorithm);
+  return type == V_ASN1_SEQUENCE ? ASN1_item_unpack(static_cast<const ASN1_STRING*>(value), item) : nullptr;
+}
+
+Status check_pbkdf2(const X509_ALGOR* kdf) {
+  const Pbkdf2Handle params{static_cast<PBKDF2PARAM*>(parameters_of(kdf, ASN1_ITEM_rptr(PBKDF2PARAM)))};
   std::int64_t iterations = 0;
-  if (!pbkdf2 || ASN1_INTEGER_get_int64(&iterations, pbkdf2->iter) != 1) {
-    return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
-  }
-  if (iterations < 1 || iterations > max_pbkdf2_iterations) {
+  if (!params) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
+  if (ASN1_INTEGER_get_int64(&iterations, params->iter) != 1 || iterations < 1 || iterations > max_pbkdf2_iterations) {
+    drop_openssl_errors();
     return fail(ErrorKind::unsupported, "The private key asks for more than 10,000,000 PBKDF2 iterations, or for none");
   }
   return {};
+}
+
+Status check_scrypt(const X509_ALGOR* kdf) {
+  const ScryptHandle params{static_cast<SCRYPT_PARAMS*>(parameters_of(kdf, ASN1_ITEM_rptr(SCRYPT_PARAMS)))};
+  std::uint64_t n = 0;
+  std::uint64_t r = 0;
+  std::uint64_t p = 0;
+  if (!params) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
+  if (ASN1_INTEGER_get_uint64(&n, params->costParameter) != 1 || ASN1_INTEGER_get_uint64(&r, params->blockSize) != 1 ||
+      ASN1_INTEGER_get_uint64(&p, params->parallelizationParameter) != 1 || n < 2 || r == 0 || p == 0 ||
+      p > max_scrypt_p || r > max_scrypt_memory / 128 || n >= max_scrypt_memory / 128 / r) {
+    drop_openssl_errors();
+    return fail(ErrorKind::unsupported,
+                "The private key asks for scrypt with 32 MiB (128 * n * r) or more, or with p above 16; encrypt it anew with less");
+  }
+  return {};
+}
+
+/// Only PBES2; and the work that a stored key asks of its reader is limited before it is done.
+Status check_encryption(const X509_ALGOR* algorithm) {
+  if (algorithm_nid(algorithm) != NID_pbes2) {
+    return fail(ErrorKind::unsupported, "The private key is not encrypted with PBES2; convert it with openssl pkcs8 -topk8 -scrypt");
+  }
+  const Pbes2Handle pbes2{static_cast<PBE2PARAM*>(parameters_of(algorithm, ASN1_ITEM_rptr(PBE2PARAM)))};
+  if (!pbes2) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
+  switch (algorithm_nid(pbes2->keyfunc)) {
+    case NID_id_pbkdf2: return check_pbkdf2(pbes2->keyfunc);
+    case NID_id_scrypt: return check_scrypt(pbes2->keyfunc);
+    default: return fail(ErrorKind::unsupported, "The key of the private key's encryption is made by neither PBKDF2 nor scrypt");
+  }
 }
 
 Result<PrivateKeyInfoHandle> decrypt(ByteView der, const SecretBytes& pass_phrase) {

@@ -45,7 +45,36 @@ KeyHandle assemble_key(DhGroup group, ByteView public_value, ByteView private_va
   return KeyHandle{key};
 }
 
+/// 2 <= y <= p-2 and y^q = 1 (SP 800-56A, 5.6.2.3.1). As p = 2q+1 is prime, y^q is the Legendre symbol of y (Euler's criterion), which
+/// takes a tenth of the time of the power. y is public: the time may depend on it.
+bool is_ffdhe2048_member(ByteView public_value) {
+  const BIGNUM* p = ffdhe2048().p;
+  const BignumHandle y{BN_bin2bn(public_value.data(), static_cast<int>(public_value.size()), nullptr)};
+  const BignumHandle largest{p != nullptr ? BN_dup(p) : nullptr};
+  const BignumContextHandle context{BN_CTX_new()};
+  if (!y || !largest || !context || BN_sub_word(largest.get(), 2) != 1) return false;
+  if (BN_is_zero(y.get()) || BN_is_one(y.get()) || BN_cmp(y.get(), largest.get()) > 0) return false;
+  return BN_kronecker(y.get(), p, context.get()) == 1;
+}
+
 }  // namespace
+
+const Ffdhe2048& ffdhe2048() {
+  static const Ffdhe2048 constants = [] {
+    Ffdhe2048 made;
+    const OSSL_PARAM params[] = {text_param(OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048"), OSSL_PARAM_construct_end()};
+    const KeyContextHandle context{EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr)};
+    EVP_PKEY* key = nullptr;
+    if (context && EVP_PKEY_fromdata_init(context.get()) == 1 &&
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEY_PARAMETERS, const_cast<OSSL_PARAM*>(params)) == 1) {
+      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_FFC_P, &made.p);
+      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_FFC_G, &made.g);
+    }
+    EVP_PKEY_free(key);
+    return made;
+  }();
+  return constants;
+}
 
 BignumHandle secret_number(ByteView big_endian) {
   BignumHandle number{BN_secure_new()};
@@ -64,11 +93,11 @@ Result<KeyHandle> public_key_of(DhGroup group, ByteView public_value) {
   // OpenSSL also takes the hybrid form of a point (SEC 1, 2.3.4), which is as long as the uncompressed one.
   const bool form_is_right = group != DhGroup::p256 || public_value[0] == 0x04;
   KeyHandle key = form_is_right ? assemble_key(group, public_value, {}) : nullptr;
-  const KeyContextHandle context{key ? EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr) : nullptr};
   // SP 800-56A 5.6.2.3.4 for P-256: coordinates below p, on the curve, not infinity. Its cofactor is 1, so every such
-  // point has order q. 5.6.2.3.1 for ffdhe2048: 2 <= y <= p-2 and y^q = 1.
-  const bool good = context && (group == DhGroup::p256 ? EVP_PKEY_public_check_quick(context.get())
-                                                       : EVP_PKEY_public_check(context.get())) == 1;
+  // point has order q.
+  const KeyContextHandle context{key ? EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr) : nullptr};
+  const bool good = context && (group == DhGroup::p256 ? EVP_PKEY_public_check_quick(context.get()) == 1
+                                                       : is_ffdhe2048_member(public_value));
   if (!good) {
     drop_openssl_errors();
     return fail(ErrorKind::authentication_failed,
@@ -79,7 +108,8 @@ Result<KeyHandle> public_key_of(DhGroup group, ByteView public_value) {
 }
 
 Result<KeyHandle> private_key_of(const DhKeyPair& pair) {
-  KeyHandle key = assemble_key(pair.group, pair.public_value, pair.private_value.reveal());
+  const bool sizes_fit = pair.private_value.size() == dh_private_size(pair.group) && pair.public_value.size() == dh_public_size(pair.group);
+  KeyHandle key = sizes_fit ? assemble_key(pair.group, pair.public_value, pair.private_value.reveal()) : nullptr;
   if (!key) return fail_openssl(ErrorKind::invalid_argument, "The key pair is not one of " + std::string(dh_group_name(pair.group)));
   return key;
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "crypto/mac.hpp"
+
+#include <gtest/gtest.h>
+
+#include "crypto/constant_time.hpp"
+#include "support/result_matchers.hpp"
+#include "support/vector_file.hpp"
+
+namespace cas::crypto {
+namespace {
+
+TEST(Mac, GivesTheHmacsOfRfc4231) {
+  test::for_each_vector("crypto/hmac_sha256.txt", [](test::Vector& vector) {
+    SCOPED_TRACE(vector.text("case"));
+    const Bytes message = vector.hex("message");
+    const SecretBytes key = vector.secret("key");
+    const std::string expected = to_hex(vector.hex("mac"));
+    for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+      const auto mac = hmac_sha256(key, {ByteView(message).first(cut), ByteView(message).subspan(cut)});
+      ASSERT_OK(mac);
+      ASSERT_EQ(to_hex(*mac), expected) << cut;
+    }
+  });
+}
+
+TEST(Mac, GivesTheCmacsOfRfc4493AndSp80038B) {
+  test::for_each_vector("crypto/aes_cmac.txt", [](test::Vector& vector) {
+    const Bytes message = vector.hex("message");
+    const SecretBytes key = vector.secret("key");
+    const std::string expected = to_hex(vector.hex("mac"));
+    for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+      const auto mac = aes_cmac(key, {ByteView(message).first(cut), {}, ByteView(message).subspan(cut)});
+      ASSERT_OK(mac);
+      ASSERT_EQ(to_hex(*mac), expected) << cut;
+    }
+  });
+}
+
+// RFC 2104 pads a short key with zeros, so an empty key and one zero byte are the same key.
+TEST(Mac, TakesAnEmptyHmacKey) {
+  const auto empty = hmac_sha256(SecretBytes(), {as_bytes("message")});
+  const auto zero = hmac_sha256(SecretBytes(1), {as_bytes("message")});
+  ASSERT_OK(empty);
+  ASSERT_OK(zero);
+  EXPECT_EQ(to_hex(*empty), to_hex(*zero));
+}
+
+TEST(Mac, RefusesCmacKeysThatAreNoAesKeys) {
+  for (const std::size_t size : {0U, 1U, 15U, 17U, 23U, 25U, 31U, 33U, 64U}) {
+    EXPECT_FAILS(aes_cmac(SecretBytes(size), {as_bytes("message")}), ErrorKind::invalid_argument);
+  }
+}
+
+TEST(ConstantTime, ComparesSizesAndEveryByte) {
+  const Bytes a = {1, 2, 3, 4};
+  EXPECT_TRUE(constant_time_equal(a, Bytes{1, 2, 3, 4}));
+  EXPECT_TRUE(constant_time_equal({}, {}));
+  EXPECT_FALSE(constant_time_equal(a, Bytes{1, 2, 3}));
+  EXPECT_FALSE(constant_time_equal(a, {}));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    Bytes b = a;
+    b[i] ^= 0x80;
+    EXPECT_FALSE(constant_time_equal(a, b)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace cas::crypto
