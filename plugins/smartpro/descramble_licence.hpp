@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/cas/card_session.hpp>
+#include <gst/cas/pointers.hpp>
+#include <gst/cas/stop_switch.hpp>
+#include <gst/gst.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "smartpro/protected_reader.hpp"
+#include "smartpro/usage_rights.hpp"
+
+namespace cas::gst {
+
+/// What smartpro-descramble does when the card is gone and a licence has to be opened.
+enum class CardRemovalPolicy { wait, stop };
+
+/// Opens licences with the card for smartpro-descramble: waits for a card that was pulled, and tells the bus about rights
+/// and cards. `control_word` belongs to the streaming thread; it posts messages, so no lock but a STREAM_LOCK is held then.
+class LicenceGate final : public smartpro::LicenceOpener {
+ public:
+  explicit LicenceGate(GstElement* element) : element_(element) {}
+
+  /// Before a playback: draws its play id, and lets waits happen.
+  [[nodiscard]] Status start(CardSessionPtr session, CardRemovalPolicy policy);
+  /// After a playback: gives the session back and forgets the rights.
+  void close();
+
+  /// Ends waits for a card; for flushes and for the way down. Any thread.
+  void stop_waits() { waits_.stop(); }
+  void allow_waits() { waits_.rearm(); }
+
+  [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) override;
+
+  /// The rights of the licence opened last, as a structure of that name; nothing before the first one. Takes the object lock.
+  [[nodiscard]] StructurePtr rights(const char* name) const;
+  /// The same for people, as tags: to be given a new owner.
+  [[nodiscard]] GstTagList* rights_tags() const;
+
+  struct Counters {
+    std::atomic<std::uint64_t> licences{0};
+    std::atomic<std::uint64_t> card_waits{0};
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] Result<smartpro::OpenedLicence> open_waiting(ByteView lecm, const smartpro::OpenRequest& request);
+  [[nodiscard]] Status wait_for_card(const Error& why, std::uint32_t period);
+  void note_rights(const smartpro::OpenedLicence& licence);
+
+  struct Known {
+    smartpro::UsageRights rights;
+    std::optional<std::uint32_t> plays_left;
+  };
+
+  GstElement* const element_;
+  CardSessionPtr session_;
+  CardRemovalPolicy policy_ = CardRemovalPolicy::wait;
+  std::array<std::uint8_t, 16> play_id_{};
+  StopSwitch waits_;
+  std::optional<Known> known_;  // Under the object lock.
+  Counters counters_;
+};
+
+}  // namespace cas::gst

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/cas/card_session.hpp>
+#include <gst/cas/held_buffers.hpp>
+#include <gst/cas/pointers.hpp>
+#include <gst/cas/pool.hpp>
+#include <gst/gst.h>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "smartpro/protected_file.hpp"
+#include "smartpro/usage_rights.hpp"
+
+namespace cas::gst {
+
+/// What a protected file is made with; checked before streaming.
+struct ScrambleSettings {
+  std::optional<smartpro::ContentId> content_id;  ///< Nothing: the file id.
+  smartpro::ContentCipher cipher = smartpro::ContentCipher::aes_128_gcm;
+  std::uint32_t segment_size = smartpro::default_segment_size;
+  std::uint32_t period_segments = 0;
+  smartpro::UsageRights rights;
+};
+
+/// Content in, a protected file out, in one pass: the streaming side of smartpro-scramble.
+///
+/// Everything but the counters belongs to the streaming thread (the sink pad's STREAM_LOCK). No lock is taken here.
+class ScrambleStream {
+ public:
+  ScrambleStream(GstElement* element, GstPad* sink, GstPad* src) : element_(element), sink_(sink), src_(src) {}
+  ~ScrambleStream() { reset(); }
+  ScrambleStream(const ScrambleStream&) = delete;
+  ScrambleStream& operator=(const ScrambleStream&) = delete;
+
+  /// Before streaming; `session` is kept.
+  void configure(const ScrambleSettings& settings, CardSessionPtr session);
+  /// Forgets the stream: what comes next starts a new protected file. The counters go on.
+  void reset();
+  /// Gives the session back and clears the counters: after streaming.
+  void close();
+
+  void set_caps(GstCaps* caps);
+  /// A segment event from upstream; sends ours when it is the first one.
+  void start_segment(const GstSegment& segment);
+  [[nodiscard]] GstFlowReturn push(BufferPtr buffer);
+  [[nodiscard]] GstFlowReturn push_list(GstBufferList* list);
+  /// The content is complete: writes the rest.
+  [[nodiscard]] GstFlowReturn finish();
+  [[nodiscard]] bool finished() const { return finished_; }
+
+  /// For other threads.
+  struct Counters {
+    std::atomic<std::uint64_t> bytes_in{0};
+    std::atomic<std::uint64_t> bytes_out{0};
+    std::atomic<std::uint64_t> segments{0};
+    std::atomic<std::uint64_t> licences{0};
+    std::atomic<std::uint64_t> position{0};    ///< In the file that is being written.
+    std::atomic<std::uint64_t> file_size{0};   ///< Of the file that is being written; 0 when not known.
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] bool hold(BufferPtr buffer);
+  [[nodiscard]] GstFlowReturn drain(bool at_end);
+  [[nodiscard]] Status write_start();
+  [[nodiscard]] Status start_period(std::uint32_t period);
+  [[nodiscard]] Status seal_segment(std::size_t plain_size, bool last);
+  [[nodiscard]] std::string media_type();
+  [[nodiscard]] std::optional<std::uint64_t> plain_size() const;
+  void announce();
+  void emit_bytes(ByteView bytes);
+  void emit(BufferPtr buffer);
+  [[nodiscard]] GstFlowReturn flush_output();
+
+  GstElement* const element_;
+  GstPad* const sink_;
+  GstPad* const src_;
+
+  ScrambleSettings settings_;
+  CardSessionPtr session_;
+
+  CapsPtr caps_;                               // Of upstream, if it tells.
+  bool announced_ = false;                     // Our caps and segment have gone out.
+  bool from_byte_zero_ = false;                // Upstream sends all of its content.
+  std::optional<std::uint64_t> expected_byte_; // Where upstream's next byte stands, when it counts bytes.
+  bool rewound_ = false;                       // Upstream wants to go on elsewhere.
+  bool finished_ = false;
+
+  HeldBuffers held_;
+  smartpro::FileHeader header_;
+  smartpro::HeaderDigest digest_{};
+  std::optional<smartpro::FileLayout> layout_;  // Once header and first licence are written.
+  std::optional<smartpro::SegmentCipher> cipher_;
+  std::uint64_t next_segment_ = 0;
+  std::uint64_t received_ = 0;                  // Content bytes of this file.
+  BufferPoolPtr pool_;
+  std::vector<BufferPtr> output_;
+
+  Counters counters_;
+};
+
+}  // namespace cas::gst
