@@ -61,7 +61,8 @@ Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::open(const std::
   if (!parts) return fail_in("cannot open card store " + path.string(), std::move(parts).error());
   store->header_ = std::move(parts->header);
   auto key = derive_key(pass_phrase, store->header_);
-  if (!key) return fail_in("cannot open card store " + path.string(), std::move(key).error());
+  // The cost is the file's word: one that is refused is a fault of the file.
+  if (!key) return fail(ErrorKind::malformed, "cannot open card store " + path.string() + ": " + key.error().message);
   store->key_ = std::move(*key);
   CAS_TRY(store->load());
   return store;
