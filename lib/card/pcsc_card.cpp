@@ -63,8 +63,12 @@ class PcscCard final : public Card {
 Status PcscCard::connect() {
   const std::lock_guard exchange_lock(exchange_);
   connection_.reset();
-  lost_ = {ErrorKind::card_reset, "no connection to the card: connect first"};
-  CAS_TRY_ASSIGN(connection_, wanted_.empty() ? connect_to_any() : connect_to_named());
+  auto connection = wanted_.empty() ? connect_to_any() : connect_to_named();
+  if (!connection) {
+    lose(connection.error());
+    return fail(std::move(connection).error());
+  }
+  connection_ = std::move(*connection);
   const std::lock_guard lock(state_);
   reader_ = connection_->reader();
   return {};
@@ -91,7 +95,7 @@ Result<ResponseApdu> PcscCard::transmit(const CommandApdu& command) {
 // What the card kept of the session cannot be trusted any more: later calls fail until the next connect.
 void PcscCard::lose(const Error& why) {
   lost_ = {why.kind == ErrorKind::card_absent ? ErrorKind::card_absent : ErrorKind::card_reset,
-           "the connection to the card was lost, connect anew: " + why.message};
+           "no connection to the card, connect anew: " + why.message};
   connection_.reset();
 }
 

@@ -33,9 +33,6 @@ constexpr std::size_t length_size = 2;
 constexpr std::size_t smallest_apdu = 4;
 constexpr std::size_t largest_payload = 0xffff;
 constexpr std::size_t largest_atr = 33;
-// pcscd asks for the ATR within 400 ms of a card's coming. A connection that hears nothing for longer stands in the
-// queue of a slot that already has a card.
-constexpr milliseconds first_message_limit{5000};
 
 std::string system_error_text(int number) { return std::system_category().message(number); }
 
@@ -103,7 +100,8 @@ enum class End { stopped, connection_lost, slot_taken, card_died };
 // One connection with the driver: whole messages in, whole answers out.
 class DriverConnection {
  public:
-  DriverConnection(FileDescriptor socket, const Waiter& waiter) : socket_(std::move(socket)), waiter_(waiter), buffer_(length_size + largest_payload) {}
+  DriverConnection(FileDescriptor socket, const Waiter& waiter, milliseconds silence_limit)
+      : socket_(std::move(socket)), waiter_(waiter), silence_limit_(silence_limit), buffer_(length_size + largest_payload) {}
   ~DriverConnection() { cleanse(buffer_); }
   DriverConnection(const DriverConnection&) = delete;
   DriverConnection& operator=(const DriverConnection&) = delete;
@@ -148,7 +146,7 @@ class DriverConnection {
       // and ours delays that for 40 ms unless told otherwise, before each receive anew.
       const int on = 1;
       (void)::setsockopt(socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-      const Waited waited = waiter_.wait(socket_.get(), POLLIN, heard_ ? milliseconds(-1) : first_message_limit);
+      const Waited waited = waiter_.wait(socket_.get(), POLLIN, heard_ ? milliseconds(-1) : silence_limit_);
       if (waited == Waited::stopped) return End::stopped;
       if (waited == Waited::timed_out) return End::slot_taken;
       const ssize_t got = ::recv(socket_.get(), buffer_.data() + filled_, buffer_.size() - filled_, MSG_DONTWAIT);
@@ -171,6 +169,7 @@ class DriverConnection {
 
   FileDescriptor socket_;
   const Waiter& waiter_;
+  const milliseconds silence_limit_;
   Bytes buffer_;
   std::size_t filled_ = 0;
   std::size_t message_size_ = 0;
@@ -202,8 +201,8 @@ std::optional<End> answer(ByteView message, VirtualCard& card, DriverConnection&
   return connection.send(*response);
 }
 
-End serve_connection(FileDescriptor socket, VirtualCard& card, const Waiter& waiter) {
-  DriverConnection connection(std::move(socket), waiter);
+End serve_connection(FileDescriptor socket, VirtualCard& card, const VpcdServing& serving, const Waiter& waiter) {
+  DriverConnection connection(std::move(socket), waiter, serving.silence_limit);
   for (;;) {
     const auto message = connection.receive();
     if (!message) return message.error();
@@ -273,7 +272,7 @@ Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServi
     if (attempt.stopped) break;
     if (attempt.socket.valid()) {
       serving.inserted();
-      const End end = serve_connection(std::move(attempt.socket), card, waiter);
+      const End end = serve_connection(std::move(attempt.socket), card, serving, waiter);
       card.power_off();
       if (end == End::stopped) break;
       if (!serving.reinsert) return explain(end, place);

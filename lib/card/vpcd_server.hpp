@@ -38,6 +38,9 @@ struct VpcdServing {
   bool reinsert = false;
   /// Before each further attempt. vpcd needs 500 ms to notice that the card before is gone.
   std::chrono::milliseconds reinsert_after{500};
+  /// pcscd asks for the ATR within 400 ms of a card's coming. A connection that hears nothing for this long stands in the
+  /// queue of a slot that already has a card.
+  std::chrono::milliseconds silence_limit{5000};
   /// The card is in: connected, though pcscd takes another 30 to 400 ms to see it.
   std::function<void()> inserted = [] {};
 };
