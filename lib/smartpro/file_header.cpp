@@ -24,7 +24,8 @@ constexpr TlvTag plain_size_tag = 0xc1;
 constexpr std::size_t preamble_padding = 12;
 
 std::string limits(const char* what, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
-  return std::string(what) + " is " + std::to_string(value) + ", but may be " + std::to_string(least) + " to " + std::to_string(most);
+  return std::string(what) + " is " + std::to_string(value) + ", but may be " + std::to_string(least) + " to " +
+         std::to_string(most);
 }
 
 bool is_printable(char letter) { return letter >= 0x20 && letter <= 0x7e; }
@@ -55,7 +56,8 @@ Result<FileHeader> parse_fields(ByteView bytes) {
   CAS_TRY_ASSIGN(const ByteView content_id, fields.required(content_id_tag, header.content_id.size()));
   header.content_id = to_array<ContentId>(content_id);
   CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(cipher_tag, 1));
-  if (cipher != static_cast<std::uint8_t>(ContentCipher::aes_128_gcm) && cipher != static_cast<std::uint8_t>(ContentCipher::aes_128_ctr))
+  if (cipher != static_cast<std::uint8_t>(ContentCipher::aes_128_gcm) &&
+      cipher != static_cast<std::uint8_t>(ContentCipher::aes_128_ctr))
     return fail(ErrorKind::unsupported, "the content is scrambled with cipher " + std::to_string(cipher) +
                                             ", which this version does not know");
   header.cipher = static_cast<ContentCipher>(cipher);
@@ -76,14 +78,17 @@ Status FileHeader::check() const {
   if (cipher != ContentCipher::aes_128_gcm && cipher != ContentCipher::aes_128_ctr)
     return fail(ErrorKind::invalid_argument, "the cipher is neither aes-128-gcm nor aes-128-ctr");
   if (segment_size < min_segment_size || segment_size > max_segment_size)
-    return fail(ErrorKind::invalid_argument, limits("the segment size", segment_size, min_segment_size, max_segment_size));
+    return fail(ErrorKind::invalid_argument,
+                limits("the segment size", segment_size, min_segment_size, max_segment_size));
   if (segment_size % 16 != 0)
-    return fail(ErrorKind::invalid_argument, "the segment size is " + std::to_string(segment_size) + ", which is no multiple of 16");
+    return fail(ErrorKind::invalid_argument,
+                "the segment size is " + std::to_string(segment_size) + ", which is no multiple of 16");
   if (licence_slot_size < min_licence_slot_size || licence_slot_size > max_licence_slot_size)
     return fail(ErrorKind::invalid_argument,
                 limits("the licence slot size", licence_slot_size, min_licence_slot_size, max_licence_slot_size));
   if (media_type.size() > max_media_type_size)
-    return fail(ErrorKind::invalid_argument, limits("the size of the media type", media_type.size(), 0, max_media_type_size));
+    return fail(ErrorKind::invalid_argument,
+                limits("the size of the media type", media_type.size(), 0, max_media_type_size));
   // It goes to terminals, logs and caps parsers; GStreamer serialises caps in ASCII.
   if (!std::ranges::all_of(media_type, is_printable))
     return fail(ErrorKind::invalid_argument, "the media type has characters that are not printable ASCII");
@@ -97,15 +102,9 @@ Status FileHeader::check() const {
 Result<Bytes> FileHeader::encode() const {
   CAS_TRY(check());
   const Bytes fields = encode_fields(*this);
-  return ByteWriter()
-      .bytes(protected_file_magic)
-      .u16(protected_file_version)
-      .u16(0)
-      .u32(static_cast<std::uint32_t>(fields.size()))
-      .u32(licence_slot_size)
-      .zeros(preamble_padding)
-      .bytes(fields)
-      .take();
+  Bytes bytes = Preamble{static_cast<std::uint32_t>(fields.size()), licence_slot_size}.encode();
+  append(bytes, fields);
+  return bytes;
 }
 
 Result<HeaderDigest> FileHeader::digest() const {
@@ -113,10 +112,22 @@ Result<HeaderDigest> FileHeader::digest() const {
   return digest_of(encode_fields(*this));
 }
 
+Bytes Preamble::encode() const {
+  return ByteWriter()
+      .bytes(protected_file_magic)
+      .u16(protected_file_version)
+      .u16(0)
+      .u32(header_size)
+      .u32(licence_slot_size)
+      .zeros(preamble_padding)
+      .take();
+}
+
 Result<Preamble> Preamble::parse(ByteView first_bytes) {
   const std::size_t comparable = std::min(first_bytes.size(), protected_file_magic.size());
   if (!equal(first_bytes.first(comparable), ByteView(protected_file_magic).first(comparable)))
-    return fail(ErrorKind::malformed, "this is not a SmartPRO protected file: it does not start with the magic bytes of one");
+    return fail(ErrorKind::malformed,
+                "this is not a SmartPRO protected file: it does not start with the magic bytes of one");
   if (first_bytes.size() < preamble_size)
     return fail(ErrorKind::truncated, "the file ends after " + std::to_string(first_bytes.size()) +
                                           " bytes, within its preamble: nothing of its content is there");
@@ -126,7 +137,8 @@ Result<Preamble> Preamble::parse(ByteView first_bytes) {
   CAS_TRY_ASSIGN(const std::uint16_t version, reader.u16());
   if (version != protected_file_version)
     return fail(ErrorKind::unsupported, "the protected file has format version " + std::to_string(version) +
-                                            "; this version of the software reads version " + std::to_string(protected_file_version));
+                                            "; this version of the software reads version " +
+                                            std::to_string(protected_file_version));
   CAS_TRY_ASSIGN(const std::uint16_t reserved, reader.u16());
   CAS_TRY_ASSIGN(preamble.header_size, reader.u32());
   CAS_TRY_ASSIGN(preamble.licence_slot_size, reader.u32());
@@ -137,9 +149,9 @@ Result<Preamble> Preamble::parse(ByteView first_bytes) {
     return fail(ErrorKind::malformed, "the preamble of the protected file is damaged: " +
                                           limits("the header size", preamble.header_size, 1, max_header_size));
   if (preamble.licence_slot_size < min_licence_slot_size || preamble.licence_slot_size > max_licence_slot_size)
-    return fail(ErrorKind::malformed,
-                "the preamble of the protected file is damaged: " +
-                    limits("the licence slot size", preamble.licence_slot_size, min_licence_slot_size, max_licence_slot_size));
+    return fail(ErrorKind::malformed, "the preamble of the protected file is damaged: " +
+                                          limits("the licence slot size", preamble.licence_slot_size,
+                                                 min_licence_slot_size, max_licence_slot_size));
   return preamble;
 }
 

@@ -69,10 +69,14 @@ struct FileHeader {
   bool operator==(const FileHeader&) const = default;
 };
 
-/// What is read first: how long the next parts are.
+/// What is read first: how long the next parts are. A bridge that changes the slot size writes a new preamble before the header's
+/// bytes, which it leaves as they are.
 struct Preamble {
   std::uint32_t header_size = 0;
   std::uint32_t licence_slot_size = 0;
+
+  /// The preamble_size bytes that say so.
+  [[nodiscard]] Bytes encode() const;
 
   /// Reads the first preamble_size bytes of a file; more may follow. ErrorKind::malformed: not a protected file, or damaged;
   /// unsupported: a later format version; truncated: fewer bytes, all of which could start a protected file.

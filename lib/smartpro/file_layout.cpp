@@ -54,7 +54,8 @@ bool FileLayout::starts_period(std::uint64_t segment) const {
 
 std::uint64_t FileLayout::segment_offset(std::uint64_t segment) const {
   const std::uint64_t slots = period_segments_ == 0 ? 1 : segment / period_segments_ + 1;
-  return saturating_add(saturating_add(body_offset_, saturating_multiply(slots, slot_size_)), saturating_multiply(segment, stored_size_));
+  return saturating_add(saturating_add(body_offset_, saturating_multiply(slots, slot_size_)),
+                        saturating_multiply(segment, stored_size_));
 }
 
 std::uint64_t FileLayout::slot_offset(std::uint32_t period) const {
@@ -68,10 +69,12 @@ Result<std::uint64_t> FileLayout::file_size(std::uint64_t plain_size) const {
   if (periods > max_periods)
     return fail(ErrorKind::exhausted, "content of " + std::to_string(plain_size) +
                                           " bytes needs more than 2^32 key periods: make the periods longer");
-  const std::uint64_t around = saturating_add(saturating_multiply(periods, slot_size_), saturating_multiply(segments, tag_size()));
+  const std::uint64_t around =
+      saturating_add(saturating_multiply(periods, slot_size_), saturating_multiply(segments, tag_size()));
   const std::uint64_t size = saturating_add(saturating_add(body_offset_, around), plain_size);
   if (size > max_file_size)
-    return fail(ErrorKind::exhausted, "content of " + std::to_string(plain_size) + " bytes makes a protected file of more than 2^63 bytes");
+    return fail(ErrorKind::exhausted,
+                "content of " + std::to_string(plain_size) + " bytes makes a protected file of more than 2^63 bytes");
   return size;
 }
 

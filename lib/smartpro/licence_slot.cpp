@@ -14,13 +14,15 @@ static_assert(default_licence_slot_size == max_lecm_size + licence_slot_overhead
 
 Result<Bytes> encode_licence_slot(ByteView lecm, std::uint32_t slot_size) {
   if (slot_size < min_licence_slot_size || slot_size > max_licence_slot_size)
-    return fail(ErrorKind::invalid_argument, "a licence slot of " + std::to_string(slot_size) + " bytes cannot be: give " +
-                                                 std::to_string(min_licence_slot_size) + " to " + std::to_string(max_licence_slot_size));
+    return fail(ErrorKind::invalid_argument, "a licence slot of " + std::to_string(slot_size) +
+                                                 " bytes cannot be: give " + std::to_string(min_licence_slot_size) +
+                                                 " to " + std::to_string(max_licence_slot_size));
   if (lecm.empty()) return fail(ErrorKind::invalid_argument, "there is no licence to put into the licence slot");
   const std::size_t room = slot_size - licence_slot_overhead;
   if (lecm.size() > room)
-    return fail(ErrorKind::exhausted, "a licence of " + std::to_string(lecm.size()) + " bytes does not fit into a licence slot for " +
-                                          std::to_string(room) + ": choose a larger licence slot size");
+    return fail(ErrorKind::exhausted, "a licence of " + std::to_string(lecm.size()) +
+                                          " bytes does not fit into a licence slot for " + std::to_string(room) +
+                                          ": choose a larger licence slot size");
   return ByteWriter()
       .u32(slot_size)
       .u32(static_cast<std::uint32_t>(lecm.size()))
@@ -38,7 +40,8 @@ Result<ByteView> parse_licence_slot(ByteView slot) {
   CAS_TRY_ASSIGN(const std::uint32_t size, reader.u32());
   if (size == 0) return fail(ErrorKind::malformed, "damaged licence slot: it holds no licence");
   if (size > reader.remaining())
-    return fail(ErrorKind::malformed, "damaged licence slot: a licence of " + std::to_string(size) + " bytes is not in a slot with room for " +
+    return fail(ErrorKind::malformed, "damaged licence slot: a licence of " + std::to_string(size) +
+                                          " bytes is not in a slot with room for " +
                                           std::to_string(reader.remaining()));
   CAS_TRY_ASSIGN(const ByteView lecm, reader.bytes(size));
   // A changed padding byte is a change of the file, and a licence size that was made smaller shows here too.

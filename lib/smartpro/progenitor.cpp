@@ -50,10 +50,15 @@ Result<Bytes> Progenitor::create_domain() {
   CAS_TRY(memory_.write(object::revocation_private, revocation_private.reveal()));
   CAS_TRY(memory_.write(object::irl_header, irl_header));
   CAS_TRY(store_membership(memory_, membership));
+  return read_domain();
+}
+
+Result<Bytes> Progenitor::read_domain() {
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   return TlvWriter()
       .field(tag::domain_vdid, membership.vdid)
-      .field(tag::domain_revocation_key, revocation_public)
-      .field(tag::domain_irl_header, irl_header)
+      .field(tag::domain_revocation_key, membership.revocation_key)
+      .field(tag::domain_irl_header, memory_.read(object::irl_header).reveal())
       .take();
 }
 

@@ -20,6 +20,8 @@ class Progenitor {
 
   /// Draws domain key, VDID, register key and revocation key, once in the token's life.
   [[nodiscard]] Result<Bytes> create_domain();
+  /// What create_domain has answered, for a TMC that was stopped before it could keep it.
+  [[nodiscard]] Result<Bytes> read_domain();
   [[nodiscard]] Result<Bytes> enrol_initiate(ByteView data);
   [[nodiscard]] Result<Bytes> enrol_authenticate(ByteView message2);
   [[nodiscard]] Result<Bytes> enrol_activate();

@@ -42,7 +42,8 @@ void ProtectedReader::compare_sizes() {
       return;
     }
     if (file_size_ < whole) {
-      end_ = fail(ErrorKind::truncated, "the file was cut: " + std::to_string(*stated) + " bytes of content were announced, and at most " +
+      end_ = fail(ErrorKind::truncated, "the file was cut: " + std::to_string(*stated) +
+                                            " bytes of content were announced, and at most " +
                                             std::to_string(extent_.plain_size) + " are there");
       return;
     }
@@ -81,7 +82,8 @@ Result<std::size_t> ProtectedReader::read_in_segment(std::uint64_t plain_offset,
   const std::size_t within = plain_offset % layout_.segment_size();
   const std::size_t plain_size = plain_size_of(segment);
   const std::size_t count = std::min(plain_size - within, out.size());
-  const bool is_cached = std::ranges::any_of(cache_, [&](const CachedSegment& entry) { return entry.segment == segment; });
+  const bool is_cached =
+      std::ranges::any_of(cache_, [&](const CachedSegment& entry) { return entry.segment == segment; });
   if (count == plain_size && !is_cached) {
     CAS_TRY(open_segment(segment, out.first(count)));
     return count;
@@ -111,8 +113,9 @@ Result<ByteView> ProtectedReader::cached(std::uint64_t segment) {
 }
 
 Status ProtectedReader::open_segment(std::uint64_t segment, MutableByteView plain) {
-  CAS_TRY_ASSIGN(SegmentCipher* cipher, cipher_for(layout_.period_of(segment)));
-  CAS_TRY_ASSIGN(const ByteView stored, read_exactly(layout_.segment_offset(segment), plain.size() + layout_.tag_size()));
+  CAS_TRY_ASSIGN(SegmentCipher * cipher, cipher_for(layout_.period_of(segment)));
+  CAS_TRY_ASSIGN(const ByteView stored,
+                 read_exactly(layout_.segment_offset(segment), plain.size() + layout_.tag_size()));
   const bool at_end = segment + 1 == extent_.segments;
   // A short segment can only be the last one; a full one behind which the file was cut is expected not to be.
   const bool expected_last = at_end && !(extent_.cut && plain.size() == layout_.segment_size());
@@ -120,7 +123,8 @@ Status ProtectedReader::open_segment(std::uint64_t segment, MutableByteView plai
   if (!last) {
     // The rest of a segment, where the sizes have said already that the file was cut.
     const bool known_cut = end_ && !*end_ && end_->error().kind == ErrorKind::truncated;
-    return fail(at_end && known_cut && last.error().kind == ErrorKind::authentication_failed ? end_->error() : last.error());
+    return fail(at_end && known_cut && last.error().kind == ErrorKind::authentication_failed ? end_->error()
+                                                                                             : last.error());
   }
   if (layout_.tag_size() != 0 && (*last || at_end)) note_last(segment, *last);
   return {};
@@ -130,7 +134,8 @@ Status ProtectedReader::open_segment(std::uint64_t segment, MutableByteView plai
 void ProtectedReader::note_last(std::uint64_t segment, bool sealed_as_last) {
   if (!sealed_as_last) {
     if (!end_)
-      end_ = fail(ErrorKind::truncated, "the file was cut behind its content byte " + std::to_string(extent_.plain_size));
+      end_ =
+          fail(ErrorKind::truncated, "the file was cut behind its content byte " + std::to_string(extent_.plain_size));
     return;
   }
   const std::uint64_t stored_end = layout_.segment_offset(segment) + plain_size_of(segment) + layout_.tag_size();
@@ -161,8 +166,8 @@ Result<SegmentCipher*> ProtectedReader::cipher_for(std::uint32_t period) {
 Result<ByteView> ProtectedReader::read_exactly(std::uint64_t offset, std::size_t size) {
   CAS_TRY_ASSIGN(const ByteView bytes, source_.read_at(offset, size));
   if (bytes.size() != size)
-    return fail(ErrorKind::truncated, "the file became shorter while it was read: " + std::to_string(size) + " bytes are no longer at byte " +
-                                          std::to_string(offset));
+    return fail(ErrorKind::truncated, "the file became shorter while it was read: " + std::to_string(size) +
+                                          " bytes are no longer at byte " + std::to_string(offset));
   return bytes;
 }
 

@@ -30,7 +30,8 @@ class LicenceOpener {
   virtual ~LicenceOpener() = default;
   /// The control word (16 bytes) out of the licence of `period`, for a file with this header and digest. The views are valid
   /// during the call. What it fails with comes out of ProtectedReader::read as it is.
-  [[nodiscard]] virtual Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm, const ReadHeader& header) = 0;
+  [[nodiscard]] virtual Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm,
+                                                         const ReadHeader& header) = 0;
 };
 
 /// Reads the content of a protected file at any offset, as if it were not protected.

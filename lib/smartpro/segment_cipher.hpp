@@ -25,7 +25,8 @@ namespace cas::smartpro {
 class SegmentCipher {
  public:
   /// `control_word` has 16 bytes; `header` is one that FileHeader::check() accepts.
-  [[nodiscard]] static Result<SegmentCipher> create(const FileHeader& header, const SecretBytes& control_word, std::uint32_t period);
+  [[nodiscard]] static Result<SegmentCipher> create(const FileHeader& header, const SecretBytes& control_word,
+                                                    std::uint32_t period);
   ~SegmentCipher();
   SegmentCipher(SegmentCipher&&) noexcept;
   SegmentCipher& operator=(SegmentCipher&&) noexcept;
@@ -45,7 +46,8 @@ class SegmentCipher {
   /// as the last: a full segment at the end of a file that was not so sealed shows that the file was cut there; one that was,
   /// with bytes behind it, shows that they do not belong to the file. Costs a second attempt only when `expected_last` is
   /// wrong. `plain` must not overlap `stored`. With ctr nothing can be told, and the answer is `expected_last`.
-  [[nodiscard]] Result<bool> open_either(std::uint64_t segment, bool expected_last, std::span<const ByteView> stored, MutableByteView plain);
+  [[nodiscard]] Result<bool> open_either(std::uint64_t segment, bool expected_last, std::span<const ByteView> stored,
+                                         MutableByteView plain);
 
  private:
   struct State;

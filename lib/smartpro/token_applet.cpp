@@ -39,7 +39,7 @@ StatusWord status_word_of(ErrorKind kind) {
   }
 }
 
-bool is_management(std::uint8_t instruction) { return instruction >= ins::create_domain && instruction <= ins::last_record; }
+bool is_management(std::uint8_t instruction) { return instruction >= ins::create_domain && instruction <= ins::read_domain; }
 
 }  // namespace
 
@@ -130,6 +130,7 @@ Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
     case ins::enrol_complete: return progenitor_->enrol_complete(command.data);
     case ins::read_register: return progenitor_->read_register(command.p1, command.data);
     case ins::last_record: return progenitor_->last_record();
+    case ins::read_domain: return progenitor_->read_domain();
     default: return fail(ErrorKind::not_found, "no such instruction");
   }
 }

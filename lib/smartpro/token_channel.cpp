@@ -73,6 +73,7 @@ const char* instruction_name(std::uint8_t instruction) {
     case ins::enrol_complete: return "ENROL COMPLETE";
     case ins::read_register: return "READ REGISTER";
     case ins::last_record: return "LAST RECORD";
+    case ins::read_domain: return "READ DOMAIN";
     case ins::activate: return "ACTIVATE";
     default: return "its command";
   }

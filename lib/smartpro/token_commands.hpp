@@ -29,6 +29,7 @@ namespace cas::smartpro {
 ///   4A   READ REGISTER      84     management host     P1 0, start: - -> -; P1 1, next: 42 register record -> 26 register entry;
 ///                                                      P1 2, end: - -> -, or 6985 when the last one shown is not the last one written
 ///   4C   LAST RECORD        84     management host     - -> 80 8 number of records, [81 42 last record]
+///   4E   READ DOMAIN        84     management host     - -> as CREATE DOMAIN has answered
 ///   50   ACTIVATE           84     progenitor          80 32 domain key, 81 8 VDID, 82 1 kind, 83 65 revocation key, 84 IRL header -> -
 ///
 /// Status words: 6700 length; 6982 the host has no such capability, or no channel; 6983 play count used up; 6984 outside the validity window;
@@ -49,6 +50,7 @@ inline constexpr std::uint8_t enrol_activate = 0x46;
 inline constexpr std::uint8_t enrol_complete = 0x48;
 inline constexpr std::uint8_t read_register = 0x4a;
 inline constexpr std::uint8_t last_record = 0x4c;
+inline constexpr std::uint8_t read_domain = 0x4e;
 inline constexpr std::uint8_t activate = 0x50;
 }  // namespace ins
 

@@ -51,9 +51,13 @@ Result<ProgenitorSession> ProgenitorSession::open(std::shared_ptr<card::Card> pr
   return ProgenitorSession(std::move(progenitor), std::move(host), std::move(channel), options);
 }
 
-Result<DomainRecord> ProgenitorSession::create_domain() {
-  CAS_TRY_ASSIGN(const SecretBytes answer, channel_.command(ins::create_domain, {}));
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer.reveal(), "the new domain"));
+Result<DomainRecord> ProgenitorSession::create_domain() { return domain_command(ins::create_domain); }
+
+Result<DomainRecord> ProgenitorSession::read_domain() { return domain_command(ins::read_domain); }
+
+Result<DomainRecord> ProgenitorSession::domain_command(std::uint8_t instruction) {
+  CAS_TRY_ASSIGN(const SecretBytes answer, channel_.command(instruction, {}));
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer.reveal(), "the progenitor's domain"));
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::domain_vdid, sizeof(Vdid)));
   CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::domain_revocation_key));
   CAS_TRY_ASSIGN(const ByteView irl_header, fields.required(tag::domain_irl_header));

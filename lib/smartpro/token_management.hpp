@@ -53,6 +53,10 @@ class ProgenitorSession {
   /// Activates the progenitor: it draws the domain key. ErrorKind::refused when it has a domain already.
   [[nodiscard]] Result<DomainRecord> create_domain();
 
+  /// The domain that the progenitor has founded, as `create_domain` gave it: for a TMC that was stopped before it could keep that.
+  /// ErrorKind::refused when it has none.
+  [[nodiscard]] Result<DomainRecord> read_domain();
+
   /// Brings a blank token into the domain as `kind`. The register gets each record before the next step is taken; one that was lost when a TMC was
   /// stopped between two steps is fetched from the card first.
   [[nodiscard]] Result<TokenInfo> enrol(card::Card& token, TokenKind kind, RegisterFile& register_file);
@@ -65,6 +69,7 @@ class ProgenitorSession {
  private:
   ProgenitorSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, TokenChannel channel, Options options)
       : card_(std::move(card)), host_(std::move(host)), channel_(std::move(channel)), options_(options) {}
+  [[nodiscard]] Result<DomainRecord> domain_command(std::uint8_t instruction);
   [[nodiscard]] Status recover_lost_record(RegisterFile& register_file);
 
   std::shared_ptr<card::Card> card_;

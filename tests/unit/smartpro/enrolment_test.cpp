@@ -190,6 +190,23 @@ TEST(Enrolment, AProgenitorFoundsOneDomain) {
   EXPECT_FAILS(system.management_session("progenitor").create_domain(), ErrorKind::refused);
 }
 
+TEST(Enrolment, ATmcThatLostTheAnswerReadsItsDomainAgain) {
+  TestSystem system;
+  const DomainRecord founded = system.found_domain("progenitor");
+  const auto again = system.management_session("progenitor").read_domain();
+  ASSERT_OK(again);
+  EXPECT_EQ(again->vdid, founded.vdid);
+  EXPECT_EQ(again->progenitor, founded.progenitor);
+  EXPECT_EQ(again->revocation_key, founded.revocation_key);
+  EXPECT_EQ(again->irl_header, founded.irl_header);
+}
+
+TEST(Enrolment, AProgenitorWithoutADomainHasNoneToRead) {
+  TestSystem system;
+  system.make_token("progenitor", true);
+  EXPECT_FAILS(system.management_session("progenitor").read_domain(), ErrorKind::refused);
+}
+
 TEST(Personalisation, HappensOnce) {
   TestSystem system;
   system.make_token("token");
