@@ -33,7 +33,8 @@ FileLock::~FileLock() {
 FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
 
 FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(file_, other.file_);
+  FileLock taken(std::move(other));
+  std::swap(file_, taken.file_);  // what was held here goes with `taken`
   return *this;
 }
 
