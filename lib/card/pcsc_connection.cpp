@@ -29,15 +29,20 @@ PcscConnection::PcscConnection(PcscContext context, SCARDHANDLE card, DWORD prot
 }
 
 Result<std::unique_ptr<PcscConnection>> PcscConnection::open(const std::string& reader) {
-  PcscContext context;
-  LONG code = context.establish();
-  SCARDHANDLE card = 0;
-  DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
-  if (code == SCARD_S_SUCCESS) {
+  bool lost_before = false;
+  for (;;) {
+    PcscContext context;
+    LONG code = context.establish();
+    if (code != SCARD_S_SUCCESS) return fail(pcsc_error(code, PcscPhase::connecting, reader));
+    SCARDHANDLE card = 0;
+    DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
     code = SCardConnect(context.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
+    if (code == SCARD_S_SUCCESS) return std::unique_ptr<PcscConnection>(new PcscConnection(std::move(context), card, protocol, reader));
+    // A pcscd that lets this user in, but not to this card, closes the socket too; one that was stopped does not let
+    // anybody in the second time.
+    if (!pcsc_service_is_gone(code)) return fail(pcsc_error(code, PcscPhase::connecting, reader));
+    if (std::exchange(lost_before, true)) return fail(pcsc_error(SCARD_E_NO_ACCESS, PcscPhase::connecting, reader));
   }
-  if (code != SCARD_S_SUCCESS) return fail(pcsc_error(code, PcscPhase::connecting, reader));
-  return std::unique_ptr<PcscConnection>(new PcscConnection(std::move(context), card, protocol, reader));
 }
 
 Result<ResponseApdu> PcscConnection::transact(const CommandApdu& command) {

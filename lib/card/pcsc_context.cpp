@@ -12,6 +12,7 @@ namespace {
 
 // Readers may come and go between listing them and asking for their states.
 constexpr int listing_attempts = 5;
+constexpr int establishing_attempts = 3;
 
 Reader reader_of_state(const SCARD_READERSTATE& state) {
   const DWORD flags = state.dwEventState;
@@ -34,10 +35,15 @@ Reader reader_of_state(const SCARD_READERSTATE& state) {
 
 LONG PcscContext::establish() {
   release();
-  SCARDCONTEXT context = 0;
-  const LONG code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context);
-  if (code == SCARD_S_SUCCESS) context_ = context;
-  return code;
+  // A pcscd that refuses a user closes the socket without a word, and the client library turns the ECONNRESET into
+  // SCARD_W_SECURITY_VIOLATION. A pcscd that is being stopped looks the same, but not several times in a row.
+  for (int attempt = 0; attempt < establishing_attempts; ++attempt) {
+    SCARDCONTEXT context = 0;
+    const LONG code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context);
+    if (code == SCARD_S_SUCCESS) context_ = context;
+    if (code != SCARD_W_SECURITY_VIOLATION) return code;
+  }
+  return SCARD_E_NO_ACCESS;
 }
 
 void PcscContext::release() {

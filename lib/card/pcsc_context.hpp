@@ -38,7 +38,7 @@ class PcscContext {
   PcscContext(const PcscContext&) = delete;
   PcscContext& operator=(const PcscContext&) = delete;
 
-  /// SCARD_S_SUCCESS, or why pcscd cannot be reached.
+  /// SCARD_S_SUCCESS, or why pcscd cannot be reached; SCARD_E_NO_ACCESS when it refuses this user.
   [[nodiscard]] LONG establish();
   void release();
   [[nodiscard]] bool established() const { return context_.has_value(); }

@@ -20,8 +20,9 @@ bool pcsc_service_is_gone(LONG code) {
   switch (code) {
     case SCARD_E_NO_SERVICE:
     case SCARD_E_SERVICE_STOPPED:
-    case SCARD_F_COMM_ERROR:      // pcsc-lite's client: the socket to pcscd was closed from the other side.
-    case SCARD_E_INVALID_HANDLE:  // a pcscd that came back does not know the contexts of the one before.
+    case SCARD_F_COMM_ERROR:      // pcsc-lite's client: pcscd closed the socket.
+    case SCARD_E_INVALID_HANDLE:  // A pcscd that came back does not know the contexts of the one before.
+    case SCARD_W_SECURITY_VIOLATION:  // pcsc-lite's client: ECONNRESET. See PcscContext::establish for a true denial.
       return true;
     default:
       return false;
@@ -60,7 +61,6 @@ Error pcsc_error(LONG code, PcscPhase phase, const std::string& reader) {
       return {ErrorKind::io, "another program has the card" + in_reader + " for itself alone: end that program"};
     case SCARD_E_PROTO_MISMATCH:
       return {ErrorKind::unsupported, "the card" + in_reader + " speaks neither T=0 nor T=1"};
-    case SCARD_W_SECURITY_VIOLATION:
     case SCARD_E_NO_ACCESS:
       return {ErrorKind::permission_denied,
               "pcscd does not let this user reach smart cards: ask the administrator for the polkit rules "

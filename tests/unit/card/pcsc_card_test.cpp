@@ -188,7 +188,7 @@ INSTANTIATE_TEST_SUITE_P(Codes, PcscExchangeFailure,
                                                               ExchangeFailure{SCARD_E_INVALID_HANDLE, ErrorKind::card_absent},
                                                               ExchangeFailure{SCARD_E_SHARING_VIOLATION, ErrorKind::io},
                                                               ExchangeFailure{SCARD_F_INTERNAL_ERROR, ErrorKind::io},
-                                                              ExchangeFailure{SCARD_W_SECURITY_VIOLATION, ErrorKind::permission_denied})));
+                                                              ExchangeFailure{SCARD_W_SECURITY_VIOLATION, ErrorKind::card_absent})));
 
 TEST_F(PcscCardTest, TakesSuccessWithoutAStatusWordForADeadCard) {
   for (const char* response : {"", "90"}) {
@@ -226,6 +226,25 @@ TEST_F(PcscCardTest, SaysWhatToDo) {
   status = card_->connect();
   EXPECT_FAILS(status, ErrorKind::io);
   EXPECT_NE(status.error().message.find("another program has the card in reader Reader A for itself"), std::string::npos) << status.error().message;
+}
+
+// pcscd closes the socket on a user whom it refuses, and on everybody when it is stopped. Only the first goes on.
+TEST_F(PcscCardTest, TellsADenialFromTheEndOfTheService) {
+  pcsc_.readers = {reader("Reader A")};
+  card_ = open("Reader A");
+  pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION);
+  EXPECT_OK(card_->connect());
+  for (int attempt = 1; attempt <= 3; ++attempt) pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
+  EXPECT_FAILS(card_->connect(), ErrorKind::permission_denied);
+  for (int attempt = 1; attempt <= 3; ++attempt) pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
+  EXPECT_FAILS(card_->wait_for_card({}), ErrorKind::permission_denied);
+
+  pcsc_.fail_call(PcscCall::connect, SCARD_F_COMM_ERROR);
+  EXPECT_OK(card_->connect());
+  for (int attempt = 1; attempt <= 2; ++attempt) pcsc_.fail_call(PcscCall::connect, SCARD_F_COMM_ERROR, attempt);
+  EXPECT_FAILS(card_->connect(), ErrorKind::permission_denied);
+  for (int attempt = 1; attempt <= 2; ++attempt) pcsc_.fail_call(PcscCall::connect, SCARD_W_SECURITY_VIOLATION, attempt);
+  EXPECT_FAILS(open("")->connect(), ErrorKind::permission_denied);
 }
 
 // Connecting never fails with card_reset, which would send its caller round and round.
