@@ -108,6 +108,27 @@ Result<UnixSeconds> read_time(const ASN1_TIME* time) {
   return UnixSeconds{days} * 86400 + seconds;
 }
 
+bool is_known(int nid) {
+  return nid == NID_basic_constraints || nid == NID_key_usage || nid == NID_ext_key_usage || nid == NID_authority_key_identifier ||
+         nid == NID_subject_key_identifier;
+}
+
+/// Whether the value of a known extension is what DER makes of its content. OpenSSL overlooks bytes behind it.
+bool is_encoded_in_der(X509_EXTENSION* extension) {
+  const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
+  const ByteView encoded{ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
+  if (method == nullptr || method->it == nullptr) return false;
+  const std::uint8_t* cursor = encoded.data();
+  ASN1_VALUE* content = ASN1_item_d2i(nullptr, &cursor, static_cast<long>(encoded.size()), ASN1_ITEM_ptr(method->it));
+  unsigned char* again = nullptr;
+  const int size = content != nullptr ? ASN1_item_i2d(content, &again, ASN1_ITEM_ptr(method->it)) : 0;
+  const bool same = size > 0 && equal(encoded, {again, static_cast<std::size_t>(size)});
+  OPENSSL_free(again);
+  ASN1_item_free(content, ASN1_ITEM_ptr(method->it));
+  return same;
+}
+
 /// Refuses every extension twice (RFC 5280, 4.2) and every critical one that nobody here enforces. `alternative_key` is
 /// set to the value of subjectAltPublicKeyInfo, where there is one.
 Status check_extensions(const X509* x509, ByteView& alternative_key) {
@@ -125,8 +146,8 @@ Status check_extensions(const X509* x509, ByteView& alternative_key) {
       const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
       alternative_key = {ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
     }
-    const bool known = is_alternative_key || nid == NID_basic_constraints || nid == NID_key_usage || nid == NID_ext_key_usage ||
-                       nid == NID_authority_key_identifier || nid == NID_subject_key_identifier;
+    if (is_known(nid) && !is_encoded_in_der(extension)) return malformed("the extension " + oid + " is not encoded in DER");
+    const bool known = is_alternative_key || is_known(nid);
     if (!known && X509_EXTENSION_get_critical(extension) != 0) {
       return fail(ErrorKind::unsupported, "The certificate has the critical extension " + oid + ", which is not known here");
     }

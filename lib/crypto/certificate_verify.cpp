@@ -61,6 +61,14 @@ Status check_leaf_profile(X509* leaf, X509* root) {
   return {};
 }
 
+/// RFC 5280, 4.1.2.5: valid from notBefore through notAfter, both included. OpenSSL leaves out the last second.
+Status check_time(const Certificate& certificate, UnixSeconds at, const char* what) {
+  if (at >= certificate.not_before() && at <= certificate.not_after()) return {};
+  return fail(ErrorKind::expired, std::string(what) + " is valid from " + format_utc_time(certificate.not_before()) + " to " +
+                                      format_utc_time(certificate.not_after()) + ", and it is " + format_utc_time(at) +
+                                      ": check the clock, or have it issued anew");
+}
+
 }  // namespace
 
 Status Certificate::verify_issued_by(const Certificate& root, std::optional<UnixSeconds> at) const {
@@ -75,29 +83,18 @@ Status Certificate::verify_issued_by(const Certificate& root, std::optional<Unix
     return fail_openssl(ErrorKind::internal, "The verification of a certificate cannot be started");
   }
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
-  // from_der has refused every critical extension that nobody enforces; subjectAltPublicKeyInfo is ours to know.
-  unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_IGNORE_CRITICAL;
-  if (at) {
-    X509_VERIFY_PARAM_set_time(param, *at);
-  } else {
-    flags |= X509_V_FLAG_NO_CHECK_TIME;
-  }
-  X509_VERIFY_PARAM_set_flags(param, flags);
+  // Critical extensions: from_der has refused those that nobody enforces, and subjectAltPublicKeyInfo is ours to know.
+  // Time: see check_time.
+  X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_IGNORE_CRITICAL | X509_V_FLAG_NO_CHECK_TIME);
   X509_VERIFY_PARAM_set_depth(param, 0);  // nothing between the leaf and the root
-
   if (X509_verify_cert(context.get()) != 1) {
     const int reason = X509_STORE_CTX_get_error(context.get());
-    const bool root_is_meant = X509_STORE_CTX_get_error_depth(context.get()) > 0;
-    drop_openssl_errors();
-    if (reason == X509_V_ERR_CERT_HAS_EXPIRED || reason == X509_V_ERR_CERT_NOT_YET_VALID) {
-      const Certificate& meant = root_is_meant ? root : *this;
-      return fail(ErrorKind::expired, std::string(root_is_meant ? "The root certificate" : "The certificate") + " is valid from " +
-                                          format_utc_time(meant.not_before()) + " to " + format_utc_time(meant.not_after()) +
-                                          ", and it is " + format_utc_time(*at) + ": check the clock, or issue it anew");
-    }
     return not_trusted(std::string("The certificate was not issued by this root (OpenSSL: ") + X509_verify_cert_error_string(reason) + ")");
   }
-  return check_leaf_profile(leaf_x509, root_x509);
+  CAS_TRY(check_leaf_profile(leaf_x509, root_x509));
+  if (!at) return {};
+  CAS_TRY(check_time(root, *at, "The root certificate"));
+  return check_time(*this, *at, "The certificate");
 }
 
 Status Certificate::verify_is_root() const {
