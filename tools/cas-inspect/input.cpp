@@ -16,7 +16,7 @@ namespace {
 
 tl::unexpected<Error> fail_system(const char* what) {
   const int number = errno;
-  const ErrorKind kind = number == ENOENT                     ? ErrorKind::not_found
+  const ErrorKind kind = number == ENOENT                      ? ErrorKind::not_found
                          : number == EACCES || number == EPERM ? ErrorKind::permission_denied
                                                                : ErrorKind::io;
   return fail(kind, std::string(what) + ": " + std::generic_category().message(number));
@@ -26,8 +26,9 @@ tl::unexpected<Error> fail_system(const char* what) {
 Result<std::size_t> read_fully(int descriptor, MutableByteView to, std::optional<std::uint64_t> offset) {
   std::size_t done = 0;
   while (done < to.size()) {
-    const ssize_t count = offset ? ::pread(descriptor, to.data() + done, to.size() - done, static_cast<off_t>(*offset + done))
-                                 : ::read(descriptor, to.data() + done, to.size() - done);
+    const ssize_t count =
+        offset ? ::pread(descriptor, to.data() + done, to.size() - done, static_cast<off_t>(*offset + done))
+               : ::read(descriptor, to.data() + done, to.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail_system("it cannot be read");
     if (count == 0) break;

@@ -25,7 +25,8 @@ class Input final : public smartpro::ByteSource {
   [[nodiscard]] bool is_seekable() const { return size_.has_value(); }
 
  private:
-  Input(int descriptor, bool owned, std::optional<std::uint64_t> size) : descriptor_(descriptor), owned_(owned), size_(size) {}
+  Input(int descriptor, bool owned, std::optional<std::uint64_t> size)
+      : descriptor_(descriptor), owned_(owned), size_(size) {}
 
   int descriptor_;
   bool owned_;

@@ -32,13 +32,14 @@ void compare_sizes(Inspection& inspection, const FileLayout& layout) {
     // Only a size that makes a possible file gets through the header's reader.
     const std::uint64_t whole = layout.file_size(*stated).value_or(0);
     if (size < whole)
-      note(inspection, "the file was cut: with the content size that its header states it has " + std::to_string(whole) + " bytes, and " +
-                           std::to_string(whole - size) + " of them are missing");
+      note(inspection, "the file was cut: with the content size that its header states it has " +
+                           std::to_string(whole) + " bytes, and " + std::to_string(whole - size) +
+                           " of them are missing");
     else if (size > whole)
       note(inspection, std::to_string(size - whole) + " bytes that do not belong to the file follow its end");
   } else if (extent.cut) {
-    note(inspection, "the file was cut: its last whole segment ends with content byte " + std::to_string(extent.plain_size) +
-                         ", and what follows is the start of something");
+    note(inspection, "the file was cut: its last whole segment ends with content byte " +
+                         std::to_string(extent.plain_size) + ", and what follows is the start of something");
   }
 }
 
@@ -46,10 +47,12 @@ void compare_terms(Inspection& inspection, const smartpro::LicenceView& terms, s
   const auto& header = inspection.start.header;
   const std::string name = licence_name(period);
   if (terms.header_digest != inspection.start.digest)
-    note(inspection, name + " is for a file with another header digest: the header was changed, or the licence is another file's");
+    note(inspection,
+         name + " is for a file with another header digest: the header was changed, or the licence is another file's");
   if (terms.content_id != header.content_id) note(inspection, name + " is for another content id");
   if (terms.cipher != header.cipher) note(inspection, name + " is for another cipher");
-  if (terms.key_period != period) note(inspection, name + " says that it is of key period " + std::to_string(terms.key_period));
+  if (terms.key_period != period)
+    note(inspection, name + " says that it is of key period " + std::to_string(terms.key_period));
 }
 
 /// Reads one slot. Damage is noted; an error is one of reading.
@@ -108,7 +111,8 @@ Result<Inspection> inspect(Input& input, const Depth& depth) {
     if (depth.list_licences || depth.verify_structure) to_look_at = *inspection.key_periods;
   }
   for (std::uint64_t period = 0; period < to_look_at; ++period)
-    CAS_TRY(look_at_slot(inspection, input, layout, static_cast<std::uint32_t>(period), period == 0 || depth.list_licences));
+    CAS_TRY(look_at_slot(inspection, input, layout, static_cast<std::uint32_t>(period),
+                         period == 0 || depth.list_licences));
   return inspection;
 }
 

@@ -16,14 +16,14 @@ constexpr int exit_sound = 0;
 constexpr int exit_damaged = 1;
 constexpr int exit_cannot_tell = 2;
 
-constexpr const char* explanation = R"(
-Reads the header and the licences of the file, never its content, and needs neither a card nor a key. What it
+constexpr const char* explanation =
+    R"(Reads the header and the licences of the file, never its content, and needs neither a card nor a key. What it
 prints is what the file claims: that nothing of it was changed is for a token to verify when the file is opened.
 
   cas-inspect rushes.spro                     header, first licence, and whether the size is that of a whole file
   cas-inspect --licences rushes.spro          the licence of every key period
   cas-inspect --verify-structure rushes.spro  checks every licence slot, and says what does not fit
-  cas-inspect --json rushes.spro | jq .licences[0].rights.text
+  cas-inspect --json rushes.spro | jq '.licences[0].rights.text'
   curl -s http://server/rushes.spro | cas-inspect -
 
 A cut is found by the size where the header states the content size, or where the file ends outside a segment.
@@ -54,7 +54,8 @@ int run(const Arguments& arguments) {
   auto input = inspect::Input::open(arguments.path);
   if (!input) return report_error(arguments, input.error());
   if (!input->is_seekable() && (arguments.depth.list_licences || arguments.depth.verify_structure)) {
-    std::cerr << "cas-inspect: --licences and --verify-structure look at places all over the file, which a pipe does not have: give the "
+    std::cerr << "cas-inspect: --licences and --verify-structure look at places all over the file, which a pipe does "
+                 "not have: give the "
                  "file's name\n";
     return exit_cannot_tell;
   }
@@ -71,10 +72,13 @@ int main(int argc, char** argv) {
   CLI::App app("Tells what a SmartPRO protected file is.", "cas-inspect");
   app.footer(explanation);
   app.set_version_flag("--version", "cas-inspect " CAS_VERSION);
-  app.add_option("FILE", arguments.path, "the protected file; - reads the start of one from standard input")->required();
+  app.add_option("FILE", arguments.path, "the protected file; - reads the start of one from standard input")
+      ->required();
   app.add_flag("--json", arguments.json, "print one JSON object, for programs");
-  app.add_flag("--licences", arguments.depth.list_licences, "print the licence of every key period, not the first alone");
-  app.add_flag("--verify-structure", arguments.depth.verify_structure, "read and check the licence slot of every key period");
+  app.add_flag("--licences", arguments.depth.list_licences,
+               "print the licence of every key period, not the first alone");
+  app.add_flag("--verify-structure", arguments.depth.verify_structure,
+               "read and check the licence slot of every key period");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

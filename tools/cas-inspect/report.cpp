@@ -33,8 +33,9 @@ std::string key_periods_text(const Inspection& inspection) {
   const auto& header = inspection.start.header;
   if (header.period_segments == 0) return "1, one control word for the whole file";
   const std::uint64_t content = std::uint64_t{header.period_segments} * header.segment_size;
-  return (inspection.key_periods ? std::to_string(*inspection.key_periods) : std::string("not known")) + ", a new control word every " +
-         count_of(header.period_segments, "segment") + " (" + std::to_string(content) + " bytes of content)";
+  return (inspection.key_periods ? std::to_string(*inspection.key_periods) : std::string("not known")) +
+         ", a new control word every " + count_of(header.period_segments, "segment") + " (" + std::to_string(content) +
+         " bytes of content)";
 }
 
 std::string content_size_text(const Inspection& inspection) {
@@ -46,7 +47,8 @@ std::string content_size_text(const Inspection& inspection) {
 }
 
 void licence_text(std::ostream& out, const InspectedLicence& licence) {
-  out << "licence of key period " << licence.period << ", " << count_of(licence.size, "byte") << " (as it says itself; only a token can verify it)\n";
+  out << "licence of key period " << licence.period << ", " << count_of(licence.size, "byte")
+      << " (as it says itself; only a token can verify it)\n";
   if (!licence.terms) {
     line(out, "terms", "cannot be read");
     return;
@@ -109,7 +111,8 @@ std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error
 std::string text_report(const std::string& path, const Inspection& inspection) {
   const auto& start = inspection.start;
   std::ostringstream out;
-  out << (path == "-" ? "standard input" : path) << ": SmartPRO protected file, format version " << smartpro::protected_file_version << '\n';
+  out << (path == "-" ? "standard input" : path) << ": SmartPRO protected file, format version "
+      << smartpro::protected_file_version << '\n';
   line(out, "file id", to_hex(start.header.file_id));
   line(out, "content id", to_hex(start.header.content_id));
   line(out, "media type", start.header.media_type.empty() ? "not stated" : start.header.media_type);
@@ -117,12 +120,16 @@ std::string text_report(const std::string& path, const Inspection& inspection) {
   line(out, "cipher", content_cipher_name(start.header.cipher));
   line(out, "segment size", std::to_string(start.header.segment_size) + " bytes");
   line(out, "key periods", key_periods_text(inspection));
-  line(out, "licence slots", std::to_string(start.header.licence_slot_size) + " bytes each, the first at byte " + std::to_string(start.body_offset));
+  line(out, "licence slots",
+       std::to_string(start.header.licence_slot_size) + " bytes each, the first at byte " +
+           std::to_string(start.body_offset));
   line(out, "header digest", to_hex(start.digest));
   for (const InspectedLicence& licence : inspection.licences) licence_text(out, licence);
-  if (inspection.licences_left_out != 0) out << "and " << count_of(inspection.licences_left_out, "more licence") << '\n';
+  if (inspection.licences_left_out != 0)
+    out << "and " << count_of(inspection.licences_left_out, "more licence") << '\n';
   for (const std::string& problem : inspection.problems) out << "problem: " << problem << '\n';
-  if (inspection.problems_left_out != 0) out << "problem: and " << count_of(inspection.problems_left_out, "more") << '\n';
+  if (inspection.problems_left_out != 0)
+    out << "problem: and " << count_of(inspection.problems_left_out, "more") << '\n';
   return std::move(out).str();
 }
 

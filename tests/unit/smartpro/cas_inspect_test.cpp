@@ -43,7 +43,8 @@ struct CasInspect : testing::Test {
 
   [[nodiscard]] std::string write(ByteView bytes) const {
     const std::string path = folder / "file.spro";
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     return path;
   }
 
@@ -159,10 +160,12 @@ TEST_F(CasInspect, VerifyStructureLooksAtEverySlot) {
   const Ran found = run("--verify-structure --json " + write(padding));
   EXPECT_EQ(found.status, 1);
   EXPECT_EQ(found.as_json().at("licence_slots_checked"), 3);
-  EXPECT_THAT(found.as_json().at("problems").at(0).get<std::string>(), HasSubstr("licence of key period 2: damaged licence slot"));
+  EXPECT_THAT(found.as_json().at("problems").at(0).get<std::string>(),
+              HasSubstr("licence of key period 2: damaged licence slot"));
 
   Bytes exchanged = made.file;
-  std::copy_n(made.file.begin() + at(layout.slot_offset(0)), layout.slot_size(), exchanged.begin() + at(layout.slot_offset(1)));
+  std::copy_n(made.file.begin() + at(layout.slot_offset(0)), layout.slot_size(),
+              exchanged.begin() + at(layout.slot_offset(1)));
   const Ran wrong_period = run("--verify-structure " + write(exchanged));
   EXPECT_EQ(wrong_period.status, 1);
   EXPECT_THAT(wrong_period.output, HasSubstr("licence of key period 1 says that it is of key period 0"));
@@ -217,7 +220,8 @@ TEST_F(CasInspect, NeverReadsContent) {
   terms.header_digest = must(header.digest());
   Bytes start = must(header.encode());
   const std::uint64_t whole = must(FileLayout(header, start.size()).file_size(*header.plain_size));
-  append(start, must(encode_licence_slot(must(seal_licence(made.domain_key, terms, made.control_words[0])), header.licence_slot_size)));
+  append(start, must(encode_licence_slot(must(seal_licence(made.domain_key, terms, made.control_words[0])),
+                                         header.licence_slot_size)));
   const std::string path = write(start);
   std::filesystem::resize_file(path, whole);
   const Ran ran = run("--json --verify-structure " + path);

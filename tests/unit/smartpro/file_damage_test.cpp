@@ -27,7 +27,8 @@ std::size_t content_before(const ProtectedFixture& made, std::uint64_t position)
   return std::min<std::size_t>(made.content.size(), whole * layout.segment_size());
 }
 
-void expect_content_then_error(const ProtectedFixture& made, ByteView file, std::size_t content_size, std::size_t step) {
+void expect_content_then_error(const ProtectedFixture& made, ByteView file, std::size_t content_size,
+                               std::size_t step) {
   const auto out = read_out(file, made.domain_key, step);
   ASSERT_TRUE(out.error.has_value()) << "the damage was not found";
   ASSERT_EQ(out.content.size(), content_size) << out.error->message;
@@ -40,7 +41,8 @@ TEST_P(Damage, ACutAtAnyByteGivesTheSegmentsBeforeIt) {
   const ProtectedFixture made = make_protected(GetParam());
   for (std::size_t size = 0; size < made.file.size(); ++size) {
     SCOPED_TRACE("cut to " + std::to_string(size) + " of " + std::to_string(made.file.size()));
-    expect_content_then_error(made, ByteView(made.file).first(size), content_before(made, size), size % 2 == 0 ? 700 : 4096);
+    expect_content_then_error(made, ByteView(made.file).first(size), content_before(made, size),
+                              size % 2 == 0 ? 700 : 4096);
     if (HasFatalFailure()) return;
   }
 }
@@ -64,9 +66,10 @@ TEST_P(Damage, AChangedBitAnywhereGivesTheSegmentsBeforeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Damage,
-                         testing::Values(FileShape{gcm, 0}, FileShape{gcm, 1}, FileShape{gcm, 1024}, FileShape{gcm, 2048, 1024, 0, true},
-                                         FileShape{gcm, 3000, 1024, 0, true}, FileShape{gcm, 3072, 1024, 1},
-                                         FileShape{gcm, 4096, 1024, 2}, FileShape{gcm, 4500, 1024, 2, true}, FileShape{gcm, 0, 1024, 3, true}));
+                         testing::Values(FileShape{gcm, 0}, FileShape{gcm, 1}, FileShape{gcm, 1024},
+                                         FileShape{gcm, 2048, 1024, 0, true}, FileShape{gcm, 3000, 1024, 0, true},
+                                         FileShape{gcm, 3072, 1024, 1}, FileShape{gcm, 4096, 1024, 2},
+                                         FileShape{gcm, 4500, 1024, 2, true}, FileShape{gcm, 0, 1024, 3, true}));
 
 /// The same on files of usual sizes, at random.
 TEST(FileDamage, AThousandCutsAndChangesOfLargerFiles) {

@@ -46,7 +46,15 @@ Bytes fields_with(TlvTag changed, ByteView with) {
 }
 
 Bytes file_start(ByteView fields) {
-  return ByteWriter().bytes(protected_file_magic).u16(1).u16(0).u32(static_cast<std::uint32_t>(fields.size())).u32(4104).zeros(12).bytes(fields).take();
+  return ByteWriter()
+      .bytes(protected_file_magic)
+      .u16(1)
+      .u16(0)
+      .u32(static_cast<std::uint32_t>(fields.size()))
+      .u32(4104)
+      .zeros(12)
+      .bytes(fields)
+      .take();
 }
 
 TEST(FileHeader, ComesBackAsItWasWritten) {
@@ -77,10 +85,14 @@ TEST(FileHeader, DigestIsOfVersionAndHeaderBytes) {
 TEST(FileHeader, DigestCoversAllButTheSlotSize) {
   const HeaderDigest digest = must(full_header().digest());
   const std::function<void(FileHeader&)> changes[] = {
-      [](FileHeader& h) { h.file_id[15] ^= 1; },      [](FileHeader& h) { h.content_id[0] ^= 1; },
-      [](FileHeader& h) { h.cipher = ContentCipher::aes_128_gcm; }, [](FileHeader& h) { h.segment_size += 16; },
-      [](FileHeader& h) { h.period_segments = 0; },   [](FileHeader& h) { h.media_type += " "; },
-      [](FileHeader& h) { h.media_type.clear(); },    [](FileHeader& h) { h.plain_size = 1; },
+      [](FileHeader& h) { h.file_id[15] ^= 1; },
+      [](FileHeader& h) { h.content_id[0] ^= 1; },
+      [](FileHeader& h) { h.cipher = ContentCipher::aes_128_gcm; },
+      [](FileHeader& h) { h.segment_size += 16; },
+      [](FileHeader& h) { h.period_segments = 0; },
+      [](FileHeader& h) { h.media_type += " "; },
+      [](FileHeader& h) { h.media_type.clear(); },
+      [](FileHeader& h) { h.plain_size = 1; },
       [](FileHeader& h) { h.plain_size.reset(); },
   };
   for (const auto& change : changes) {
@@ -142,17 +154,28 @@ TEST(ReadHeader, RefusesFieldsThatCannotBe) {
     const char* value;
     ErrorKind kind;
   } cases[] = {
-      {0x80, "", ErrorKind::malformed},          {0x80, "33333333333333333333333333333333ff", ErrorKind::malformed},
-      {0x81, "", ErrorKind::malformed},          {0x81, "3333", ErrorKind::malformed},
-      {0x82, "", ErrorKind::malformed},          {0x82, "00", ErrorKind::unsupported},
-      {0x82, "03", ErrorKind::unsupported},      {0x82, "0001", ErrorKind::malformed},
-      {0x83, "", ErrorKind::malformed},          {0x83, "00000000", ErrorKind::malformed},
-      {0x83, "ffffffff", ErrorKind::malformed},  {0x83, "fffffff0", ErrorKind::malformed},
-      {0x83, "00010001", ErrorKind::malformed},  {0x83, "0000000000010000", ErrorKind::malformed},
-      {0x84, "", ErrorKind::malformed},          {0x84, "01", ErrorKind::malformed},
-      {0xc0, "766964656f2f0a", ErrorKind::malformed}, {0xc0, "80", ErrorKind::malformed},
-      {0xc1, "ffffffffffffffff", ErrorKind::malformed}, {0xc1, "00", ErrorKind::malformed},
-      {0xc1, "7fffffffffffffff", ErrorKind::malformed}, {0x85, "01", ErrorKind::unsupported},
+      {0x80, "", ErrorKind::malformed},
+      {0x80, "33333333333333333333333333333333ff", ErrorKind::malformed},
+      {0x81, "", ErrorKind::malformed},
+      {0x81, "3333", ErrorKind::malformed},
+      {0x82, "", ErrorKind::malformed},
+      {0x82, "00", ErrorKind::unsupported},
+      {0x82, "03", ErrorKind::unsupported},
+      {0x82, "0001", ErrorKind::malformed},
+      {0x83, "", ErrorKind::malformed},
+      {0x83, "00000000", ErrorKind::malformed},
+      {0x83, "ffffffff", ErrorKind::malformed},
+      {0x83, "fffffff0", ErrorKind::malformed},
+      {0x83, "00010001", ErrorKind::malformed},
+      {0x83, "0000000000010000", ErrorKind::malformed},
+      {0x84, "", ErrorKind::malformed},
+      {0x84, "01", ErrorKind::malformed},
+      {0xc0, "766964656f2f0a", ErrorKind::malformed},
+      {0xc0, "80", ErrorKind::malformed},
+      {0xc1, "ffffffffffffffff", ErrorKind::malformed},
+      {0xc1, "00", ErrorKind::malformed},
+      {0xc1, "7fffffffffffffff", ErrorKind::malformed},
+      {0x85, "01", ErrorKind::unsupported},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(std::string("field ") + to_hex(Bytes{static_cast<std::uint8_t>(c.tag)}) + " = " + c.value);
@@ -198,8 +221,8 @@ TEST(Preamble, TellsOtherFilesFromShortOnes) {
 }
 
 TEST(Preamble, LimitsSizesBeforeAnyMemoryIsTaken) {
-  for (const char* sizes : {"00000000 00001008", "00010001 00001008", "ffffffff 00001008", "00000040 00000000", "00000040 00000008",
-                            "00000040 00100001", "00000040 ffffffff"}) {
+  for (const char* sizes : {"00000000 00001008", "00010001 00001008", "ffffffff 00001008", "00000040 00000000",
+                            "00000040 00000008", "00000040 00100001", "00000040 ffffffff"}) {
     Bytes bytes = must(full_header().encode());
     const Bytes changed = test::hex(sizes);
     std::ranges::copy(changed, bytes.begin() + 12);

@@ -13,7 +13,8 @@ namespace {
 
 using test::must;
 
-FileHeader header_of(ContentCipher cipher, std::uint32_t segment_size, std::uint32_t period_segments, std::uint32_t slot_size = 100) {
+FileHeader header_of(ContentCipher cipher, std::uint32_t segment_size, std::uint32_t period_segments,
+                     std::uint32_t slot_size = 100) {
   FileHeader header;
   header.cipher = cipher;
   header.segment_size = segment_size;
@@ -105,7 +106,8 @@ TEST(FileLayout, HugeNumbersStayOutsideEveryFile) {
   for (const ContentCipher cipher : ciphers)
     for (const std::uint32_t segment_size : {min_segment_size, max_segment_size})
       for (const std::uint32_t period_segments : {0U, 1U, UINT32_MAX}) {
-        const FileLayout layout(header_of(cipher, segment_size, period_segments, max_licence_slot_size), preamble_size + max_header_size);
+        const FileLayout layout(header_of(cipher, segment_size, period_segments, max_licence_slot_size),
+                                preamble_size + max_header_size);
         EXPECT_EQ(layout.segment_offset(UINT64_MAX), UINT64_MAX);
         EXPECT_GT(layout.segment_offset(UINT64_MAX / segment_size), std::uint64_t{1} << 62);
         EXPECT_FAILS(layout.file_size(UINT64_MAX), ErrorKind::exhausted);

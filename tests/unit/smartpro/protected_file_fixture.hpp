@@ -54,9 +54,9 @@ struct FileShape {
 };
 
 inline std::string describe(const FileShape& shape) {
-  return std::string(smartpro::content_cipher_name(shape.cipher)) + ", " + std::to_string(shape.plain_size) + " bytes in segments of " +
-         std::to_string(shape.segment_size) + ", " + std::to_string(shape.period_segments) + " a period" +
-         (shape.states_size ? ", size stated" : "");
+  return std::string(smartpro::content_cipher_name(shape.cipher)) + ", " + std::to_string(shape.plain_size) +
+         " bytes in segments of " + std::to_string(shape.segment_size) + ", " + std::to_string(shape.period_segments) +
+         " a period" + (shape.states_size ? ", size stated" : "");
 }
 
 inline ProtectedFixture make_protected(const FileShape& shape, std::uint64_t seed = 1) {
@@ -136,7 +136,8 @@ class DomainOpener final : public smartpro::LicenceOpener {
     if (failure) return fail(*failure);
     CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(lecm));
     CAS_TRY_ASSIGN(smartpro::UnsealedLicence licence, smartpro::unseal_licence(domain_key_, view));
-    if (licence.terms.header_digest != header.digest || licence.terms.cipher != header.header.cipher || licence.terms.key_period != period)
+    if (licence.terms.header_digest != header.digest || licence.terms.cipher != header.header.cipher ||
+        licence.terms.key_period != period)
       return fail(ErrorKind::refused, "the licence is for another file or period");
     return std::move(licence.control_word);
   }

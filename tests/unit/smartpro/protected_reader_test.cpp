@@ -23,7 +23,8 @@ TEST(ProtectedReader, GivesBackContentOfEveryShape) {
   for (const ContentCipher cipher : {gcm, ctr})
     for (const std::uint32_t period_segments : {0U, 1U, 3U})
       for (const bool states_size : {false, true})
-        for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 1023U, 1024U, 1025U, 2048U, 3072U, 3073U, 6144U, 10'000U}) {
+        for (const std::size_t size :
+             {0U, 1U, 15U, 16U, 17U, 1023U, 1024U, 1025U, 2048U, 3072U, 3073U, 6144U, 10'000U}) {
           const FileShape shape{cipher, size, 1024, period_segments, states_size};
           SCOPED_TRACE(describe(shape));
           const ProtectedFixture made = make_protected(shape);
@@ -63,8 +64,10 @@ TEST_P(Seeks, AThousandAreExactAndReadAtMostTwoSegments) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Seeks,
-                         testing::Values(FileShape{gcm, 3'000'001, 65'536, 0, true}, FileShape{gcm, 1'000'000, 16'384, 5, false},
-                                         FileShape{ctr, 3'000'001, 65'536, 0, false}, FileShape{ctr, 1'048'576, 16'384, 1, true}));
+                         testing::Values(FileShape{gcm, 3'000'001, 65'536, 0, true},
+                                         FileShape{gcm, 1'000'000, 16'384, 5, false},
+                                         FileShape{ctr, 3'000'001, 65'536, 0, false},
+                                         FileShape{ctr, 1'048'576, 16'384, 1, true}));
 
 TEST(ProtectedReader, SmallReadsDecryptEachSegmentOnce) {
   const ProtectedFixture made = make_protected({gcm, 5 * 4096 + 100, 4096, 2});
@@ -168,7 +171,8 @@ TEST(ProtectedReader, PartsOfOtherFilesAreRefused) {
 
   Bytes mixed = made.file;
   copy_range(mixed, other.file, layout.slot_offset(0), layout.slot_size());
-  EXPECT_EQ(test::read_out(mixed, made.domain_key).error->kind, ErrorKind::authentication_failed) << "another domain's licence";
+  EXPECT_EQ(test::read_out(mixed, made.domain_key).error->kind, ErrorKind::authentication_failed)
+      << "another domain's licence";
 
   // One domain: the same random numbers gave the same domain key, another content.
   const ProtectedFixture sibling = make_protected({gcm, 4096, 1024, 2, true}, 1);
@@ -189,21 +193,24 @@ TEST(ProtectedReader, PartsOfOtherFilesAreRefused) {
   std::swap_ranges(mixed.begin() + static_cast<std::ptrdiff_t>(layout.segment_offset(0)),
                    mixed.begin() + static_cast<std::ptrdiff_t>(layout.segment_offset(1)),
                    mixed.begin() + static_cast<std::ptrdiff_t>(layout.segment_offset(1)));
-  EXPECT_EQ(test::read_out(mixed, made.domain_key).error->kind, ErrorKind::authentication_failed) << "segments exchanged";
+  EXPECT_EQ(test::read_out(mixed, made.domain_key).error->kind, ErrorKind::authentication_failed)
+      << "segments exchanged";
 }
 
 TEST(ProtectedReader, ABridgeMayChangeTheSlots) {
   const FileShape shape{gcm, 4000, 1024, 2};
   const ProtectedFixture made = make_protected(shape);
   const FileLayout layout = made.layout();
-  FileHeader bridged_header = made.header;
-  bridged_header.licence_slot_size = 5000;
-  Bytes bridged = must(bridged_header.encode());
+  Preamble preamble = must(Preamble::parse(made.file));
+  preamble.licence_slot_size = 5000;
+  Bytes bridged = preamble.encode();
+  append(bridged, ByteView(made.file).subspan(preamble_size, preamble.header_size));
   for (const std::uint32_t period : {0U, 1U}) {
     const ByteView slot = ByteView(made.file).subspan(layout.slot_offset(period), layout.slot_size());
     append(bridged, must(encode_licence_slot(must(parse_licence_slot(slot)), 5000)));
     const std::uint64_t from = layout.segment_offset(2 * period);
-    append(bridged, ByteView(made.file).subspan(from, std::min<std::uint64_t>(2 * layout.stored_segment_size(), made.file.size() - from)));
+    append(bridged, ByteView(made.file).subspan(
+                        from, std::min<std::uint64_t>(2 * layout.stored_segment_size(), made.file.size() - from)));
   }
   const auto out = test::read_out(bridged, made.domain_key);
   EXPECT_FALSE(out.error.has_value()) << out.error->message;

@@ -27,7 +27,9 @@ struct SegmentCipherTest : testing::Test {
     content = test::random_bytes(random, segment_size);
   }
 
-  [[nodiscard]] SegmentCipher cipher(std::uint32_t period = 0) const { return must(SegmentCipher::create(header, control_word, period)); }
+  [[nodiscard]] SegmentCipher cipher(std::uint32_t period = 0) const {
+    return must(SegmentCipher::create(header, control_word, period));
+  }
 
   [[nodiscard]] Bytes seal(SegmentCipher& by, std::uint64_t segment, bool last, ByteView plain) const {
     Bytes stored(plain.size() + (header.cipher == ContentCipher::aes_128_gcm ? tag_size : 0));
@@ -134,7 +136,8 @@ TEST_F(SegmentCipherTest, OpenEitherTellsWhatTheWriterMeant) {
     damaged[100] ^= 0x40;
     const ByteView damaged_piece = damaged;
     Bytes plain(content.size());
-    EXPECT_FAILS(by.open_either(last ? 1 : 0, last, std::span(&damaged_piece, 1), plain), ErrorKind::authentication_failed);
+    EXPECT_FAILS(by.open_either(last ? 1 : 0, last, std::span(&damaged_piece, 1), plain),
+                 ErrorKind::authentication_failed);
     EXPECT_EQ(plain, Bytes(content.size(), 0));
   }
 }
@@ -158,12 +161,12 @@ TEST_F(SegmentCipherTest, SizesThatNoSegmentHasAreRefused) {
     Bytes stored(room);
     return by.seal(segment, last, std::span(&plain, 1), stored);
   };
-  EXPECT_FAILS(try_seal(4, false, 1023, 1039), ErrorKind::invalid_argument);   // short, and not the last
-  EXPECT_FAILS(try_seal(4, true, 1025, 1041), ErrorKind::invalid_argument);    // too long
-  EXPECT_FAILS(try_seal(4, true, 0, 16), ErrorKind::invalid_argument);         // empty, in a file that is not
-  EXPECT_FAILS(try_seal(4, true, 100, 115), ErrorKind::invalid_argument);      // no room for the tag
-  EXPECT_FAILS(try_seal(3, false, 1024, 1040), ErrorKind::invalid_argument);   // the period before
-  EXPECT_FAILS(try_seal(8, false, 1024, 1040), ErrorKind::invalid_argument);   // the period behind
+  EXPECT_FAILS(try_seal(4, false, 1023, 1039), ErrorKind::invalid_argument);  // short, and not the last
+  EXPECT_FAILS(try_seal(4, true, 1025, 1041), ErrorKind::invalid_argument);   // too long
+  EXPECT_FAILS(try_seal(4, true, 0, 16), ErrorKind::invalid_argument);        // empty, in a file that is not
+  EXPECT_FAILS(try_seal(4, true, 100, 115), ErrorKind::invalid_argument);     // no room for the tag
+  EXPECT_FAILS(try_seal(3, false, 1024, 1040), ErrorKind::invalid_argument);  // the period before
+  EXPECT_FAILS(try_seal(8, false, 1024, 1040), ErrorKind::invalid_argument);  // the period behind
   EXPECT_OK(try_seal(7, true, 100, 116));
 
   Bytes plain(100);
