@@ -91,14 +91,11 @@ Result<CardSessionPtr> open_session(CardRequest request) {
                                                  " key: make them anew with 'cas-tmc host', or choose the other suite");
   CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, smartpro::open_token_card(request.card_uri));
 
-  CardSessionPtr session(new _GstCasCardSession);
   smartpro::TokenSession::Options options;
   options.suite = request.suite;
-  session->token = std::make_unique<smartpro::TokenSession>(
+  auto token = std::make_unique<smartpro::TokenSession>(
       std::move(card), std::make_shared<const smartpro::HostCredentials>(std::move(credentials)), options);
-  session->opened = std::move(request);
-  CAS_TRY_ASSIGN(session->info, session->token->info());
-  return session;
+  return wrap_token_session(std::move(token), std::move(request));
 }
 
 Status check_kind(const GstCasCardSession* session, AcceptedKinds kinds) {
@@ -181,6 +178,14 @@ Result<CardSessionPtr> acquire_card_session(GstElement* element, const CardReque
   GstContext* context = gst_cas_context_new_card_session(session.get(), FALSE);
   gst_element_set_context(element, context);
   gst_element_post_message(element, gst_message_new_have_context(GST_OBJECT(element), context));
+  return session;
+}
+
+Result<CardSessionPtr> wrap_token_session(std::unique_ptr<smartpro::TokenSession> token, CardRequest opened) {
+  CardSessionPtr session(new _GstCasCardSession);
+  session->token = std::move(token);
+  session->opened = std::move(opened);
+  CAS_TRY_ASSIGN(session->info, session->token->info());
   return session;
 }
 
