@@ -88,7 +88,8 @@ TEST_F(CasInspect, TellsWhatAWholeFileIs) {
   const json& licence = report.at("licences").at(0);
   EXPECT_EQ(licence.at("key_period"), 0);
   EXPECT_EQ(licence.at("slot_offset"), made.layout().slot_offset(0));
-  EXPECT_EQ(licence.at("vdid"), "0000000000000000");
+  EXPECT_EQ(licence.at("vdid"), "8f21c05e7712ab40");
+  EXPECT_EQ(licence.at("issuer"), "00000000000003f2");
   EXPECT_EQ(licence.at("header_digest"), report.at("header_digest"));
   EXPECT_EQ(licence.at("rights").at("render"), true);
   EXPECT_THAT(report.at("problems"), IsEmpty());

@@ -84,6 +84,8 @@ inline ProtectedFixture make_protected(const FileShape& shape, std::uint64_t see
       made.control_words.push_back(must(random_secret(random, smartpro::control_word_size)));
       smartpro::LicenceTerms terms;
       must(random.fill(terms.licence_id));
+      terms.vdid = {0x8f, 0x21, 0xc0, 0x5e, 0x77, 0x12, 0xab, 0x40};
+      terms.issuer = 0x3f2;
       terms.content_id = made.header.content_id;
       terms.cipher = shape.cipher;
       terms.key_period = period;
