@@ -113,8 +113,9 @@ bool is_known(int nid) {
          nid == NID_subject_key_identifier;
 }
 
-/// Whether the value of a known extension is what DER makes of its content. OpenSSL overlooks bytes behind it.
-bool is_encoded_in_der(X509_EXTENSION* extension) {
+/// Whether OpenSSL writes the value of a known extension as it stands there. When reading, it overlooks bytes behind the
+/// value and defaults that are written out, which DER forbids.
+bool is_written_plainly(X509_EXTENSION* extension) {
   const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
   const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
   const ByteView encoded{ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
@@ -146,7 +147,7 @@ Status check_extensions(const X509* x509, ByteView& alternative_key) {
       const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
       alternative_key = {ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
     }
-    if (is_known(nid) && !is_encoded_in_der(extension)) return malformed("the extension " + oid + " is not encoded in DER");
+    if (is_known(nid) && !is_written_plainly(extension)) return malformed("the extension " + oid + " is not encoded in DER");
     const bool known = is_alternative_key || is_known(nid);
     if (!known && X509_EXTENSION_get_critical(extension) != 0) {
       return fail(ErrorKind::unsupported, "The certificate has the critical extension " + oid + ", which is not known here");
