@@ -50,16 +50,47 @@ class Comparison {
     return *this;
   }
 
+  /// A candidate that takes its own time, because not all that a call does is the work (starting an element, say): `run` gives
+  /// the seconds that the work took.
+  Comparison& add_timed(std::string field, std::function<double()> run) {
+    Candidate candidate{std::move(field), {}, 1, {}};
+    candidate.timed = std::move(run);
+    candidates_.push_back(std::move(candidate));
+    return *this;
+  }
+
+  /// Warms up and measures; prints nothing.
+  void run() {
+    for (Candidate& candidate : candidates_) {
+      if (candidate.timed)
+        candidate.timed();
+      else
+        candidate.times = calibrate(candidate.run);
+    }
+    for (int round = 0; round < rounds; ++round)
+      for (Candidate& candidate : candidates_) {
+        const double seconds = candidate.timed ? candidate.timed() : seconds_of(candidate.run, candidate.times);
+        candidate.rates.push_back(work_ * static_cast<double>(candidate.times) / seconds);
+      }
+  }
+
   /// Warms up, measures, and prints a rate for each candidate and its ratio to the first one.
   void measure() {
-    for (Candidate& candidate : candidates_) candidate.times = calibrate(candidate.run);
-    for (int round = 0; round < rounds; ++round)
-      for (Candidate& candidate : candidates_)
-        candidate.rates.push_back(work_ * static_cast<double>(candidate.times) / seconds_of(candidate.run, candidate.times));
+    run();
     for (const Candidate& candidate : candidates_) print_figure(name_, candidate.field, median(candidate.rates), unit_ + "/s");
     for (std::size_t i = 1; i < candidates_.size(); ++i)
-      print_figure(name_, candidates_[i].field + "_vs_" + candidates_[0].field, ratio_to_first(candidates_[i]), "ratio");
+      print_figure(name_, candidates_[i].field + "_vs_" + candidates_[0].field, ratio(i, 0), "ratio");
   }
+
+  /// The median of the ratios within each round, which a drift from round to round leaves alone. After `run`.
+  [[nodiscard]] double ratio(std::size_t candidate, std::size_t against) const {
+    std::vector<double> ratios;
+    for (std::size_t round = 0; round < candidates_[candidate].rates.size(); ++round)
+      ratios.push_back(candidates_[candidate].rates[round] / candidates_[against].rates[round]);
+    return median(std::move(ratios));
+  }
+  /// The median rate of a candidate, in units a second. After `run`.
+  [[nodiscard]] double rate(std::size_t candidate) const { return median(candidates_[candidate].rates); }
 
  private:
   struct Candidate {
@@ -67,6 +98,7 @@ class Comparison {
     std::function<void()> run;
     std::size_t times;
     std::vector<double> rates;
+    std::function<double()> timed;
   };
 
   /// Calls that make one sample long enough to measure; also the warm-up.
@@ -80,14 +112,6 @@ class Comparison {
       const double wanted = static_cast<double>(times) * sample_seconds / std::max(seconds, 1e-9);
       times = std::clamp(static_cast<std::size_t>(wanted) + 1, times + 1, times * 10);
     }
-  }
-
-  /// The median of the ratios within each round, which a drift from round to round leaves alone.
-  [[nodiscard]] double ratio_to_first(const Candidate& candidate) const {
-    std::vector<double> ratios;
-    for (std::size_t round = 0; round < candidate.rates.size(); ++round)
-      ratios.push_back(candidate.rates[round] / candidates_[0].rates[round]);
-    return median(std::move(ratios));
   }
 
   std::string name_;
