@@ -19,11 +19,11 @@
 #include "card/pcsc_wait.hpp"
 #include "card/reader_list.hpp"
 #include "card/vpcd_server.hpp"
-#include "tests/support/memory_store.hpp"
-#include "tests/support/notebook_applet.hpp"
-#include "tests/support/private_pcscd.hpp"
-#include "tests/support/result_matchers.hpp"
-#include "tests/support/seeded_random.hpp"
+#include "support/memory_store.hpp"
+#include "support/notebook_applet.hpp"
+#include "support/private_pcscd.hpp"
+#include "support/result_matchers.hpp"
+#include "support/seeded_random.hpp"
 
 namespace cas::card {
 namespace {

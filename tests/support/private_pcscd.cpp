@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tests/support/private_pcscd.hpp"
+#include "support/private_pcscd.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>

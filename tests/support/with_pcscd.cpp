@@ -14,7 +14,7 @@
 #include <cstring>
 #include <iostream>
 
-#include "tests/support/private_pcscd.hpp"
+#include "support/private_pcscd.hpp"
 
 namespace {
 

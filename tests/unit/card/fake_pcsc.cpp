@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tests/unit/card/fake_pcsc.hpp"
+#include "unit/card/fake_pcsc.hpp"
 
 #include <algorithm>
 #include <cstring>

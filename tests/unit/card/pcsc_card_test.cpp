@@ -11,8 +11,8 @@
 #include "card/pcsc_error.hpp"
 #include "card/reader_list.hpp"
 #include "card/t0_tpdu.hpp"
-#include "tests/support/result_matchers.hpp"
-#include "tests/unit/card/fake_pcsc.hpp"
+#include "support/result_matchers.hpp"
+#include "unit/card/fake_pcsc.hpp"
 
 namespace cas::card {
 namespace {
