@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+
+#include "common/credentials.hpp"
+#include "common/program.hpp"
+
+namespace cas::tmc {
+
+struct RootArguments {
+  tools::CredentialsPlace place;
+  std::string name = "SmartPRO root";
+};
+[[nodiscard]] Result<tools::Report> root(const RootArguments& arguments, const tools::Progress& progress);
+
+struct HostArguments {
+  tools::CredentialsPlace place;
+  tools::CredentialsPlace root;
+  std::string capabilities;
+  std::string name;  ///< Empty: the machine's.
+};
+[[nodiscard]] Result<tools::Report> host(const HostArguments& arguments, const tools::Progress& progress);
+
+struct DomainCreateArguments {
+  std::string name;
+  std::string progenitor;
+  tools::CredentialsPlace host;
+};
+[[nodiscard]] Result<tools::Report> domain_create(const DomainCreateArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> domain_list(const tools::Progress& progress);
+
+struct EnrolArguments {
+  std::string domain;  ///< Empty: the only one.
+  std::string token;
+  std::string kind;
+  bool make_default = false;
+  std::string progenitor;  ///< Empty: where it was last.
+  tools::CredentialsPlace host;
+};
+[[nodiscard]] Result<tools::Report> enrol(const EnrolArguments& arguments, const tools::Progress& progress);
+
+struct ListArguments {
+  std::string domain;
+  std::string progenitor;
+  tools::CredentialsPlace host;
+};
+[[nodiscard]] Result<tools::Report> list(const ListArguments& arguments, const tools::Progress& progress);
+
+struct InitArguments {
+  std::string name = "home";
+};
+[[nodiscard]] Result<tools::Report> init(const InitArguments& arguments, const tools::Progress& progress);
+
+}  // namespace cas::tmc
