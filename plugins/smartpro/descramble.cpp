@@ -48,6 +48,9 @@ struct Descramble {
   CardSessionPtr session;    // From NULL->READY to READY->NULL.
   CardRequest session_card;  // What it was opened for.
 
+  /// A playback is under way: from the first activation of the sink pad until PAUSED->READY. Under the state lock, of ours or, when
+  /// it activates our pads, of the element downstream.
+  bool started = false;
   /// How the sink pad is active.
   std::atomic<GstPadMode> mode{GST_PAD_MODE_NONE};
 
@@ -97,7 +100,10 @@ Status ensure_session(Descramble& descramble) {
   return {};
 }
 
+/// Begins a playback. Called when the sink pad becomes active, not in the state change: a demuxer behind us that reads by
+/// itself goes to PAUSED before we do, and reads at once.
 Status start(Descramble& descramble) {
+  if (std::exchange(descramble.started, true)) return {};
   CAS_TRY(ensure_session(descramble));
   descramble.parts.clear_counters();
   CardRemovalPolicy policy{};
@@ -108,10 +114,18 @@ Status start(Descramble& descramble) {
   return descramble.parts.gate.start(shared_session(descramble), policy);
 }
 
+/// Ends it, when no pad is active any more.
 void stop(Descramble& descramble) {
+  descramble.started = false;
   descramble.pull.deactivate();
   descramble.push.reset();
   descramble.parts.gate.close();
+}
+
+/// Posts a failure of what is local; true without one.
+bool report(Descramble& descramble, const Status& status) {
+  if (!status) post_error(descramble.parts.element, error_code_at_start(status.error().kind), status.error());
+  return status.has_value();
 }
 
 /// Whether upstream can be read at any place.
@@ -163,6 +177,8 @@ static gboolean gst_smartpro_descramble_sink_activate(GstPad* pad, GstObject* pa
 static gboolean gst_smartpro_descramble_sink_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboolean active) {
   Descramble& descramble = descramble_of(parent);
   if (active) {
+    const bool ready = shielded(descramble.parts.element, false, [&] { return report(descramble, start(descramble)); });
+    if (!ready) return FALSE;
     descramble.parts.gate.allow_waits();
     if (mode == GST_PAD_MODE_PULL) descramble.pull.activate();
     else descramble.push.reset();
@@ -315,17 +331,13 @@ static gboolean gst_smartpro_descramble_any_query(GstPad* pad, GstObject* parent
 
 static GstStateChangeReturn gst_smartpro_descramble_change_state(GstElement* element, GstStateChange transition) {
   Descramble& descramble = descramble_of(element);
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    const bool ready = shielded(element, false, [&] {
-      const Status status = transition == GST_STATE_CHANGE_NULL_TO_READY ? ensure_session(descramble) : start(descramble);
-      if (!status) post_error(element, error_code_at_start(status.error().kind), status.error());
-      return status.has_value();
-    });
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
+    const bool ready = shielded(element, false, [&] { return report(descramble, ensure_session(descramble)); });
     if (!ready) return GST_STATE_CHANGE_FAILURE;
   }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) descramble.parts.gate.stop_waits();
   const GstStateChangeReturn result = GST_ELEMENT_CLASS(gst_smartpro_descramble_parent_class)->change_state(element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) stop(descramble);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY || transition == GST_STATE_CHANGE_READY_TO_NULL) stop(descramble);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
     CardSessionPtr session;  // Released after the lock is.
     const ObjectLock lock(element);

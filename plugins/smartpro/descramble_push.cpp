@@ -47,6 +47,7 @@ void DescramblePush::reset() {
 }
 
 GstFlowReturn DescramblePush::push(BufferPtr buffer) {
+  if (expecting_ == Expecting::end) return GST_FLOW_EOS;
   nothing_came_ = false;
   parts_.bytes_in += gst_buffer_get_size(buffer.get());
   if (!held_.push(std::move(buffer))) return failed({ErrorKind::internal, "a buffer could not be mapped for reading"}).flow;
@@ -54,6 +55,7 @@ GstFlowReturn DescramblePush::push(BufferPtr buffer) {
 }
 
 GstFlowReturn DescramblePush::push_list(GstBufferList* list) {
+  if (expecting_ == Expecting::end) return GST_FLOW_EOS;
   nothing_came_ = false;
   for (guint i = 0; i < gst_buffer_list_length(list); ++i) {
     GstBuffer* buffer = gst_buffer_list_get(list, i);

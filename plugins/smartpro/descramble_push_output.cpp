@@ -189,7 +189,12 @@ GstFlowReturn DescramblePush::push_content(BufferPtr plain) {
     const GstFlowReturn flow = gst_pad_push(parts_.src, plain.release());
     if (flow != GST_FLOW_OK || epoch != epoch_) return flow;
   }
-  return stops ? GST_FLOW_EOS : GST_FLOW_OK;
+  if (!stops) return GST_FLOW_OK;
+  // All that was sought is out; what else is held is of no concern, damaged or not.
+  expecting_ = Expecting::end;
+  behind_.reset();
+  held_.clear();
+  return GST_FLOW_EOS;
 }
 
 }  // namespace cas::gst

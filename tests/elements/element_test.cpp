@@ -166,6 +166,11 @@ Pipeline::Pipeline(const std::string& description) {
     if (parsed != nullptr) gst_object_unref(parsed);
     throw std::runtime_error(description + ": " + text);
   }
+  if (!GST_IS_PIPELINE(parsed)) {  // A line with a single element.
+    GstElement* pipeline = gst_pipeline_new(nullptr);
+    gst_bin_add(GST_BIN(pipeline), parsed);
+    parsed = pipeline;
+  }
   element_.reset(GST_ELEMENT(gst_object_ref_sink(parsed)));
   bus_.reset(gst_element_get_bus(parsed));
 }
