@@ -82,7 +82,7 @@ Result<CardImage> EncryptedFileStore::load() {
   if (!image) return fail_in("cannot open card store " + path_.string(), std::move(image).error());
   if (parts->header.generation < header_.generation)
     return fail(ErrorKind::io, "card store " + path_.string() + " was replaced by an older copy while it was in use");
-  header_ = std::move(parts->header);
+  header_.generation = parts->header.generation;
   return image;
 }
 
@@ -100,7 +100,7 @@ Status EncryptedFileStore::commit(const CardImage& image) {
   const std::array<ByteView, 1> pieces{plain.reveal()};
   CAS_TRY(cipher.seal(header.nonce, whole.first(head_size), pieces, whole.subspan(head_size, plain.size()), whole.last<crypto::gcm_tag_size>()));
   CAS_TRY(write_file_durably(path_, file, 0600, files_));
-  header_ = std::move(header);
+  header_.generation = header.generation;
   return {};
 }
 

@@ -20,7 +20,7 @@ struct StoreOptions {
   /// What one guess of the pass phrase costs, for a new store: 16 MiB and some 50 ms by default.
   crypto::ScryptCost cost{1U << 14, 8, 1};
   Random* random = nullptr;          ///< Salt and nonces; nothing: the system's.
-  FileOperations* files = nullptr;   ///< Nothing: the system's.
+  FileOperations* files = nullptr;   ///< Nothing: the system's. Outlives the store.
 };
 
 /// A card's memory in one file, encrypted under a pass phrase (scrypt, AES-256-GCM) and replaced atomically at each
@@ -42,6 +42,7 @@ class EncryptedFileStore final : public CardStore {
   [[nodiscard]] Status commit(const CardImage& image) override;
 
   /// Whether this is the pass phrase that the store was opened with; permission_denied if not. Costs what opening does.
+  /// Any thread, whatever else the store is at.
   [[nodiscard]] Status check_pass_phrase(const SecretBytes& pass_phrase) const;
 
  private:
@@ -52,7 +53,7 @@ class EncryptedFileStore final : public CardStore {
   FileLock lock_;
   Random& random_;
   FileOperations& files_;
-  StoreHeader header_;
+  StoreHeader header_;  ///< After opening, only the generation changes.
   SecretBytes key_;
 };
 

@@ -171,10 +171,11 @@ Result<CommandApdu> SecureMessaging::unwrap(const CommandApdu& command) {
   const Block counter = as_block(command_counter_);
   const Block header = header_block(command);
   CAS_TRY_ASSIGN(const ByteView objects, verified_objects(keys_.command_mac, {counter, header}, command.data));
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(objects, "protected command", 2));
+  const auto fields = TlvFields::parse(objects, "protected command", 2);
+  if (!fields) return fail(incorrect(fields.error().message.c_str()));
   CommandApdu plain{static_cast<std::uint8_t>(command.cla & ~cla_secure_messaging_bit), command.ins, command.p1, command.p2, {}, {}};
   std::size_t place = 0;
-  const auto& all = fields.all();
+  const auto& all = fields->all();
   if (place < all.size() && all[place].tag == tag_cryptogram) {
     CAS_TRY_ASSIGN(plain.data, open_cryptogram(keys_.command_encryption, command_counter_, all[place++].value));
   }
@@ -204,10 +205,11 @@ Result<ResponseApdu> SecureMessaging::unwrap(const ResponseApdu& response) {
   }
   const Block counter = as_block(response_counter_);
   CAS_TRY_ASSIGN(const ByteView objects, verified_objects(keys_.response_mac, {counter}, response.data));
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(objects, "protected response", 2));
+  const auto fields = TlvFields::parse(objects, "protected response", 2);
+  if (!fields) return fail(incorrect(fields.error().message.c_str()));
   ResponseApdu plain;
   std::size_t place = 0;
-  const auto& all = fields.all();
+  const auto& all = fields->all();
   if (place < all.size() && all[place].tag == tag_cryptogram) {
     CAS_TRY_ASSIGN(plain.data, open_cryptogram(keys_.response_encryption, response_counter_, all[place++].value));
   }

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "support/result_matchers.hpp"
 #include "support/seeded_random.hpp"
 #include "support/vector_file.hpp"
+#include "crypto/aes.hpp"
+#include "crypto/mac.hpp"
 
 namespace cas::card {
 namespace {
@@ -387,6 +390,74 @@ TEST(SecureMessaging, OtherKeysClose) {
   SecureMessaging odd({key(0x01), key(0x10), key(0x20), key(0x30)});
   EXPECT_FAILS(odd.unwrap_command(*command), ErrorKind::authentication_failed);
   expect_closed(odd);
+}
+
+/// Objects with a right MAC: what only a peer that holds the keys could send.
+Bytes with_mac(std::uint8_t mac_key, ByteView header, const char* objects) {
+  Bytes counter(16);
+  counter[15] = 1;
+  Bytes data = hex(objects);
+  const auto mac = crypto::aes_cmac(key(mac_key), {counter, header, data});
+  append(data, hex("8E10"));
+  append(data, *mac);
+  return data;
+}
+
+/// 87 with one encrypted block that holds `padded`.
+std::string cryptogram(std::uint8_t encryption_key, const char* padded) {
+  Bytes counter(16);
+  counter[15] = 1;
+  std::array<std::uint8_t, 16> iv{};
+  const auto encrypted = crypto::aes_cbc_encrypt(key(encryption_key), iv, counter);
+  std::ranges::copy(*encrypted, iv.begin());
+  return "871101" + to_hex(*crypto::aes_cbc_encrypt(key(encryption_key), iv, hex(padded)));
+}
+
+TEST(SecureMessaging, WrongObjectsUnderARightMacClose) {
+  const Bytes header = hex("84010000 80 0000000000000000000000");
+  const std::string good = cryptogram(0x00, "AA800000000000000000000000000000");
+  const std::string ne = "970110";
+  SecureMessaging accepts(keys());
+  ASSERT_OK(accepts.unwrap_command({0x84, 0x01, 0, 0, with_mac(0x10, header, (good + ne).c_str()), {}}));
+  const std::string wrong[] = {
+      ne + good,                                                   // another order
+      good + good, ne + ne, good + ne + ne,                        // twice
+      good + "99029000", "99029000", good + "8001AA", "8101AA",    // others
+      "9700", "9703000100", "97020100", "97020010",                // Ne of no byte or three, or longer than it needs
+      "8700", "870101", "871102" + good.substr(6),                 // no blocks, another padding
+      "87120100" + good.substr(6),                                 // not of whole blocks
+      cryptogram(0x00, "80000000000000000000000000000000"),       // no data in it
+      cryptogram(0x00, "00000000000000000000000000000000"),       // no padding
+      cryptogram(0x00, "AABBCCDDEEFF00112233445566778899"),
+      cryptogram(0x00, "AA810000000000000000000000000000"),
+      "87811101" + good.substr(6),                                 // a length in more bytes than it needs
+      good + "97", "87", "FF",
+  };
+  for (const std::string& objects : wrong) {
+    SCOPED_TRACE(objects);
+    SecureMessaging card(keys());
+    EXPECT_FAILS(card.unwrap_command({0x84, 0x01, 0, 0, with_mac(0x10, header, objects.c_str()), {}}), ErrorKind::authentication_failed);
+    expect_closed(card);
+  }
+}
+
+TEST(SecureMessaging, WrongResponseObjectsUnderARightMacClose) {
+  const auto answer = [](const std::string& objects) {
+    SecureMessaging host(keys());
+    EXPECT_TRUE(host.wrap_command({0x80, 0x01, 0, 0, {}, 16}).has_value());
+    auto response = host.unwrap_response({with_mac(0x30, {}, objects.c_str()), sw::ok});
+    EXPECT_EQ(host.closed(), !response.has_value());
+    return response;
+  };
+  const std::string good = cryptogram(0x20, "AA800000000000000000000000000000");
+  const std::string status = "99029000";
+  EXPECT_OK(answer(status));
+  EXPECT_OK(answer(good + status));
+  for (const std::string& objects : {std::string(), good, status + good, status + status, good + status + status, std::string("990190"), std::string("9903900000"),
+                                     std::string("99026985"), good + "970110" + status}) {
+    SCOPED_TRACE(objects);
+    EXPECT_FAILS(answer(objects), ErrorKind::authentication_failed);
+  }
 }
 
 TEST(SecureMessaging, RandomBytesNeverPass) {

@@ -231,14 +231,18 @@ TEST_F(SoftCardTest, ThreadsMayOpenAndCloseAtOnce) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
-        for (int round = 0; round < 50; ++round) {
+        for (int round = 0; round < 25; ++round) {
           auto card = open();
-          if (!card || !(*card)->connect() || !select_applet(**card, test::notebook_aid)) ++wrong;
+          if (!card || !(*card)->connect() || !select_applet(**card, test::notebook_aid) || ask(**card, 0x28).size() != 12) ++wrong;
         }
       });
     }
   }
   EXPECT_EQ(wrong, 0);
+  auto card = open();
+  ASSERT_OK(card);
+  start(**card);
+  EXPECT_EQ(ask(**card, 0x22), "000000649000");
 }
 
 class OpenCardTest : public SoftCardTest {
