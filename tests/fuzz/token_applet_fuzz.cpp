@@ -1,38 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <cstdlib>
-#include <map>
 
 #include "base/reader.hpp"
 #include "smartpro/token_applet.hpp"
 #include "smartpro/token_commands.hpp"
+#include "tests/support/applet_memory.hpp"
 #include "tests/support/seeded_random.hpp"
 
-namespace {
-
 using namespace cas;
-
-class Memory final : public card::AppletMemory {
- public:
-  SecretBytes read(std::uint16_t object) const override {
-    const auto found = objects_.find(object);
-    return found == objects_.end() ? SecretBytes() : found->second.clone();
-  }
-  Status write(std::uint16_t object, ByteView value) override {
-    objects_[object] = SecretBytes::copy_of(value);
-    return {};
-  }
-  void erase(std::uint16_t object) override { objects_.erase(object); }
-
- private:
-  std::map<std::uint16_t, SecretBytes> objects_;
-};
-
-}  // namespace
 
 // A row of commands, each u16 length and that many bytes of APDU, on a token that is fresh from the factory. Without a root's signature nobody
 // gets a certificate or a channel: no command under secure messaging succeeds.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Memory memory;
+  test::PlainAppletMemory memory;
   test::SeededRandom random(1);
   smartpro::TokenApplet applet(memory, random);
   ByteReader reader({data, size});

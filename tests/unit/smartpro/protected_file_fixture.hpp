@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -58,6 +59,9 @@ inline std::string describe(const FileShape& shape) {
          " bytes in segments of " + std::to_string(shape.segment_size) + ", " + std::to_string(shape.period_segments) +
          " a period" + (shape.states_size ? ", size stated" : "");
 }
+
+/// What GoogleTest calls a shape.
+inline void PrintTo(const FileShape& shape, std::ostream* out) { *out << describe(shape); }
 
 inline ProtectedFixture make_protected(const FileShape& shape, std::uint64_t seed = 1) {
   SeededRandom random(seed);
