@@ -7,6 +7,7 @@
 
 #include "base/secret.hpp"
 #include "card/pcsc_error.hpp"
+#include "card/pcsc_limits.hpp"
 #include "card/t0_tpdu.hpp"
 
 namespace cas::card {
@@ -24,9 +25,7 @@ Bytes refuse_length() { return {sw::wrong_length >> 8, sw::wrong_length & 0xff};
 }  // namespace
 
 PcscConnection::PcscConnection(PcscContext context, SCARDHANDLE card, DWORD protocol, std::string reader)
-    : context_(std::move(context)), card_(card), protocol_(protocol), reader_(std::move(reader)), receive_(largest_response) {
-  limits_.extended = protocol_ != SCARD_PROTOCOL_T0;
-}
+    : context_(std::move(context)), card_(card), protocol_(protocol), reader_(std::move(reader)), limits_(pcsc_limits(card, protocol)), receive_(largest_response) {}
 
 Result<std::unique_ptr<PcscConnection>> PcscConnection::open(const std::string& reader) {
   bool lost_before = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "unit/card/fake_pcsc.hpp"
 
+#include <reader.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -221,6 +223,32 @@ LONG FakePcsc::check_handle(SCARDHANDLE card, const char* call) {
   return reader->present && reader->events == found->second.events ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
 }
 
+LONG FakePcsc::status(SCARDHANDLE card, std::uint8_t* atr, DWORD* size) {
+  const std::lock_guard lock(mutex_);
+  const LONG state = check_handle(card, "SCardStatus");
+  if (const LONG code = enter(PcscCall::status); code != SCARD_S_SUCCESS) return code;
+  if (state != SCARD_S_SUCCESS) return state;
+  const Bytes& known = find(handles_.at(card).reader)->atr;
+  if (known.size() > *size) return SCARD_E_INSUFFICIENT_BUFFER;
+  std::copy(known.begin(), known.end(), atr);
+  *size = static_cast<DWORD>(known.size());
+  return SCARD_S_SUCCESS;
+}
+
+LONG FakePcsc::control(SCARDHANDLE card, DWORD control_code, std::uint8_t* answer, DWORD room, DWORD* size) {
+  const std::lock_guard lock(mutex_);
+  const LONG state = check_handle(card, "SCardControl");
+  if (const LONG code = enter(PcscCall::control); code != SCARD_S_SUCCESS) return code;
+  if (state != SCARD_S_SUCCESS) return state;
+  const FakeReader& reader = *find(handles_.at(card).reader);
+  const Bytes& known = control_code == CM_IOCTL_GET_FEATURE_REQUEST ? reader.features : reader.tlv_properties;
+  if (control_code != CM_IOCTL_GET_FEATURE_REQUEST && control_code != tlv_properties_code) return SCARD_E_UNSUPPORTED_FEATURE;
+  if (known.empty() || known.size() > room) return SCARD_E_UNSUPPORTED_FEATURE;
+  std::copy(known.begin(), known.end(), answer);
+  *size = static_cast<DWORD>(known.size());
+  return SCARD_S_SUCCESS;
+}
+
 LONG FakePcsc::begin(SCARDHANDLE card) {
   const std::lock_guard lock(mutex_);
   const LONG state = check_handle(card, "SCardBeginTransaction");
@@ -318,6 +346,12 @@ LONG __wrap_SCardConnect(SCARDCONTEXT context, LPCSTR reader, DWORD share, DWORD
 }
 LONG __wrap_SCardBeginTransaction(SCARDHANDLE card) { return before(PcscCall::begin).begin(card); }
 LONG __wrap_SCardEndTransaction(SCARDHANDLE card, DWORD disposition) { return before(PcscCall::end).end(card, disposition); }
+LONG __wrap_SCardStatus(SCARDHANDLE card, LPSTR, LPDWORD, LPDWORD, LPDWORD, LPBYTE atr, LPDWORD size) {
+  return before(PcscCall::status).status(card, atr, size);
+}
+LONG __wrap_SCardControl(SCARDHANDLE card, DWORD code, LPCVOID, DWORD, LPVOID answer, DWORD room, LPDWORD size) {
+  return before(PcscCall::control).control(card, code, static_cast<std::uint8_t*>(answer), room, size);
+}
 LONG __wrap_SCardTransmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, LPCBYTE command, DWORD size, SCARD_IO_REQUEST*, LPBYTE response,
                           LPDWORD response_size) {
   return before(PcscCall::transmit).transmit(card, protocol, {command, size}, response, response_size);

@@ -27,13 +27,17 @@ struct FakeReader {
   bool exclusive = false;
   std::uint16_t events = 1;
   Bytes atr{0x3b, 0x00};
+  Bytes features;        ///< The driver's feature list; empty: it has none.
+  Bytes tlv_properties;  ///< Behind control code `tlv_properties_code`.
   DWORD protocol = SCARD_PROTOCOL_T1;
   /// Response to a command; an empty one is a card that dies.
   std::function<Bytes(ByteView)> answer = [](ByteView) { return Bytes{0x90, 0x00}; };
 };
 
 /// The calls that the library under test makes.
-enum class PcscCall { establish, release, list_readers, get_status_change, cancel, connect, begin, end, transmit };
+enum class PcscCall { establish, release, list_readers, get_status_change, cancel, connect, begin, end, transmit, status, control };
+
+inline constexpr DWORD tlv_properties_code = 0x42000001;
 
 /// PC/SC in memory, put in place of libpcsclite by the linker (--wrap). While an object lives, all SCard calls of the
 /// process come to it. It checks that they follow the rules, and fails them on command or from a seeded generator.
@@ -76,6 +80,8 @@ class FakePcsc {
   LONG get_status_change(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE* states, DWORD count);
   LONG cancel(SCARDCONTEXT context);
   LONG connect(SCARDCONTEXT context, const char* reader, DWORD share, DWORD protocols, SCARDHANDLE* card, DWORD* protocol);
+  LONG status(SCARDHANDLE card, std::uint8_t* atr, DWORD* size);
+  LONG control(SCARDHANDLE card, DWORD code, std::uint8_t* answer, DWORD room, DWORD* size);
   LONG begin(SCARDHANDLE card);
   LONG end(SCARDHANDLE card, DWORD disposition);
   LONG transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, ByteView command, std::uint8_t* response, DWORD* size);

@@ -136,6 +136,38 @@ TEST_F(PcscCardTest, SpeaksTheFormOfT0) {
   EXPECT_EQ(pcsc_.commands()[2].size(), 260U) << "chained, never extended";
 }
 
+TEST_F(PcscCardTest, SendsNoExtendedApduToACardOrReaderThatSaysItTakesNone) {
+  const CommandApdu longer{cla_proprietary, 0x10, 0, 0, Bytes(300, 1), {}};
+  const Bytes feature_list = hex("06 04 42000d48 12 04 42000001");
+  struct Case {
+    Bytes atr;
+    Bytes features;
+    Bytes properties;
+    std::size_t commands;
+  };
+  const std::vector<Case> cases = {
+      {hex("3b00"), {}, {}, 1},
+      {hex("3b85800180 73c00140 94"), feature_list, hex("0a0400000100"), 1},
+      {hex("3b85800180 73c00100 94"), feature_list, hex("0a0400000100"), 2},  // The card says no.
+      {hex("3b00"), feature_list, hex("01020000 0a0400000000"), 2},           // The reader says no.
+      {hex("3b00"), feature_list, hex("0a0400010000"), 2},
+      {hex("3b00"), feature_list, hex("0102"), 1},  // Nonsense says nothing.
+      {hex("3b00"), hex("120442"), {}, 1},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(to_hex(one.atr) + " " + to_hex(one.properties));
+    FakeReader made = reader("Reader A");
+    made.atr = one.atr;
+    made.features = one.features;
+    made.tlv_properties = one.properties;
+    pcsc_.readers = {made};
+    connect();
+    const std::size_t before = pcsc_.commands().size();
+    EXPECT_OK(card_->transmit(longer));
+    EXPECT_EQ(pcsc_.commands().size() - before, one.commands);
+  }
+}
+
 TEST(T0Tpdu, HasTheFormOfEachCase) {
   EXPECT_EQ(t0_tpdu(hex("80100102")), hex("8010010200"));
   EXPECT_EQ(t0_tpdu(hex("80100102ff")), hex("80100102ff"));
@@ -564,6 +596,9 @@ TEST(PcscFailures, NeverBreakTheRulesNorLeakNorHang) {
       made.present = random() % 4 != 0;
       made.protocol = random() % 4 == 0 ? SCARD_PROTOCOL_T0 : SCARD_PROTOCOL_T1;
       made.answer = [&random](ByteView) { return arbitrary_answer(random); };
+      made.features = random() % 2 == 0 ? hex("12 04 42000001") : Bytes(random() % 30, 0x12);
+      made.tlv_properties.resize(random() % 30);
+      for (std::uint8_t& byte : made.tlv_properties) byte = static_cast<std::uint8_t>(random() % 16);
       pcsc.readers.push_back(made);
     }
     pcsc.misbehave(seed, seed % 8 == 0 ? 128 : static_cast<unsigned>(seed % 24));
