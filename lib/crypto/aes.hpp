@@ -27,11 +27,13 @@ class AesGcm {
   AesGcm& operator=(AesGcm&&) noexcept;
 
   /// Encrypts the pieces one after the other into `cipher_text`, which has exactly their size together, and writes the
-  /// tag. A single piece may be `cipher_text` itself (in place).
+  /// tag. A single piece may be `cipher_text` itself (in place); any other overlap is refused with
+  /// ErrorKind::invalid_argument, as is an output of another size.
   [[nodiscard]] Status seal(std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated,
                             std::span<const ByteView> plain, MutableByteView cipher_text,
                             std::span<std::uint8_t, gcm_tag_size> tag);
-  /// The reverse. On ErrorKind::authentication_failed `plain` has been cleansed.
+  /// The reverse. Nothing in `plain` may be used before this succeeds; on ErrorKind::authentication_failed it has been
+  /// cleansed.
   [[nodiscard]] Status open(std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated,
                             std::span<const ByteView> cipher_text, std::span<const std::uint8_t, gcm_tag_size> tag,
                             MutableByteView plain);

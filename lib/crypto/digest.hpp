@@ -17,7 +17,7 @@ using Sha256Digest = std::array<std::uint8_t, sha256_size>;
 [[nodiscard]] Result<Sha256Digest> sha256(std::initializer_list<ByteView> parts);
 [[nodiscard]] Result<Sha256Digest> sha256(ByteView bytes);
 
-/// SHA-256 fed bit by bit, for data that does not fit in memory. One thread at a time.
+/// SHA-256 fed piece by piece, for data that does not fit in memory. One thread at a time.
 class Sha256 {
  public:
   [[nodiscard]] static Result<Sha256> create();

@@ -19,7 +19,8 @@ class SigningKey {
   [[nodiscard]] static Result<SigningKey> generate(Random& random);
   /// 32 bytes, big-endian, as private_value() gives them.
   [[nodiscard]] static Result<SigningKey> from_private(const SecretBytes& private_value);
-  /// PKCS #8 in PEM, encrypted or not.
+  /// PKCS #8 in PEM, encrypted (PBES2 with PBKDF2 or scrypt) or not. Never asks for a pass phrase. Fails with
+  /// ErrorKind::permission_denied for a wrong or a missing one, unsupported for another kind of key or of encryption.
   [[nodiscard]] static Result<SigningKey> from_pem(const SecretBytes& pem, const SecretBytes& pass_phrase);
   /// PKCS #8 in PEM: AES-256-CBC with scrypt under the pass phrase; in clear when that is empty.
   [[nodiscard]] Result<SecretBytes> to_pem(const SecretBytes& pass_phrase) const;

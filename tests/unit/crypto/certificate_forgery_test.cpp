@@ -322,6 +322,22 @@ TEST_F(CertificateForgery, TheSignatureIsEcdsaWithSha256AndOfTheRoot) {
   expect_leaf_untrusted("with a NULL parameter", [&](auto& leaf) {
     leaf.inner_algorithm = der(sequence, {test::der_oid(test::oid_ecdsa_sha256), Bytes{0x05, 0x00}});
   });
+  // Right signatures of another kind: too short a hash, and longer ones that a card need not know.
+  for (const auto& [digest, oid] : {std::pair{"SHA1", "1.2.840.10045.4.1"}, std::pair{"SHA224", "1.2.840.10045.4.3.1"},
+                                    std::pair{"SHA384", "1.2.840.10045.4.3.3"}, std::pair{"SHA512", "1.2.840.10045.4.3.4"}}) {
+    SCOPED_TRACE(digest);
+    const auto leaf = Certificate::from_der(ForgedCertificate::leaf(root_, public_value_).sign(key_, digest, oid));
+    const auto root = Certificate::from_der(ForgedCertificate::root(key_).sign(key_, digest, oid));
+    ASSERT_OK(leaf);
+    ASSERT_OK(root);
+    EXPECT_FAILS(leaf->verify_issued_by(root_, now), ErrorKind::authentication_failed);
+    EXPECT_FAILS(root->verify_is_root(), ErrorKind::authentication_failed);
+  }
+  const auto by_the_same_way =
+      Certificate::from_der(ForgedCertificate::leaf(root_, public_value_).sign(key_, "SHA256", test::oid_ecdsa_sha256));
+  ASSERT_OK(by_the_same_way);
+  EXPECT_OK(by_the_same_way->verify_issued_by(root_, now));
+
   const auto by_another = Certificate::from_der(ForgedCertificate::leaf(root_, public_value_).sign(some_key(4)));
   ASSERT_OK(by_another);
   EXPECT_FAILS(by_another->verify_issued_by(root_, now), ErrorKind::authentication_failed);

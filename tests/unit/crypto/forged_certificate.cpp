@@ -2,6 +2,7 @@
 #include "forged_certificate.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <sstream>
@@ -159,15 +160,30 @@ void ForgedCertificate::remove(const std::string& oid) {
   EXPECT_EQ(std::erase_if(extensions, [&oid](const Extension& one) { return one.oid == oid; }), 1U) << oid;
 }
 
-Bytes ForgedCertificate::sign(const crypto::SigningKey& key) const {
+Bytes ForgedCertificate::to_be_signed() const {
   Bytes list;
   for (const Extension& one : extensions) append(list, der_extension(one.oid, one.critical, one.value));
   const Bytes wrapped = extensions.empty() ? Bytes() : der(0xa3, {der(tag_sequence, {list})});
-  const Bytes to_be_signed = der(tag_sequence, {version, serial_number, inner_algorithm, issuer,
-                                                der(tag_sequence, {not_before, not_after}), subject, public_key,
-                                                unique_identifiers, wrapped});
-  const Bytes signature = key.sign(to_be_signed).value();
-  return der(tag_sequence, {to_be_signed, outer_algorithm, bit_string(signature)});
+  return der(tag_sequence, {version, serial_number, inner_algorithm, issuer, der(tag_sequence, {not_before, not_after}), subject,
+                            public_key, unique_identifiers, wrapped});
+}
+
+Bytes ForgedCertificate::sign(const crypto::SigningKey& key) const {
+  const Bytes content = to_be_signed();
+  return der(tag_sequence, {content, outer_algorithm, bit_string(key.sign(content).value())});
+}
+
+Bytes ForgedCertificate::sign(const crypto::SigningKey& key, const char* digest, const std::string& algorithm_oid) {
+  inner_algorithm = outer_algorithm = der(tag_sequence, {der_oid(algorithm_oid)});
+  const Bytes content = to_be_signed();
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  Bytes signature(80);
+  std::size_t size = signature.size();
+  EXPECT_EQ(EVP_DigestSignInit_ex(context, nullptr, digest, nullptr, nullptr, static_cast<EVP_PKEY*>(key.native()), nullptr), 1);
+  EXPECT_EQ(EVP_DigestSign(context, signature.data(), &size, content.data(), content.size()), 1);
+  EVP_MD_CTX_free(context);
+  signature.resize(size);
+  return der(tag_sequence, {content, outer_algorithm, bit_string(signature)});
 }
 
 }  // namespace cas::test

@@ -65,6 +65,11 @@ struct ForgedCertificate {
 
   /// Signed with ECDSA and SHA-256, whatever the algorithm fields say.
   [[nodiscard]] Bytes sign(const crypto::SigningKey& key) const;
+  /// Signed with ECDSA and another hash by its OpenSSL name, and saying so: a right signature of the wrong kind.
+  [[nodiscard]] Bytes sign(const crypto::SigningKey& key, const char* digest, const std::string& algorithm_oid);
+
+ private:
+  [[nodiscard]] Bytes to_be_signed() const;
 };
 
 }  // namespace cas::test
