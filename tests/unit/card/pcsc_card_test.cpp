@@ -596,9 +596,6 @@ TEST(PcscFailures, NeverBreakTheRulesNorLeakNorHang) {
       made.present = random() % 4 != 0;
       made.protocol = random() % 4 == 0 ? SCARD_PROTOCOL_T0 : SCARD_PROTOCOL_T1;
       made.answer = [&random](ByteView) { return arbitrary_answer(random); };
-      made.features = random() % 2 == 0 ? hex("12 04 42000001") : Bytes(random() % 30, 0x12);
-      made.tlv_properties.resize(random() % 30);
-      for (std::uint8_t& byte : made.tlv_properties) byte = static_cast<std::uint8_t>(random() % 16);
       pcsc.readers.push_back(made);
     }
     pcsc.misbehave(seed, seed % 8 == 0 ? 128 : static_cast<unsigned>(seed % 24));
