@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdio>
 #include <cstring>
 
@@ -127,6 +128,7 @@ Status TlvFields::check_known(std::initializer_list<TlvTag> known) const {
 }
 
 Bytes tlv_header(TlvTag tag, std::size_t size) {
+  assert(size <= 0xffff);  // all containers have limits far below
   Bytes header;
   if (tag > 0xff) header.push_back(static_cast<std::uint8_t>(tag >> 8));
   header.push_back(static_cast<std::uint8_t>(tag));

@@ -72,7 +72,7 @@ Result<Bytes> Progenitor::enrol_initiate(ByteView data) {
   CAS_TRY_ASSIGN(const std::uint64_t time, fields.required_number(tag::enrol_time, 8));
   enrolment.time = static_cast<UnixSeconds>(time);
   CAS_TRY_ASSIGN(const std::uint64_t suite, fields.required_number(tag::enrol_suite, 1));
-  const auto group = suite == static_cast<std::uint64_t>(crypto::DhGroup::ffdhe2048) ? crypto::DhGroup::ffdhe2048 : crypto::DhGroup::p256;
+  CAS_TRY_ASSIGN(const crypto::DhGroup group, sac_suite_from_wire(suite));
   CAS_TRY_ASSIGN(enrolment.sac, SacInitiator::start(party_, group, random_));
   Bytes message1 = enrolment.sac->message1();
   enrolment_ = std::move(enrolment);

@@ -32,14 +32,6 @@ constexpr std::string_view responder_label = "SmartPRO SAC responder";
 constexpr std::string_view session_keys_label = "SmartPRO SAC session keys";
 constexpr std::size_t session_key_size = 16;
 
-Result<DhGroup> suite_from_wire(std::uint64_t value) {
-  switch (value) {
-    case static_cast<std::uint64_t>(DhGroup::p256): return DhGroup::p256;
-    case static_cast<std::uint64_t>(DhGroup::ffdhe2048): return DhGroup::ffdhe2048;
-    default: return fail(ErrorKind::unsupported, "secure channel asks for suite " + std::to_string(value) + ", which is not known");
-  }
-}
-
 Result<TlvFields> parse_message(ByteView message, const char* what) {
   if (message.size() > max_sac_message_size) return fail(ErrorKind::malformed, std::string(what) + " is too long");
   return TlvFields::parse(message, what);
@@ -127,6 +119,14 @@ Result<ByteView> read_hash_message(ByteView message3) {
 
 }  // namespace
 
+Result<DhGroup> sac_suite_from_wire(std::uint64_t value) {
+  switch (value) {
+    case static_cast<std::uint64_t>(DhGroup::p256): return DhGroup::p256;
+    case static_cast<std::uint64_t>(DhGroup::ffdhe2048): return DhGroup::ffdhe2048;
+    default: return fail(ErrorKind::unsupported, "secure channel asks for suite " + std::to_string(value) + ", which is not known");
+  }
+}
+
 Result<SacInitiator> SacInitiator::start(const SacParty& party, DhGroup suite, Random& random) {
   SacInitiator initiator;
   initiator.party_ = party;
@@ -176,7 +176,7 @@ Result<SacResponder> SacResponder::answer(const SacParty& party, ByteView messag
   CAS_TRY(check_version(fields));
   CAS_TRY(fields.check_known({tag_version, tag_suite, tag_certificate, tag_public_value, tag_erl_index, tag_irl_index}));
   CAS_TRY_ASSIGN(const std::uint64_t suite_number, fields.required_number(tag_suite, 1));
-  CAS_TRY_ASSIGN(const DhGroup suite, suite_from_wire(suite_number));
+  CAS_TRY_ASSIGN(const DhGroup suite, sac_suite_from_wire(suite_number));
   CAS_TRY_ASSIGN(PeerPart peer, read_peer(fields, suite, party));
   CAS_TRY_ASSIGN(const DhKeyPair ephemeral, start_ephemeral(party, suite, random));
   CAS_TRY_ASSIGN(const SharedSecrets shared, agree(party, ephemeral, suite, peer));

@@ -41,6 +41,9 @@ struct ListIndices {
   bool operator==(const ListIndices&) const = default;
 };
 
+/// The suite of that number on the wire; ErrorKind::unsupported if there is none.
+[[nodiscard]] Result<crypto::DhGroup> sac_suite_from_wire(std::uint64_t value);
+
 /// What a side brings. The pointers must stay valid as long as the initiator or responder that was made from them.
 struct SacParty {
   const crypto::Certificate* root = nullptr;
