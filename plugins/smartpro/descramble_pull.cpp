@@ -13,21 +13,11 @@ GST_DEBUG_CATEGORY_EXTERN(smartpro_descramble_debug);
 
 namespace cas::gst {
 
-bool PadSource::provide_buffer(std::size_t size) {
-  // One buffer is filled again and again, unless upstream keeps a reference to it or its memory.
-  const bool reusable =
-      buffer_ && gst_buffer_is_writable(buffer_.get()) && gst_buffer_is_all_memory_writable(buffer_.get());
-  gsize capacity = 0;
-  if (reusable) gst_buffer_get_sizes(buffer_.get(), nullptr, &capacity);
-  if (capacity < size) buffer_.reset(gst_buffer_new_allocate(nullptr, size, nullptr));
-  if (buffer_) gst_buffer_resize(buffer_.get(), 0, static_cast<gssize>(size));
-  return buffer_ != nullptr;
-}
-
 Result<ByteView> PadSource::read_at(std::uint64_t offset, std::size_t size) {
   map_.reset();
-  if (!provide_buffer(size)) return fail(ErrorKind::exhausted, "no memory for " + std::to_string(size) + " bytes of the file");
-  GstBuffer* pulled = buffer_.get();
+  buffer_.reset();
+  // Upstream's own buffer: one of ours it would not shorten where the file ends.
+  GstBuffer* pulled = nullptr;
   flow_ = gst_pad_pull_range(sink_, offset, static_cast<guint>(size), &pulled);
   if (flow_ == GST_FLOW_EOS) {
     flow_ = GST_FLOW_OK;
@@ -35,7 +25,7 @@ Result<ByteView> PadSource::read_at(std::uint64_t offset, std::size_t size) {
   }
   if (flow_ == GST_FLOW_FLUSHING) return fail(ErrorKind::cancelled, "the source is flushing");
   if (flow_ != GST_FLOW_OK) return fail(ErrorKind::io, std::string("the source gives no data: ") + gst_flow_get_name(flow_));
-  if (pulled != buffer_.get()) buffer_.reset(pulled);
+  buffer_.reset(pulled);
   map_ = std::make_unique<MappedBuffer>(buffer_.get(), GST_MAP_READ);
   if (!*map_) return fail(ErrorKind::internal, "a buffer of the source could not be mapped for reading");
   const ByteView bytes = map_->bytes().first(std::min(size, map_->bytes().size()));

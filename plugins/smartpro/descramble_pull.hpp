@@ -25,8 +25,6 @@ class PadSource final : public smartpro::ByteSource {
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
-  [[nodiscard]] bool provide_buffer(std::size_t size);
-
   GstPad* const sink_;
   BufferPtr buffer_;
   std::unique_ptr<MappedBuffer> map_;

@@ -103,9 +103,8 @@ bool ScrambleStream::hold(BufferPtr buffer) {
   if (rewound_ && size > 0) {
     post_error(element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
                {ErrorKind::unsupported,
-                "upstream goes back to rewrite what is protected already, which no protected file allows: let it "
-                "write a stream (for example mp4mux fragment-duration=1000, matroskamux streamable=true), or write a file "
-                "first and protect that"});
+                "upstream goes back to rewrite what is protected already, which would put two contents under one key: write a "
+                "file first, and protect that"});
     return false;
   }
   received_ += size;

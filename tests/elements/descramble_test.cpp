@@ -328,6 +328,10 @@ TEST_F(Descramble, FindsACutAtEachPlaceAndDeliversWhatIsBefore) {
       ASSERT_TRUE(result.error.has_value());
       EXPECT_EQ(result.error->domain, "gst-stream-error-quark") << result.error->text;
       EXPECT_EQ(result.error->code, GST_STREAM_ERROR_DECRYPT) << result.error->text;
+      // Within a segment a cut and damage look the same to who does not know the size.
+      if (cut.size <= layout.segment_offset(0)) {
+        EXPECT_EQ(result.error->kind, "truncated") << result.error->text;
+      }
     }
   }
 }

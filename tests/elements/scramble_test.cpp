@@ -153,6 +153,26 @@ TEST_F(Scramble, RefusesToRewrite) {
   EXPECT_POSTED(scramble.bus(), GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "unsupported");
 }
 
+TEST_F(Scramble, TakesMuxersThatSeeThatTheyCannotRewind) {
+  const auto file = usual_system().folder() / "muxed.spro";
+  for (const std::string muxer : {"mp4mux", "mp4mux fragment-duration=500", "matroskamux", "mpegtsmux"}) {
+    Pipeline writer("videotestsrc num-buffers=30 ! video/x-raw,width=64,height=64 ! x264enc ! " + muxer + " ! smartpro-scramble ! filesink location=" +
+                    file.string());
+    ASSERT_TRUE(writer.run()) << muxer << ": " << (writer.error ? writer.error->text : "");
+    writer.set_state(GST_STATE_NULL);
+    Pipeline player("playbin uri=file://" + file.string() + " video-sink=\"fakesink\"");
+    EXPECT_TRUE(player.run()) << muxer << ": " << (player.error ? player.error->text : "");
+  }
+}
+
+TEST_F(Scramble, RefusesAMuxerThatRewindsAllTheSame) {
+  Pipeline pipeline("audiotestsrc num-buffers=50 ! wavenc ! smartpro-scramble ! fakesink");
+  EXPECT_FALSE(pipeline.run());
+  ASSERT_TRUE(pipeline.error.has_value());
+  EXPECT_EQ(pipeline.error->domain, g_quark_to_string(GST_STREAM_ERROR));
+  EXPECT_EQ(pipeline.error->code, GST_STREAM_ERROR_FORMAT) << pipeline.error->text;
+}
+
 TEST_F(Scramble, TellsMuxersThatItCannotRewind) {
   ElementHarness scramble("smartpro-scramble");
   const gst::QueryPtr query(gst_query_new_seeking(GST_FORMAT_BYTES));
