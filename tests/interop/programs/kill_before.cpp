@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Loaded into a program (LD_PRELOAD), kills it before its Nth change to a folder: CAS_TEST_KILL_BEFORE=N. What a file holds changes by rename
+// alone, so the states between two such changes are all the states in which a program can leave its files.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+
+void count_change() {
+  static std::atomic<long> changes{0};
+  static const char* const wanted = std::getenv("CAS_TEST_KILL_BEFORE");
+  if (wanted != nullptr && ++changes == std::strtol(wanted, nullptr, 10)) ::raise(SIGKILL);
+}
+
+template <typename Function>
+Function next(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" {
+
+int rename(const char* from, const char* to) noexcept {
+  count_change();
+  return next<int (*)(const char*, const char*)>("rename")(from, to);
+}
+
+int link(const char* from, const char* to) noexcept {
+  count_change();
+  return next<int (*)(const char*, const char*)>("link")(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  count_change();
+  return next<int (*)(const char*)>("unlink")(path);
+}
+
+int remove(const char* path) noexcept {
+  count_change();
+  return next<int (*)(const char*)>("remove")(path);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  count_change();
+  return next<int (*)(const char*, mode_t)>("mkdir")(path, mode);
+}
+
+}  // extern "C"
