@@ -64,20 +64,25 @@ Result<DomainRecord> ProgenitorSession::domain_command(std::uint8_t instruction)
   return DomainRecord{to_array<Vdid>(vdid), serial_number(), copy_of(revocation_key), copy_of(irl_header)};
 }
 
-Status ProgenitorSession::recover_lost_record(RegisterFile& register_file) {
+Result<bool> ProgenitorSession::bring_up_to_date(RegisterFile& register_file) {
   CAS_TRY_ASSIGN(const SecretBytes answer, channel_.command(ins::last_record, {}));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer.reveal(), "the last register record"));
   CAS_TRY_ASSIGN(const std::uint64_t on_card, fields.required_number(tag::records_count, 8));
   CAS_TRY_ASSIGN(const auto records, register_file.records());
-  if (records.size() + 1 != on_card) return {};  // whole, or so far off that only reading it can tell how
+  if (on_card == 0) return records.empty();
   CAS_TRY_ASSIGN(const ByteView last, fields.required(tag::records_last));
-  return append_record(register_file, last);
+  if (records.size() == on_card) return equal(records.back(), last);
+  if (records.size() + 1 != on_card) return false;
+  CAS_TRY(append_record(register_file, last));
+  return true;
 }
 
 Result<TokenInfo> ProgenitorSession::enrol(card::Card& token, TokenKind kind, RegisterFile& register_file) {
   CAS_TRY(token.connect());
   CAS_TRY(check_blank(token));
-  CAS_TRY(recover_lost_record(register_file));
+  CAS_TRY_ASSIGN(const bool newest, bring_up_to_date(register_file));
+  if (!newest)  // what is added to another copy would never be read again
+    return fail(ErrorKind::refused, "the register here does not end in the record that the progenitor has written last: it is an old or changed copy. Restore the newest copy.");
 
   const Bytes request = TlvWriter()
                             .number(tag::enrol_kind, static_cast<std::uint64_t>(kind), 1)
@@ -105,7 +110,7 @@ Result<TokenInfo> ProgenitorSession::enrol(card::Card& token, TokenKind kind, Re
 }
 
 Result<std::vector<RegisterEntry>> ProgenitorSession::read_register(RegisterFile& register_file) {
-  CAS_TRY(recover_lost_record(register_file));
+  CAS_TRY(bring_up_to_date(register_file));  // how far off it is otherwise, the reading tells
   CAS_TRY_ASSIGN(const auto records, register_file.records());
   CAS_TRY(channel_.command(ins::read_register, {}, read_register_start));
   std::vector<RegisterEntry> entries;

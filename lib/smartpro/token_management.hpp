@@ -58,7 +58,7 @@ class ProgenitorSession {
   [[nodiscard]] Result<DomainRecord> read_domain();
 
   /// Brings a blank token into the domain as `kind`. The register gets each record before the next step is taken; one that was lost when a TMC was
-  /// stopped between two steps is fetched from the card first.
+  /// stopped between two steps is fetched from the card first. ErrorKind::refused when the register is an older copy all the same.
   [[nodiscard]] Result<TokenInfo> enrol(card::Card& token, TokenKind kind, RegisterFile& register_file);
 
   /// The register in clear, checked by the progenitor to be whole and the newest. ErrorKind::refused when it is an old copy.
@@ -70,7 +70,8 @@ class ProgenitorSession {
   ProgenitorSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, TokenChannel channel, Options options)
       : card_(std::move(card)), host_(std::move(host)), channel_(std::move(channel)), options_(options) {}
   [[nodiscard]] Result<DomainRecord> domain_command(std::uint8_t instruction);
-  [[nodiscard]] Status recover_lost_record(RegisterFile& register_file);
+  /// Fetches the last record if it is the one that is missing. Whether the register ends in it now.
+  [[nodiscard]] Result<bool> bring_up_to_date(RegisterFile& register_file);
 
   std::shared_ptr<card::Card> card_;
   std::shared_ptr<const HostCredentials> host_;

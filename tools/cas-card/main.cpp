@@ -58,11 +58,11 @@ pcscd was restarted. No other process can use its file meanwhile. SIGINT, SIGTER
 void add_create(Program& program, CreateArguments& arguments) {
   CLI::App& command = program.add_command(program.app(), "create", "make a token", create_examples,
                                           [&](const Progress& progress) { return create(arguments, progress); });
-  command.add_option("CARD", arguments.card, tools::card_argument_help)->required();
+  command.add_option("CARD", arguments.card, tools::card_argument_help)->type_name("")->required();
   command.add_flag("--progenitor", arguments.progenitor, "a token that can found a domain, and be nothing else");
-  command.add_option("--name", arguments.name, "the name in its certificate, 1 to 64 bytes (default: after the file)");
-  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)");
-  command.add_option("--root-pin-source", arguments.root.pin_source, "the pass phrase of the root's key: file:PATH or env:NAME");
+  command.add_option("--name", arguments.name, "the name in its certificate, 1 to 64 bytes (default: after the file)")->type_name("NAME");
+  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)")->type_name("FOLDER");
+  command.add_option("--root-pin-source", arguments.root.pin_source, "the pass phrase of the root's key: file:PATH or env:NAME")->type_name("SOURCE");
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   InfoArguments info_arguments;
   CLI::App& info_command = program.add_command(program.app(), "info", "tell what a token is", info_examples,
                                                [&](const Progress& progress) { return info(info_arguments, progress); });
-  info_command.add_option("CARD", info_arguments.card, tools::card_argument_help)->required();
+  info_command.add_option("CARD", info_arguments.card, tools::card_argument_help)->type_name("")->required();
   info_command.add_flag("--certificate", info_arguments.certificate, "print its certificate in PEM");
 
   program.add_command(program.app(), "list", "list the readers and what is in them", list_examples, list);
@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
   ServeArguments serve_arguments;
   CLI::App& serve_command = program.add_command(program.app(), "serve", "put a soft card into pcscd's virtual reader", serve_examples,
                                                 [&](const Progress& progress) { return serve(serve_arguments, progress); });
-  serve_command.add_option("CARD", serve_arguments.card, "the soft card: soft:PATH?pin-source=file:P|env:NAME, or a path")->required();
-  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")->capture_default_str();
+  serve_command.add_option("CARD", serve_arguments.card, "the soft card: soft:PATH?pin-source=file:P|env:NAME, or a path")->type_name("")->required();
+  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")->type_name("HOST:PORT")->capture_default_str();
   return program.run(argc, argv);
 }

@@ -30,6 +30,9 @@ bool asks_for_json(int argc, char** argv) {
   return std::find(argv, end, std::string_view("--json")) != end;
 }
 
+/// A raw string literal starts behind a line end; CLI11 adds one of its own.
+std::string footer_of(const std::string& text) { return text.starts_with('\n') ? text.substr(1) : text; }
+
 std::string without_line_ends(std::string text) {
   std::ranges::replace(text, '\n', ' ');
   while (!text.empty() && text.back() == ' ') text.pop_back();
@@ -103,7 +106,7 @@ struct Program::State {
 Program::Program(std::string name, const std::string& description, const std::string& footer)
     : state_(std::make_unique<State>(std::move(name), description)) {
   CLI::App& app = state_->app;
-  app.footer(footer);
+  app.footer(footer_of(footer));
   app.set_version_flag("--version", state_->name + " " CAS_VERSION, "print the version");
   app.set_help_flag("-h,--help", "print this");
   app.add_flag("--json", state_->json, "print one JSON document instead of text, errors too");
@@ -118,7 +121,7 @@ CLI::App& Program::app() { return state_->app; }
 CLI::App& Program::add_command(CLI::App& parent, const std::string& name, const std::string& description, const std::string& footer,
                                Command command) {
   CLI::App& added = *parent.add_subcommand(name, description);
-  added.footer(footer);
+  added.footer(footer_of(footer));
   added.fallthrough();
   state_->commands[&added] = std::move(command);
   return added;

@@ -200,6 +200,9 @@ TEST_F(CasTmc, AnOldRegisterIsFoundOut) {
   const std::string newest = read_text(file);
   write_text(file, newest.substr(0, 84));
   expect_failure(tmc({"list"}), 1, "cas-tmc", "old or cut copy");
+  make_card("new.card");
+  expect_failure(tmc({"enrol", "--token", "new.card", "--kind", "renderer"}), 1, "cas-tmc", "old or changed copy");
+  EXPECT_EQ(read_text(file), newest.substr(0, 84));
   std::string changed = newest;
   changed[50] = static_cast<char>(changed[50] ^ 1);
   write_text(file, changed);

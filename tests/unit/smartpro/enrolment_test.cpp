@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include "base/durable_file.hpp"
 #include "smartpro/register_file.hpp"
 #include "smartpro/token_commands.hpp"
 #include "smartpro/token_management.hpp"
@@ -251,6 +252,22 @@ TEST_F(Register, AnOldCopyIsRefused) {
   old.resize(2);
   EXPECT_FAILS(read(old), ErrorKind::refused);
   EXPECT_FAILS(read({}), ErrorKind::refused);
+}
+
+TEST_F(Register, NothingIsAddedToAnOldOrChangedCopy) {
+  system.make_token("third");
+  const auto newest = read_file(file, 1U << 20);
+  ASSERT_OK(newest);
+  Bytes changed = *newest;
+  changed.back() ^= 1;
+  const std::vector<Bytes> copies{Bytes(newest->begin(), newest->end() - 2 * register_record_size), changed, Bytes{}};
+  for (const Bytes& bad : copies) {
+    ASSERT_OK(write_file_durably(file, bad));
+    EXPECT_FAILS(system.management_session("progenitor").enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")), ErrorKind::refused);
+    EXPECT_EQ(value_or_throw(read_file(file, 1U << 20)), bad);
+  }
+  ASSERT_OK(write_file_durably(file, *newest));
+  EXPECT_OK(system.management_session("progenitor").enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")));
 }
 
 TEST_F(Register, ChangedSwappedAndDoubledRecordsAreRefused) {
