@@ -23,18 +23,19 @@ if [ $# -eq 1 ]; then
 fi
 
 step() { printf '\n== %s\n' "$*"; }
-# Shows a command as one would type it, and runs it.
-run() {
-  local word line='$'
+# Words as one would type them.
+typed() {
+  local word line=
   for word; do
     case $word in
       *[!A-Za-z0-9_./:=,+@%!-]* | '') line+=" '${word//\'/\'\\\'\'}'" ;;
       *) line+=" $word" ;;
     esac
   done
-  printf '%s\n' "$line"
-  "$@"
+  printf '%s\n' "${line# }"
 }
+# Shows a command, and runs it.
+run() { echo "$ $(typed "$@")"; "$@"; }
 fail() { echo "quickstart.sh: $*" >&2; exit 1; }
 # Runs something long; its output is shown when it fails.
 quietly() {
@@ -106,21 +107,21 @@ run cas-inspect "$protected"
 play=(gst-play-1.0 --no-interactive --videosink=fakesink --audiosink=fakesink)
 # Plays, shows what the player says, and keeps it. gst-play-1.0 ends with 0 whatever happened.
 played() { run "$@" 2>&1 | tr '\r' '\n' | grep -v -e '^ *$' -e latency | tee "$log"; }
-expect_refusal() { grep -q '^ERROR' "$log" || fail "this should have been refused"; }
+expect_refusal() { grep -q "^error kind: $1" "$log" || fail "this should have been refused as $1"; }
 # What decodes before the protection decodes behind it. Any other FILE need not be something that plays.
 if "${play[@]}" "$original" >"$log" 2>&1 && ! grep -q '^ERROR' "$log"; then playable=true; else playable=false; fi
 
 step "opening it with no token: refused"
 echo '$ export CAS_CARD=soft:none.card'
 CAS_CARD=soft:none.card played gst-launch-1.0 -q filesrc location="$protected" ! smartpro-descramble ! fakesink || true
-expect_refusal
+expect_refusal not-found
 
 step "opening it on a machine of another domain, which cas-tmc init sets up in one go: refused"
 echo '$ export CAS_HOME=elsewhere'
 echo '$ cas-tmc init elsewhere'
 CAS_HOME=$work/elsewhere cas-tmc init elsewhere >"$log"
 CAS_HOME=$work/elsewhere played gst-launch-1.0 -q filesrc location="$protected" ! smartpro-descramble ! fakesink || true
-expect_refusal
+expect_refusal wrong-domain
 
 if $playable; then
   step "playing it with a token of its domain: the player is told nothing of protection"
@@ -140,10 +141,10 @@ run cmp "$original" "$restored" || fail "what came back is not what was protecte
 
 step "what to try next"
 cat <<END
-  meson devenv -C '$build'             a shell in which all of this is found; in it:
-  export CAS_HOME='$CAS_HOME'
+  $(typed meson devenv -C "$build")    a shell in which all of this is found; in it:
+  export $(typed "CAS_HOME=$CAS_HOME")
   gst-launch-1.0 filesrc location=FILE ! smartpro-scramble ! filesink location=FILE.spro
-  gst-play-1.0 '$protected'
+  $(typed gst-play-1.0 "$protected")
   gst-inspect-1.0 smartpro-scramble    usage rights, ciphers, key periods
   cas-tmc --help                       domains and tokens; cards in readers
 
