@@ -18,7 +18,7 @@ found=$(find "$work/image" -name 'cas-1.0.pc' -print -quit)
 export PKG_CONFIG_PATH=${found%/*} PKG_CONFIG_SYSROOT_DIR=$work/image
 read -r -a compile <<<"$(pkg-config --cflags cas-1.0)"
 read -r -a link <<<"$(pkg-config --libs cas-1.0)"
-library_dir=$PKG_CONFIG_SYSROOT_DIR$(pkg-config --variable=libdir cas-1.0)
+library_dir=$(dirname "$(find "$work/image" -name 'libcas-1.0.so.0' -print -quit)")
 
 # Headers, each by itself.
 includes=$(find "$work/image" -type d -path '*/include/cas-1.0' -print -quit)

@@ -450,7 +450,7 @@ TEST_F(CardBehindPcscd, EndsServingWhenPcscdEnds) {
 }
 
 TEST_F(CardBehindPcscd, RunsACommandBesideAPrivatePcscd) {
-  const std::string program = WITH_PCSCD;
+  const std::string program = "'" WITH_PCSCD "'";
   const int status = std::system((program + R"( 3 -- sh -c 'test -S "$PCSCLITE_CSOCK_NAME" && set -- $VPCD_PORTS && exit $(($# + 4))')").c_str());
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 7) << "the socket is there, and three ports are named";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <filesystem>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
@@ -15,7 +16,11 @@ class Interrupted : public ProgramTest {
  protected:
   Environment killing_before(int change) const {
     const char* sanitizer = std::getenv("ASAN_OPTIONS");
-    return {{"LD_PRELOAD", CAS_KILL_BEFORE},
+    // LD_PRELOAD takes a blank for a separator, and so no path that has one.
+    const std::filesystem::path library = CAS_KILL_BEFORE;
+    const char* folders = std::getenv("LD_LIBRARY_PATH");
+    return {{"LD_PRELOAD", library.filename()},
+            {"LD_LIBRARY_PATH", library.parent_path().string() + ":" + (folders != nullptr ? folders : "")},
             {"CAS_TEST_KILL_BEFORE", std::to_string(change)},
             {"ASAN_OPTIONS", std::string(sanitizer != nullptr ? sanitizer : "") + ":verify_asan_link_order=0"}};
   }

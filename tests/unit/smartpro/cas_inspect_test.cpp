@@ -51,7 +51,7 @@ struct CasInspect : testing::Test {
   /// The shell is given no more than what a test wrote down.
   [[nodiscard]] static Ran run(const std::string& arguments, const std::string& before = "") {
     Ran ran;
-    FILE* pipe = ::popen((before + CAS_INSPECT " " + arguments + " 2>&1").c_str(), "r");
+    FILE* pipe = ::popen((before + "'" CAS_INSPECT "' " + arguments + " 2>&1").c_str(), "r");
     if (pipe == nullptr) return ran;
     char piece[4096];
     while (const std::size_t count = std::fread(piece, 1, sizeof piece, pipe)) ran.output.append(piece, count);
