@@ -34,8 +34,9 @@ LD_LIBRARY_PATH=$library_dir "$work/installed"
 
 # The same against the build directory.
 unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+# pkg-config escapes blanks in paths for a shell that reads its words once more.
 # shellcheck disable=SC2016
 meson devenv -C "$build" bash -euc '
-  "$1" -std=c++20 $(pkg-config --cflags cas-1.0) "$2" -o "$3" $(pkg-config --libs cas-1.0)
+  eval "\"\$1\" -std=c++20 $(pkg-config --cflags cas-1.0) \"\$2\" -o \"\$3\" $(pkg-config --libs cas-1.0)"
   "$3"' - "$compiler" "$source/tests/install/consumer.cpp" "$work/uninstalled"
 echo "$(wc -l <"$work/headers") headers compile by themselves; the program works installed and uninstalled"
