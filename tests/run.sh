@@ -121,7 +121,7 @@ if $sanitize; then
   configure "$build-asan" -Dwerror=false -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  export LSAN_OPTIONS=suppressions="$top/tests/lsan.supp":print_suppressions=0
+  export LSAN_OPTIONS="suppressions='$top/tests/lsan.supp':print_suppressions=0"
   # GStreamer's scanner and gst-launch are not built with the sanitizer and cannot load plugins that are: what runs them
   # (suite end-to-end) stays with the run above, and plugins are loaded in the tests' own processes.
   export GST_REGISTRY_FORK=no
