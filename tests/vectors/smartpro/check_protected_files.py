@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Computes protected_files.json again from docs/formats/smartpro-file.md, without the library that wrote it.
 
-Everything is done here, from SHA-256 (Python's) and single AES blocks (the openssl program): CMAC (RFC 4493), the key
-derivation (NIST SP 800-108, counter mode), CTR and GCM (NIST SP 800-38A and 800-38D), and the file's layout.
+Everything is done in Python, from SHA-256 (Python's) and AES (the openssl program): CMAC (RFC 4493, in
+../card/check_card_vectors.py), the key derivation (NIST SP 800-108, counter mode), CTR and GCM (NIST SP 800-38A and
+800-38D), and the file's layout.
 Prints what differs and exits with 1 if anything does.
 """
 import hashlib
@@ -12,6 +13,10 @@ import pathlib
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "card"))
+from check_card_vectors import cmac, xor  # noqa: E402
+
 
 def aes_blocks(key, blocks):
     """Encrypts each block of 16 bytes by itself."""
@@ -19,30 +24,6 @@ def aes_blocks(key, blocks):
         return b""
     return subprocess.run(["openssl", "enc", "-aes-128-ecb", "-nopad", "-K", key.hex()],
                           input=blocks, stdout=subprocess.PIPE, check=True).stdout
-
-
-def xor(a, b):
-    return bytes(x ^ y for x, y in zip(a, b))
-
-
-def cmac(key, message):
-    """RFC 4493."""
-    def doubled(block):
-        number = int.from_bytes(block, "big") << 1
-        if number >> 128:
-            number = (number & (1 << 128) - 1) ^ 0x87
-        return number.to_bytes(16, "big")
-
-    k1 = doubled(aes_blocks(key, bytes(16)))
-    if message and len(message) % 16 == 0:
-        message = message[:-16] + xor(message[-16:], k1)
-    else:
-        padded = message + b"\x80" + bytes(-(len(message) + 1) % 16)
-        message = padded[:-16] + xor(padded[-16:], doubled(k1))
-    state = bytes(16)
-    for i in range(0, len(message), 16):
-        state = aes_blocks(key, xor(state, message[i:i + 16]))
-    return state
 
 
 def derive(control_word, label, context, size):
