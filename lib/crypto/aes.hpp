@@ -15,13 +15,22 @@ inline constexpr std::size_t aes_block_size = 16;
 inline constexpr std::size_t gcm_nonce_size = 12;
 inline constexpr std::size_t gcm_tag_size = 16;
 
+class CtrEngine;
+class GcmEngine;
+
+/// What a cipher is made for.
+enum class Workload {
+  messages,  ///< Single messages: made cheaply. OpenSSL computes them.
+  bulk,      ///< Content: by the fastest of the libraries on this processor, chosen when the cipher is made.
+};
+
 /// AES-GCM (NIST SP 800-38D) with 96-bit nonces and 128-bit tags. Keeps its key schedule between messages: made for
 /// many messages under one key, with no allocation in seal and open. The caller never gives a nonce twice for sealing.
 /// One thread at a time.
 class AesGcm {
  public:
   /// `key` has 16 or 32 bytes.
-  [[nodiscard]] static Result<AesGcm> create(const SecretBytes& key);
+  [[nodiscard]] static Result<AesGcm> create(const SecretBytes& key, Workload workload = Workload::messages);
   ~AesGcm();
   AesGcm(AesGcm&&) noexcept;
   AesGcm& operator=(AesGcm&&) noexcept;
@@ -39,16 +48,16 @@ class AesGcm {
                             MutableByteView plain);
 
  private:
-  struct State;
-  explicit AesGcm(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit AesGcm(std::unique_ptr<GcmEngine> engine);
+  std::unique_ptr<GcmEngine> engine_;
 };
 
 /// AES-CTR (NIST SP 800-38A): a key stream that can be entered at any byte. One thread at a time.
 class AesCtr {
  public:
   /// `key` has 16 or 32 bytes; `initial_counter` is the counter block of byte 0.
-  [[nodiscard]] static Result<AesCtr> create(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> initial_counter);
+  [[nodiscard]] static Result<AesCtr> create(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> initial_counter,
+                                             Workload workload = Workload::messages);
   ~AesCtr();
   AesCtr(AesCtr&&) noexcept;
   AesCtr& operator=(AesCtr&&) noexcept;
@@ -59,9 +68,9 @@ class AesCtr {
   [[nodiscard]] Status apply(ByteView in, MutableByteView out);
 
  private:
-  struct State;
-  explicit AesCtr(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  AesCtr(std::unique_ptr<CtrEngine> engine, std::span<const std::uint8_t, aes_block_size> initial_counter);
+  std::unique_ptr<CtrEngine> engine_;
+  std::array<std::uint8_t, aes_block_size> initial_counter_{};
 };
 
 /// AES-CBC without padding, for whole blocks. `key` has 16 or 32 bytes.

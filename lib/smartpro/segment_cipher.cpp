@@ -138,13 +138,13 @@ Result<SegmentCipher> SegmentCipher::create(const FileHeader& header, const Secr
   CAS_TRY_ASSIGN(const SecretBytes key,
                  crypto::kbkdf_cmac(control_word, "SmartPRO content", context, content_key_size));
   if (header.cipher == ContentCipher::aes_128_gcm) {
-    CAS_TRY_ASSIGN(state->cipher, crypto::AesGcm::create(key));
+    CAS_TRY_ASSIGN(state->cipher, crypto::AesGcm::create(key, crypto::Workload::bulk));
   } else {
     CAS_TRY_ASSIGN(const SecretBytes iv,
                    crypto::kbkdf_cmac(control_word, "SmartPRO counter", context, counter_iv_size));
     std::array<std::uint8_t, crypto::aes_block_size> counter{};
     std::ranges::copy(iv.reveal(), counter.begin());
-    CAS_TRY_ASSIGN(state->cipher, crypto::AesCtr::create(key, counter));
+    CAS_TRY_ASSIGN(state->cipher, crypto::AesCtr::create(key, counter, crypto::Workload::bulk));
   }
   return SegmentCipher(std::move(state));
 }

@@ -21,6 +21,8 @@ build_packages=(
   libcli11-dev nlohmann-json3-dev
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 )
+# Intel's and AMD's 64-bit processors only.
+[ "$(dpkg --print-architecture)" = amd64 ] && build_packages+=(libipsec-mb-dev)
 run_packages=(
   openssl pcscd vsmartcard-vpcd
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
 
 #include "allocation_count.hpp"
 #include "support/result_matchers.hpp"
@@ -32,15 +35,29 @@ Bytes random_bytes(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-AesGcm gcm_of(const SecretBytes& key) {
-  auto gcm = AesGcm::create(key);
-  return std::move(gcm.value());
+/// Each test runs for every workload: another library may compute it.
+class AesOf : public testing::TestWithParam<Workload> {
+ protected:
+  static AesGcm gcm_of(const SecretBytes& key) {
+    auto gcm = AesGcm::create(key, GetParam());
+    return std::move(gcm.value());
+  }
+
+  static AesCtr ctr_of(const SecretBytes& key, const Block& counter) {
+    auto ctr = AesCtr::create(key, counter, GetParam());
+    return std::move(ctr.value());
+  }
+};
+
+class AesGcmOf : public AesOf {};
+class AesCtrOf : public AesOf {};
+
+std::string workload_name(const testing::TestParamInfo<Workload>& info) {
+  return info.param == Workload::bulk ? "bulk" : "messages";
 }
 
-AesCtr ctr_of(const SecretBytes& key, const Block& counter) {
-  auto ctr = AesCtr::create(key, counter);
-  return std::move(ctr.value());
-}
+INSTANTIATE_TEST_SUITE_P(Workloads, AesGcmOf, testing::Values(Workload::messages, Workload::bulk), workload_name);
+INSTANTIATE_TEST_SUITE_P(Workloads, AesCtrOf, testing::Values(Workload::messages, Workload::bulk), workload_name);
 
 // ---------------------------------------------------------------------------------------------------------- AES-GCM
 
@@ -55,7 +72,7 @@ Sealed seal(AesGcm& gcm, const Nonce& nonce, ByteView associated, ByteView plain
   return sealed;
 }
 
-TEST(AesGcm, GivesTheCasesOfTheSpecification) {
+TEST_P(AesGcmOf, GivesTheCasesOfTheSpecification) {
   test::for_each_vector("crypto/aes_gcm.txt", [](test::Vector& vector) {
     SCOPED_TRACE(vector.text("case"));
     AesGcm gcm = gcm_of(vector.secret("key"));
@@ -76,7 +93,7 @@ TEST(AesGcm, GivesTheCasesOfTheSpecification) {
   });
 }
 
-TEST(AesGcm, DoesNotDependOnHowTheMessageIsCut) {
+TEST_P(AesGcmOf, DoesNotDependOnHowTheMessageIsCut) {
   AesGcm gcm = gcm_of(SecretBytes(32));
   const Bytes plain = random_bytes(100, 1);
   const Sealed whole = seal(gcm, {}, as_bytes("associated"), plain);
@@ -100,7 +117,7 @@ TEST(AesGcm, DoesNotDependOnHowTheMessageIsCut) {
   }
 }
 
-TEST(AesGcm, WorksInPlace) {
+TEST_P(AesGcmOf, WorksInPlace) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   for (const std::size_t size : {1U, 16U, 1000U, 65536U}) {
     const Bytes plain = random_bytes(size, size);
@@ -116,7 +133,7 @@ TEST(AesGcm, WorksInPlace) {
   }
 }
 
-TEST(AesGcm, RefusesInputThatOverlapsItsOutputShifted) {
+TEST_P(AesGcmOf, RefusesInputThatOverlapsItsOutputShifted) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   Bytes buffer = random_bytes(64, 3);
   const Bytes before = buffer;
@@ -133,7 +150,7 @@ TEST(AesGcm, RefusesInputThatOverlapsItsOutputShifted) {
   EXPECT_OK(gcm.seal(Nonce{}, {}, {&ahead, 1}, MutableByteView(buffer).subspan(32, 32), tag));
 }
 
-TEST(AesGcm, RefusesOutputOfAnotherSize) {
+TEST_P(AesGcmOf, RefusesOutputOfAnotherSize) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   const Bytes plain(32);
   const ByteView pieces[] = {ByteView(plain).first(20), ByteView(plain).subspan(20)};
@@ -153,7 +170,7 @@ void expect_forgery(AesGcm& gcm, const Nonce& nonce, ByteView associated, ByteVi
   EXPECT_TRUE(std::all_of(plain.begin(), plain.end(), [](std::uint8_t byte) { return byte == 0; }));
 }
 
-TEST(AesGcm, RefusesEveryChangedBit) {
+TEST_P(AesGcmOf, RefusesEveryChangedBit) {
   AesGcm gcm = gcm_of(SecretBytes::copy_of(random_bytes(32, 4)));
   const Nonce nonce = array_of<Nonce>(random_bytes(12, 5));
   const Bytes associated = random_bytes(20, 6);
@@ -185,7 +202,7 @@ TEST(AesGcm, RefusesEveryChangedBit) {
   EXPECT_EQ(opened, plain);
 }
 
-TEST(AesGcm, RefusesWhatIsCutOrMovedAcrossItsBorders) {
+TEST_P(AesGcmOf, RefusesWhatIsCutOrMovedAcrossItsBorders) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   const Bytes associated = random_bytes(20, 8);
   const Bytes plain = random_bytes(40, 9);
@@ -203,7 +220,7 @@ TEST(AesGcm, RefusesWhatIsCutOrMovedAcrossItsBorders) {
   expect_forgery(other, {}, associated, sealed.cipher_text, sealed.tag);
 }
 
-TEST(AesGcm, AForgeryInPlaceLeavesNothing) {
+TEST_P(AesGcmOf, AForgeryInPlaceLeavesNothing) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   const Bytes plain = random_bytes(100, 10);
   Sealed sealed = seal(gcm, {}, {}, plain);
@@ -213,7 +230,7 @@ TEST(AesGcm, AForgeryInPlaceLeavesNothing) {
   EXPECT_EQ(sealed.cipher_text, Bytes(100));
 }
 
-TEST(AesGcm, TheTagMayLieInTheMemoryThatIsOpenedInPlace) {
+TEST_P(AesGcmOf, TheTagMayLieInTheMemoryThatIsOpenedInPlace) {
   AesGcm gcm = gcm_of(SecretBytes(16));
   const Bytes plain = random_bytes(48, 11);
   const Sealed sealed = seal(gcm, {}, {}, plain);
@@ -225,13 +242,13 @@ TEST(AesGcm, TheTagMayLieInTheMemoryThatIsOpenedInPlace) {
   EXPECT_EQ(Bytes(buffer.begin(), buffer.begin() + 48), plain);
 }
 
-TEST(AesGcm, RefusesKeysOfOtherSizes) {
+TEST_P(AesGcmOf, RefusesKeysOfOtherSizes) {
   for (const std::size_t size : {0U, 1U, 15U, 17U, 24U, 31U, 33U, 64U}) {
-    EXPECT_FAILS(AesGcm::create(SecretBytes(size)), ErrorKind::invalid_argument);
+    EXPECT_FAILS(AesGcm::create(SecretBytes(size), GetParam()), ErrorKind::invalid_argument);
   }
 }
 
-TEST(AesGcm, AsksForNoMemoryOnceItIsMade) {
+TEST_P(AesGcmOf, AsksForNoMemoryOnceItIsMade) {
   ASSERT_TRUE(test::counts_openssl());
   AesGcm gcm = gcm_of(SecretBytes(32));
   Bytes buffer(65536 + 7);
@@ -252,7 +269,7 @@ TEST(AesGcm, AsksForNoMemoryOnceItIsMade) {
 
 // ---------------------------------------------------------------------------------------------------------- AES-CTR
 
-TEST(AesCtr, GivesTheExamplesOfSp80038AAndCarries) {
+TEST_P(AesCtrOf, GivesTheExamplesOfSp80038AAndCarries) {
   test::for_each_vector("crypto/aes_ctr.txt", [](test::Vector& vector) {
     SCOPED_TRACE(vector.text("case"));
     const SecretBytes key = vector.secret("key");
@@ -273,7 +290,7 @@ TEST(AesCtr, GivesTheExamplesOfSp80038AAndCarries) {
   });
 }
 
-TEST(AesCtr, AnyCutAndAnyPositionGiveTheStraightStream) {
+TEST_P(AesCtrOf, AnyCutAndAnyPositionGiveTheStraightStream) {
   const SecretBytes key = SecretBytes::copy_of(random_bytes(16, 12));
   const auto counter = array_of<Block>(random_bytes(16, 13));
   const Bytes plain = random_bytes(5000, 14);
@@ -294,7 +311,7 @@ TEST(AesCtr, AnyCutAndAnyPositionGiveTheStraightStream) {
   }
 }
 
-TEST(AesCtr, ReachesTheEndsOfTheStream) {
+TEST_P(AesCtrOf, ReachesTheEndsOfTheStream) {
   const SecretBytes key(16);
   // Block 2^60 - 1 of one stream is block 0 of a stream whose counter begins there: both carries must agree.
   Block far{};
@@ -316,7 +333,7 @@ TEST(AesCtr, ReachesTheEndsOfTheStream) {
   EXPECT_EQ(last[0], a[15]);
 }
 
-TEST(AesCtr, RefusesSizesThatDiffer) {
+TEST_P(AesCtrOf, RefusesSizesThatDiffer) {
   AesCtr ctr = ctr_of(SecretBytes(16), {});
   Bytes in(16);
   Bytes out(15);
@@ -326,11 +343,11 @@ TEST(AesCtr, RefusesSizesThatDiffer) {
   EXPECT_EQ(in, Bytes(16));
   EXPECT_EQ(out, Bytes(15));
   for (const std::size_t size : {0U, 1U, 15U, 17U, 24U, 31U, 33U}) {
-    EXPECT_FAILS(AesCtr::create(SecretBytes(size), Block{}), ErrorKind::invalid_argument);
+    EXPECT_FAILS(AesCtr::create(SecretBytes(size), Block{}, GetParam()), ErrorKind::invalid_argument);
   }
 }
 
-TEST(AesCtr, AsksForNoMemoryOnceItIsMade) {
+TEST_P(AesCtrOf, AsksForNoMemoryOnceItIsMade) {
   ASSERT_TRUE(test::counts_openssl());
   AesCtr ctr = ctr_of(SecretBytes(16), {});
   Bytes buffer(1000);
@@ -342,6 +359,86 @@ TEST(AesCtr, AsksForNoMemoryOnceItIsMade) {
   }
   EXPECT_EQ(test::allocation_count(), before);
   EXPECT_TRUE(good);
+}
+
+// ------------------------------------------------------------------------------------------- one library beside the other
+
+/// `bytes` cut into one to nine pieces.
+std::vector<ByteView> cut_at_random(ByteView bytes, test::SeededRandom& random) {
+  std::vector<ByteView> pieces;
+  for (std::uint64_t i = random.below(9); i > 0; --i) {
+    const auto size = static_cast<std::size_t>(random.below(bytes.size() + 1));
+    pieces.push_back(bytes.first(size));
+    bytes = bytes.subspan(size);
+  }
+  pieces.push_back(bytes);
+  return pieces;
+}
+
+TEST(AesOfAllWorkloads, GcmIsTheSame) {
+  test::SeededRandom random(31);
+  for (int i = 0; i < 300; ++i) {
+    const SecretBytes key = SecretBytes::copy_of(random_bytes(i % 2 == 0 ? 16 : 32, 1000 + i));
+    AesGcm messages = std::move(AesGcm::create(key, Workload::messages).value());
+    AesGcm bulk = std::move(AesGcm::create(key, Workload::bulk).value());
+    const Bytes plain = random_bytes(random.below(5000), 2000 + i);
+    const Bytes associated = random_bytes(random.below(40), 3000 + i);
+    const Nonce nonce = array_of<Nonce>(random_bytes(gcm_nonce_size, 4000 + i));
+    const Sealed expected = seal(messages, nonce, associated, plain);
+    Sealed sealed{Bytes(plain.size()), {}};
+    ASSERT_OK(bulk.seal(nonce, associated, cut_at_random(plain, random), sealed.cipher_text, sealed.tag));
+    ASSERT_EQ(to_hex(sealed.cipher_text), to_hex(expected.cipher_text)) << i;
+    ASSERT_EQ(to_hex(sealed.tag), to_hex(expected.tag)) << i;
+    Bytes opened(plain.size());
+    ASSERT_OK(bulk.open(nonce, associated, cut_at_random(sealed.cipher_text, random), sealed.tag, opened));
+    ASSERT_EQ(opened, plain);
+  }
+}
+
+TEST(AesOfAllWorkloads, CtrIsTheSameAlsoWhereTheCounterCarries) {
+  test::SeededRandom random(32);
+  for (int i = 0; i < 300; ++i) {
+    const SecretBytes key = SecretBytes::copy_of(random_bytes(i % 2 == 0 ? 16 : 32, 1000 + i));
+    Block counter = array_of<Block>(random_bytes(aes_block_size, 2000 + i));
+    // So that some of the last bytes overflow within the buffer.
+    std::fill(counter.end() - static_cast<std::ptrdiff_t>(1 + random.below(counter.size())), counter.end() - 1, 0xff);
+    AesCtr messages = std::move(AesCtr::create(key, counter, Workload::messages).value());
+    AesCtr bulk = std::move(AesCtr::create(key, counter, Workload::bulk).value());
+    const std::uint64_t position = random.below(10'000);
+    ASSERT_OK(messages.seek(position));
+    ASSERT_OK(bulk.seek(position));
+    const Bytes plain = random_bytes(random.below(10'000), 3000 + i);
+    Bytes expected(plain.size());
+    ASSERT_OK(messages.apply(plain, expected));
+    Bytes applied;
+    for (const ByteView piece : cut_at_random(plain, random)) {
+      applied.insert(applied.end(), piece.begin(), piece.end());
+      const MutableByteView in_place = MutableByteView(applied).last(piece.size());
+      ASSERT_OK(bulk.apply(in_place, in_place));
+    }
+    ASSERT_EQ(to_hex(applied), to_hex(expected)) << i;
+  }
+}
+
+TEST(AesOfAllWorkloads, CiphersInSeveralThreadsDoNotDisturbEachOther) {
+  const SecretBytes key = SecretBytes::copy_of(random_bytes(16, 1));
+  const Bytes plain = random_bytes(20'000, 2);
+  AesCtr reference = std::move(AesCtr::create(key, Block{}, Workload::messages).value());
+  Bytes expected(plain.size());
+  ASSERT_OK(reference.apply(plain, expected));
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        auto ctr = AesCtr::create(key, Block{}, Workload::bulk);
+        Bytes out(plain.size());
+        if (!ctr || !ctr->apply(plain, out) || out != expected) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 // ---------------------------------------------------------------------------------------------------------- AES-CBC
