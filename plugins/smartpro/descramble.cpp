@@ -242,7 +242,7 @@ static gboolean descramble_sink_event(GstPad* pad, GstObject* parent, EventPtr e
       break;
     case GST_EVENT_STREAM_START: break;
     default:
-      if (GST_EVENT_IS_SERIALIZED(event.get())) return push.pass_on(std::move(event));
+      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) return push.pass_on(std::move(event));
       break;
   }
   return gst_pad_event_default(pad, parent, event.release());

@@ -9,11 +9,7 @@
 namespace cas::test {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool built_with_sanitizer = true;
-#else
-constexpr bool built_with_sanitizer = false;
-#endif
+constexpr bool built_with_sanitizer = CAS_BUILT_WITH_SANITIZER;
 
 struct Clip {
   const char* name;

@@ -14,15 +14,16 @@ namespace {
 class LogKeeper {
  public:
   LogKeeper() : level_(gst_debug_get_default_threshold()) {
-    gst_debug_add_log_function(note, this, nullptr);
+    // In brackets: not GStreamer's macros of these names, which compare a function with a pointer to void.
+    (gst_debug_add_log_function)(note, this, nullptr);
     gst_debug_set_active(TRUE);
     gst_debug_set_default_threshold(GST_LEVEL_TRACE);
-    gst_debug_remove_log_function(gst_debug_log_default);
+    (gst_debug_remove_log_function)(gst_debug_log_default);
   }
   ~LogKeeper() {
     gst_debug_set_default_threshold(level_);
     gst_debug_remove_log_function_by_data(this);
-    gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
+    (gst_debug_add_log_function)(gst_debug_log_default, nullptr, nullptr);
   }
   LogKeeper(const LogKeeper&) = delete;
   LogKeeper& operator=(const LogKeeper&) = delete;
