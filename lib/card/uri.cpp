@@ -11,7 +11,9 @@ namespace cas::card {
 
 namespace {
 
-constexpr std::size_t max_uri_size = 8192;
+// Room for two names of the largest size, every byte percent-encoded.
+constexpr std::size_t max_uri_size = 32 * 1024;
+constexpr std::size_t max_name_size = 4096;  // PATH_MAX
 constexpr std::string_view unreserved_signs = "-._~";
 
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
@@ -32,6 +34,8 @@ Result<std::string> percent_decode(std::string_view text) {
     if (c == '\0') return fail(ErrorKind::invalid_argument, "a card URI holds a zero character");
     decoded.push_back(c);
   }
+  if (decoded.size() > max_name_size)
+    return fail(ErrorKind::invalid_argument, "a name in a card URI has at most " + std::to_string(max_name_size) + " characters");
   return decoded;
 }
 
@@ -125,7 +129,9 @@ Result<CardUri> parse_card_uri(std::string_view uri) {
 
 std::string format_card_uri(const CardUri& uri) {
   if (uri.kind == CardUri::Kind::pcsc) return uri.reader.empty() ? "pcsc:" : "pcsc:?reader=" + percent_encode(uri.reader, "");
-  std::string text = "soft:" + percent_encode(uri.path, "/");
+  // Two slashes in front would introduce a host (RFC 3986, 3.3).
+  const bool host_like = uri.path.starts_with("//");
+  std::string text = "soft:" + (host_like ? "/%2f" + percent_encode(uri.path.substr(2), "/") : percent_encode(uri.path, "/"));
   if (!uri.pin_source.empty() && uri.pin_source != "file:" + uri.path + ".pin") text += "?pin-source=" + percent_encode(uri.pin_source, "/:");
   return text;
 }

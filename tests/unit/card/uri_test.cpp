@@ -23,6 +23,7 @@ TEST(CardUri, IsParsed) {
       {"soft:a.card?pin-source=env:CARD_PIN", {CardUri::Kind::soft, "", "a.card", "env:CARD_PIN"}},
       {"soft:a%3Fb%25.card?pin-source=file:p%26q", {CardUri::Kind::soft, "", "a?b%.card", "file:p&q"}},
       {"Soft:cards/renderer.card", {CardUri::Kind::soft, "", "cards/renderer.card", "file:cards/renderer.card.pin"}},
+      {"soft:/%2Fsrv/a.card", {CardUri::Kind::soft, "", "//srv/a.card", "file://srv/a.card.pin"}},
       {"soft:%c3%a9.card", {CardUri::Kind::soft, "", "\xc3\xa9.card", "file:\xc3\xa9.card.pin"}},
   };
   for (const Good& good : all) {
@@ -48,6 +49,17 @@ TEST(CardUri, IsWritten) {
   EXPECT_EQ(format_card_uri({CardUri::Kind::soft, "", "/a b/c.card", ""}), "soft:/a%20b/c.card");
   EXPECT_EQ(format_card_uri({CardUri::Kind::soft, "", "c.card", "file:c.card.pin"}), "soft:c.card");
   EXPECT_EQ(format_card_uri({CardUri::Kind::soft, "", "c.card", "file:/x&y"}), "soft:c.card?pin-source=file:/x%26y");
+}
+
+TEST(CardUri, OfTheLargestNamesIsWrittenAndParsed) {
+  const std::string longest(4096, ' ');
+  const CardUri uri{CardUri::Kind::soft, "", longest, "file:" + longest.substr(5)};
+  const auto again = parse_card_uri(format_card_uri(uri));
+  ASSERT_OK(again);
+  EXPECT_EQ(again->path, uri.path);
+  EXPECT_EQ(again->pin_source, uri.pin_source);
+  EXPECT_FAILS(parse_card_uri("soft:" + longest + "a"), ErrorKind::invalid_argument);
+  EXPECT_FAILS(parse_card_uri("pcsc:?reader=" + longest + "a"), ErrorKind::invalid_argument);
 }
 
 TEST(CardUri, IsRefused) {
