@@ -155,6 +155,51 @@ TEST(Enrolment, ATokenBelongsToOneDomain) {
   EXPECT_FAILS(system.management_session("other").enrol(*system.card("renderer"), TokenKind::renderer, system.register_of("other")), ErrorKind::refused);
 }
 
+/// What the card says of itself, to be told in another one's place.
+Bytes token_info_of(card::Card& card) {
+  value_or_throw(card.connect());
+  value_or_throw(read_token_info(card));  // selects the applet
+  return value_or_throw(plain_command(card, ins::get_token_info, {}));
+}
+
+TEST(Enrolment, AMemberThatIsShownAsBlankStaysInItsDomain) {
+  TestSystem system;
+  const DomainRecord domain = system.found_domain("progenitor");
+  system.found_domain("other");
+  system.enrol("progenitor", "renderer", TokenKind::renderer);
+  system.make_token("blank");
+  RelayedCard relay(system.card("renderer"));
+  relay.change_response = [info = token_info_of(*system.card("blank"))](const card::CommandApdu& command, card::ResponseApdu& response) {
+    if (command.ins == ins::get_token_info) response.data = info;
+  };
+  EXPECT_FALSE(system.management_session("other").enrol(relay, TokenKind::renderer, system.register_of("other")).has_value());
+  const auto card = system.card("renderer");
+  ASSERT_OK(card->connect());
+  EXPECT_EQ(value_or_throw(read_token_info(*card)).vdid, domain.vdid);
+}
+
+TEST(Enrolment, AHostThatPosesAsATokenGetsNoKey) {
+  TestSystem system;
+  system.found_domain("progenitor");
+  system.make_token("blank");
+  // Its certificate is of the same root, so that the secure channel alone would stand.
+  const auto host = system.host();
+  SacParty party;
+  party.root = &host->root;
+  party.certificate = &host->certificate;
+  party.p256 = &host->p256;
+  RelayedCard relay(system.card("blank"));
+  bool answered = false;
+  relay.change_response = [&](const card::CommandApdu& command, card::ResponseApdu& response) {
+    if (command.ins != ins::sac_initiate) return;
+    response = {value_or_throw(SacResponder::answer(party, command.data, system.random)).message2(), card::sw::ok};
+    answered = true;
+  };
+  EXPECT_FAILS(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")), ErrorKind::authentication_failed);
+  EXPECT_TRUE(answered);
+  EXPECT_TRUE(value_or_throw(system.register_of("progenitor").records()).empty());
+}
+
 TEST(Enrolment, AProgenitorIsNoMember) {
   TestSystem system;
   system.found_domain("progenitor");
@@ -273,13 +318,14 @@ TEST_F(Register, NothingIsAddedToAnOldOrChangedCopy) {
 TEST_F(Register, ChangedSwappedAndDoubledRecordsAreRefused) {
   auto changed = records();
   changed[1][12] ^= 1;
-  EXPECT_FALSE(read(changed).has_value());
+  // At the record itself, before any of it is told; the end of an old copy would be ErrorKind::refused.
+  EXPECT_FAILS(read(changed), ErrorKind::authentication_failed);
   auto swapped = records();
   std::swap(swapped[0], swapped[1]);
-  EXPECT_FALSE(read(swapped).has_value());
+  EXPECT_FAILS(read(swapped), ErrorKind::authentication_failed);
   auto doubled = records();
   doubled.push_back(doubled.back());
-  EXPECT_FALSE(read(doubled).has_value());
+  EXPECT_FAILS(read(doubled), ErrorKind::authentication_failed);
 }
 
 TEST_F(Register, ARecordOfAnotherProgenitorIsRefused) {
@@ -287,7 +333,7 @@ TEST_F(Register, ARecordOfAnotherProgenitorIsRefused) {
   system.enrol("other", "stranger", TokenKind::renderer);
   auto mixed = records();
   mixed[0] = value_or_throw(system.register_of("other").records())[0];
-  EXPECT_FALSE(read(mixed).has_value());
+  EXPECT_FAILS(read(mixed), ErrorKind::authentication_failed);
 }
 
 }  // namespace

@@ -283,6 +283,7 @@ TEST_F(Applet, ABrokenSecureMessageClosesTheChannel) {
   ASSERT_OK(card->connect());
   auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
   EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::secure_messaging_incorrect);
+  EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::security_status_not_satisfied);
   EXPECT_FAILS(channel.command(ins::open_licence, {}), ErrorKind::card_reset);
 }
 
