@@ -194,7 +194,10 @@ Status PrivatePcscd::configure(std::size_t readers) {
     fs::copy_file(driver_path(), library, fs::copy_options::overwrite_existing, error);
     if (error) return fail(ErrorKind::io, "cannot copy the vpcd driver: " + error.message());
     const std::uint16_t port = free_port_pair(random, ports_);
-    file << "FRIENDLYNAME \"Virtual PCD " << block << "\"\nDEVICENAME /dev/null:" << port << "\nLIBPATH " << library
+    // The first two are named as those of a system with vsmartcard.
+    file << "FRIENDLYNAME \"Virtual PCD";
+    if (block > 0) file << ' ' << block;
+    file << "\"\nDEVICENAME /dev/null:" << port << "\nLIBPATH " << library
          << "\nCHANNELID " << port << "\n\n";
     ports_.push_back(port);
     ports_.push_back(static_cast<std::uint16_t>(port + 1));

@@ -20,6 +20,7 @@ struct CreateArguments {
 struct InfoArguments {
   std::string card;
   bool certificate = false;  ///< The text is the certificate in PEM, and nothing else.
+  bool wait = false;         ///< For a card that is not there yet; SIGINT, SIGTERM or SIGHUP end it.
 };
 [[nodiscard]] Result<tools::Report> info(const InfoArguments& arguments, const tools::Progress& progress);
 

@@ -42,14 +42,15 @@ A card that is there is never overwritten, and an attempt that fails leaves none
 constexpr const char* info_examples = R"(
   cas-card info pcsc:
   cas-card info renderer.card --certificate | openssl x509 -noout -text
-  cas-card info renderer.card --json | jq -r .token.serial_number)";
+  cas-card info renderer.card --json | jq -r .token.serial_number
+  cas-card info 'pcsc:?reader=Gemalto' --wait       goes on when the card has been put in)";
 
 constexpr const char* list_examples = R"(
   cas-card list
   cas-card list --json | jq -r '.readers[] | select(.token.kind == "renderer") | .uri')";
 
 constexpr const char* serve_examples = R"(
-  cas-card serve renderer.card &        then: cas-card info pcsc:
+  cas-card serve renderer.card &        then: cas-card info pcsc: --wait
   cas-card serve renderer.card --vpcd 127.0.0.1:35964       the second slot of the virtual reader
 
 Needs pcscd with vsmartcard's vpcd (Debian: vsmartcard-vpcd). The card is in as long as this runs; it goes in again by itself when
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
                                                [&](const Progress& progress) { return info(info_arguments, progress); });
   info_command.add_option("CARD", info_arguments.card, tools::card_argument_help)->type_name("")->required();
   info_command.add_flag("--certificate", info_arguments.certificate, "print its certificate in PEM");
+  info_command.add_flag("--wait", info_arguments.wait, "wait for the card if it is not there yet");
 
   program.add_command(program.app(), "list", "list the readers and what is in them", list_examples, list);
 
@@ -84,6 +86,6 @@ int main(int argc, char** argv) {
   CLI::App& serve_command = program.add_command(program.app(), "serve", "put a soft card into pcscd's virtual reader", serve_examples,
                                                 [&](const Progress& progress) { return serve(serve_arguments, progress); });
   serve_command.add_option("CARD", serve_arguments.card, "the soft card: soft:PATH?pin-source=file:P|env:NAME, or a path")->type_name("")->required();
-  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")->type_name("HOST:PORT")->capture_default_str();
+  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")->type_name("HOST:PORT")->envname("CAS_VPCD")->capture_default_str();
   return program.run(argc, argv);
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <chrono>
 #include <csignal>
 #include <memory>
 
@@ -39,18 +38,8 @@ class Readers : public ProgramTest {
     const std::string address = "127.0.0.1:" + std::to_string(daemon->port(reader));
     serving.push_back(std::make_unique<RunningProgram>(std::vector<std::string>{cas_card, "serve", file, "--vpcd", address}, environment(), folder()));
     EXPECT_TRUE(serving.back()->wait_for_error_text(" is in the reader at "));
-    EXPECT_TRUE(wait_until_present(reader));
+    EXPECT_EQ(card({"info", reader_uri(reader), "--wait"}).exit_code, 0);
     return *serving.back();
-  }
-
-  bool wait_until_present(std::size_t reader) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      const Json listed = card_json({"list"});
-      for (const Json& entry : listed["readers"])
-        if (entry["name"] == daemon->reader_name(reader) && entry["token"].is_object()) return true;
-    }
-    return false;
   }
 
   std::unique_ptr<PrivatePcscd> daemon;
@@ -109,7 +98,7 @@ TEST_F(Readers, ServingKeepsOthersFromTheFileAndGoesInAgain) {
   daemon->kill();
   ASSERT_OK(daemon->restart());
   ASSERT_TRUE(in.wait_for_error_text(" is in the reader at ", 2));
-  EXPECT_TRUE(wait_until_present(0));
+  EXPECT_EQ(card({"info", reader_uri(0), "--wait"}).exit_code, 0);
   in.send(SIGINT);
   EXPECT_EQ(in.wait().exit_code, 0);
 }
@@ -125,6 +114,15 @@ TEST_F(Readers, EmptyReaders) {
   EXPECT_EQ(card_json({"list"})["readers"].size(), 4U);
   EXPECT_EQ(card_json({"info", "pcsc:"}, 1)["error"]["kind"], "card-absent");
   EXPECT_EQ(card_json({"info", "pcsc:?reader=no-such"}, 1)["error"]["kind"], "card-absent");
+}
+
+TEST_F(Readers, WaitingForACardCanBeGivenUp) {
+  RunningProgram waiting({cas_card, "info", "pcsc:", "--wait", "--json"}, environment(), folder());
+  EXPECT_TRUE(waiting.wait_for_error_text("waiting for "));
+  waiting.send(SIGTERM);
+  const Outcome outcome = waiting.wait();
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(Json::parse(outcome.out)["error"]["kind"], "cancelled");
 }
 
 }  // namespace
