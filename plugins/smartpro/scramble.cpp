@@ -12,7 +12,7 @@
  * gst-launch-1.0 filesrc location=rushes.mp4 ! smartpro-scramble ! filesink location=rushes.spro
  * ]| Protects a file with this machine's acquisition card.
  * |[
- * gst-launch-1.0 videotestsrc num-buffers=250 ! x264enc ! matroskamux streamable=true ! smartpro-scramble usage-rights="rights,play-count=(int)3,not-after=(string)2027-01-31T00:00:00Z" ! filesink location=screener.spro
+ * gst-launch-1.0 videotestsrc num-buffers=100 ! x264enc ! matroskamux streamable=true ! smartpro-scramble usage-rights="rights,play-count=(int)3,not-after=(string)2027-01-31T00:00:00Z" ! filesink location=screener.spro
  * ]| Protects what an encoder makes; it may be played three times until the end of January 2027.
  *
  * Since: 0.1

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Checks the pages: links that lead nowhere, pages that nothing leads to, elements and programs without a page.
+"""Checks the pages: links that lead nowhere, pages that nothing leads to, elements and programs without a page, launch lines
+that nothing runs.
 
 usage: check.py SOURCE_DIR
 
 A link counts when its file is there and, behind a '#', its heading. Each element that plugins/ registers and each program
-in tools/ has a page of its name somewhere in docs/. Prints TAP.
+in tools/ has a page of its name somewhere in docs/. A block with a launch line is one that run.py runs, and each launch line in
+an element's source stands in such a block. Prints TAP.
 """
 
 import pathlib
@@ -23,6 +25,44 @@ def pages_of(top):
     for path in sorted(top.rglob("*.md")):
         if not any(SKIPPED_FOLDERS.match(part) for part in path.relative_to(top).parts[:-1]):
             yield path
+
+
+LAUNCH = re.compile(r"^\s*gst-(?:launch|play|discoverer)-1\.0 ", re.MULTILINE)
+SOURCE_LAUNCH = re.compile(r"^ \* (gst-(?:launch|play|discoverer)-1\.0 .*)$", re.MULTILINE)
+
+
+def blocks_of(path):
+    """[(info string, text)] of the fenced blocks, and of what is indented by four as a block without an info string."""
+    blocks, fence, info, lines = [], None, "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = FENCE.match(line)
+        if fence is None and found:
+            fence, info, lines = found.group(2), found.group(3).strip(), []
+        elif fence is not None and found and found.group(2).startswith(fence) and not found.group(3).strip():
+            blocks.append((info, "\n".join(lines)))
+            fence = None
+        elif fence is not None:
+            lines.append(line)
+        elif line.startswith("    "):
+            blocks.append(("", line))
+    return blocks
+
+
+def check_launch_lines(top, pages):
+    """Launch lines that no test runs."""
+    problems, run = [], ""
+    for page in pages:
+        for info, text in blocks_of(page):
+            if info.startswith("sh test"):
+                run += text.replace("\\\n", " ") + "\n"
+            elif LAUNCH.search(text):
+                problems.append(f"{page.relative_to(top)}: nothing runs {LAUNCH.search(text).group().strip()}... (`sh test`)")
+    run = {" ".join(line.split()) for line in run.splitlines()}
+    for source in (top / "plugins").rglob("*.cpp"):
+        for line in SOURCE_LAUNCH.findall(source.read_text(encoding="utf-8")):
+            if " ".join(line.split()) not in run:
+                problems.append(f"{source.relative_to(top)}: no page runs {line}")
+    return problems
 
 
 def split_fences(path):
@@ -92,6 +132,7 @@ def main():
     orphans = [str(page.relative_to(top)) for page in pages if top / "docs" in page.parents and page not in reached]
     results.append(("every page can be reached by links", [f"no page links to {page}" for page in orphans]))
     results.append(("every element and program has a page", check_subjects(top)))
+    results.append(("every launch line is run by a test", check_launch_lines(top, pages)))
     print(f"1..{len(results)}")
     for number, (what, problems) in enumerate(results, 1):
         print(f"{'not ok' if problems else 'ok'} {number} - {what}")
