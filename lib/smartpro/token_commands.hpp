@@ -9,32 +9,8 @@
 
 namespace cas::smartpro {
 
-/// The instruction table of the token applet: docs/formats/apdu.md. AID F0 43 41 53 53 50 01 ("CASSP", 1).
-///
-///   INS  name               class  from           data -> response
-///   10   GENERATE KEYS      80     anybody, once  - -> 80 65 P-256 public value, 81 256 ffdhe2048 public value
-///   12   PERSONALISE        80     anybody, once  80 root certificate, 81 own certificate -> -
-///   14   GET TOKEN INFO     80     anybody        - -> 80 1 applet version, 81 1 kind, [82 own certificate], [83 8 VDID]
-///   20   SAC INITIATE       80     anybody        message 1 -> message 2
-///   22   SAC AUTHENTICATE   80     anybody        message 3 -> -
-///   30   CREATE LICENCE     84     acquisition host    80 16 content id, 81 32 header digest, 82 1 cipher, 83 4 key period, 84 usage rights
-///                                                      -> 80 LECM, 81 16 control word
-///   32   OPEN LICENCE       84     renderer host       80 LECM, 81 32 header digest, 82 1 cipher, 83 4 key period, 84 8 time, 85 16 play id
-///                                                      -> 80 16 control word, 81 usage rights, [82 4 plays left]
-///   40   CREATE DOMAIN      84     management host     - -> 80 8 VDID, 81 65 revocation key, 82 IRL header
-///   42   ENROL INITIATE     84     management host     80 1 kind, 81 8 time, 82 1 suite -> message 1 for the token
-///   44   ENROL AUTHENTICATE 84     management host     message 2 of the token -> message 3 for it
-///   46   ENROL ACTIVATE     84     management host     - -> 80 register record, 81 command for the token
-///   48   ENROL COMPLETE     84     management host     response of the token with its status word -> 80 register record
-///   4A   READ REGISTER      84     management host     P1 0, start: - -> -; P1 1, next: 42 register record -> 26 register entry;
-///                                                      P1 2, end: - -> -, or 6985 when the last one shown is not the last one written
-///   4C   LAST RECORD        84     management host     - -> 80 8 number of records, [81 42 last record]
-///   4E   READ DOMAIN        84     management host     - -> as CREATE DOMAIN has answered
-///   50   ACTIVATE           84     progenitor          80 32 domain key, 81 8 VDID, 82 1 kind, 83 65 revocation key, 84 IRL header -> -
-///
-/// Status words: 6700 length; 6982 the host has no such capability, or no channel; 6983 play count used up; 6984 outside the validity window;
-/// 6985 the rights, or the state of the token, do not allow it; 6A80 data or licence damaged; 6A81 not for this kind of token; 6A84 no slot left;
-/// 6A86 P1-P2; 6A88 of another domain; 6D00, 6E00. Secure messaging: 6987 missing, 6988 wrong (the channel is closed then).
+/// Instructions of the token applet, which has the AID F0 43 41 53 53 50 01 ("CASSP", 1). Who may give which, their data, responses and status
+/// words: docs/formats/smartpro-token.md, which a test keeps in step with this list.
 namespace ins {
 inline constexpr std::uint8_t generate_keys = 0x10;
 inline constexpr std::uint8_t personalise = 0x12;

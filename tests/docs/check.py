@@ -7,7 +7,7 @@ usage: check.py SOURCE_DIR
 
 A link counts when its file is there and, behind a '#', its heading. Each element that plugins/ registers and each program
 in tools/ has a page of its name somewhere in docs/. A block with a launch line is one that run.py runs, and each launch line in
-an element's source stands in such a block. Prints TAP.
+an element's source stands in such a block. The instructions of the token applet are those of its page. Prints TAP.
 """
 
 import pathlib
@@ -112,6 +112,20 @@ def check_links(top, page, reached):
     return problems
 
 
+INSTRUCTION = re.compile(r"^inline constexpr std::uint8_t (\w+) = 0x([0-9a-f]{2});$", re.MULTILINE)
+INSTRUCTION_ROW = re.compile(r"^\| `([0-9A-F]{2})` \| ([A-Z][A-Z ]+[A-Z]) \|", re.MULTILINE)
+
+
+def check_instructions(top):
+    """Instructions of the token applet that header and page do not have alike."""
+    header = (top / "lib/smartpro/token_commands.hpp").read_text(encoding="utf-8")
+    page = (top / "docs/formats/smartpro-token.md").read_text(encoding="utf-8")
+    listed = header[header.index("namespace ins {"):header.index("}  // namespace ins")]
+    in_header = {(code.upper(), name.replace("_", " ").upper()) for name, code in INSTRUCTION.findall(listed)}
+    in_page = set(INSTRUCTION_ROW.findall(page))
+    return [f"{code} {name} is in one of them only" for code, name in sorted(in_header ^ in_page)]
+
+
 def check_subjects(top):
     """Elements and programs that have no page."""
     names = set()
@@ -132,6 +146,7 @@ def main():
     orphans = [str(page.relative_to(top)) for page in pages if top / "docs" in page.parents and page not in reached]
     results.append(("every page can be reached by links", [f"no page links to {page}" for page in orphans]))
     results.append(("every element and program has a page", check_subjects(top)))
+    results.append(("the token's instructions are as its page says", check_instructions(top)))
     results.append(("every launch line is run by a test", check_launch_lines(top, pages)))
     print(f"1..{len(results)}")
     for number, (what, problems) in enumerate(results, 1):

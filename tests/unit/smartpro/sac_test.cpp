@@ -197,6 +197,10 @@ TEST_P(Sac, ListIndicesAreAuthenticated) {
   SacResponder responder = value_or_throw(answer(token, initiator.message1()));
   const Bytes lowered = with_field(responder.message2(), tag_erl_index, Bytes(8, 0));
   EXPECT_FAILS(initiator.authenticate(lowered), ErrorKind::authentication_failed);
+  // The same on the way to the token.
+  SacInitiator again = start(host);
+  SacResponder misled = value_or_throw(answer(token, with_field(again.message1(), tag_erl_index, Bytes(8, 0))));
+  EXPECT_FAILS(again.authenticate(misled.message2()), ErrorKind::authentication_failed);
 }
 
 TEST_P(Sac, TheSuiteIsAuthenticated) {
