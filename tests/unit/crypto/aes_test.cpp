@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "allocation_count.hpp"
+#include "support/allocation_count.hpp"
 #include "support/result_matchers.hpp"
 #include "support/seeded_random.hpp"
 #include "support/vector_file.hpp"

@@ -2,24 +2,9 @@
 // Segments are scrambled on streaming threads: no memory is taken for one.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "protected_file_fixture.hpp"
+#include "support/allocation_count.hpp"
 #include "support/result_matchers.hpp"
-
-namespace {
-std::atomic<unsigned> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace cas::smartpro {
 namespace {
@@ -39,13 +24,13 @@ TEST(SegmentCipherMemory, SealAndOpenTakeNone) {
     Bytes stored(content.size() + segment_tag_size(kind));
     Bytes plain(content.size());
     const ByteView whole = stored;
-    const unsigned before = allocations;
+    const std::size_t before = test::allocation_count();
     bool succeeded = true;
     for (std::uint64_t segment = 0; segment < 10; ++segment) {
       succeeded = cipher.seal(segment, false, pieces, stored).has_value() && succeeded;
       succeeded = cipher.open(segment, false, std::span(&whole, 1), plain).has_value() && succeeded;
     }
-    EXPECT_EQ(allocations - before, 0U);
+    EXPECT_EQ(test::allocation_count(), before);
     EXPECT_TRUE(succeeded);
     EXPECT_EQ(plain, content);
   }

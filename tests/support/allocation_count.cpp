@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "allocation_count.hpp"
+#include "support/allocation_count.hpp"
 
 #include <openssl/crypto.h>
 
