@@ -336,6 +336,36 @@ TEST_F(Descramble, FindsACutAtEachPlaceAndDeliversWhatIsBefore) {
   }
 }
 
+/// How much content lies whole before that place of a file.
+std::size_t intact_before(const FileLayout& layout, std::uint64_t offset, std::size_t content_size) {
+  std::size_t intact = 0;
+  for (std::uint64_t segment = 0; intact < content_size; ++segment) {
+    if (layout.segment_offset(segment) + layout.stored_segment_size() > offset) break;
+    intact += layout.segment_size();
+  }
+  return std::min(intact, content_size);
+}
+
+TEST_F(Descramble, FindsAnyBitAndAnyCutAndDeliversWhatIsBefore) {
+  const Bytes content = noise(20 * 1024 + 700);
+  const Bytes file = protect(content, {{"segment-size", "1024"}, {"key-period", "8"}});
+  const FileLayout layout = layout_of(file);
+  SeededRandom places(41);
+  for (int i = 0; i < 1000; ++i) {
+    Bytes damaged = file;
+    const std::uint64_t place = places.below(file.size());
+    if (i % 2 == 0)
+      damaged.resize(place);
+    else
+      damaged[place] ^= static_cast<std::uint8_t>(1U << places.below(8));
+    SCOPED_TRACE((i % 2 == 0 ? "cut at byte " : "one bit changed in byte ") + std::to_string(place));
+    // In turns: bytes that come, and bytes that are fetched.
+    const Descrambled result = i % 4 < 2 ? descramble_pushed(damaged, 1 + places.below(3000)) : descramble_pulled(damaged);
+    ASSERT_TRUE(equal(result.content, ByteView(content).first(intact_before(layout, place, content.size())))) << result.content.size() << " bytes came";
+    ASSERT_TRUE(result.error.has_value());
+  }
+}
+
 TEST_F(Descramble, FindsBytesBehindTheEnd) {
   for (const std::size_t size : {std::size_t{2048}, std::size_t{2000}}) {
     const Bytes content = noise(size);
