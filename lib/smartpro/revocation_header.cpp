@@ -19,16 +19,19 @@ constexpr TlvTag tag_signature = 0x86;
 
 void write_elements(TlvWriter& writer, TlvTag tag, const RevokedElements& elements) {
   ByteWriter value;
-  value.u32(elements.count).bytes(elements.digest);
+  value.u32(elements.count).bytes(elements.digest).bytes(elements.root);
   writer.field(tag, value.view());
 }
 
 Result<RevokedElements> read_elements(const TlvFields& fields, TlvTag tag) {
-  CAS_TRY_ASSIGN(const ByteView value, fields.required(tag, 4 + crypto::sha256_size));
+  CAS_TRY_ASSIGN(const ByteView value, fields.required(tag, 4 + 2 * crypto::sha256_size));
   ByteReader reader(value);
   RevokedElements elements;
   CAS_TRY_ASSIGN(elements.count, reader.u32());
-  elements.digest = to_array<crypto::Sha256Digest>(reader.rest());
+  if (elements.count > max_revoked_elements) return fail(ErrorKind::malformed, "revocation list header tells of more elements than a list may have");
+  CAS_TRY_ASSIGN(const ByteView digest, reader.bytes(crypto::sha256_size));
+  elements.digest = to_array<crypto::Sha256Digest>(digest);
+  elements.root = to_array<crypto::Sha256Digest>(reader.rest());
   return elements;
 }
 
@@ -39,7 +42,8 @@ Result<RevocationHeader> RevocationHeader::empty_internal(const Vdid& vdid, std:
   header.kind = RevocationListKind::internal;
   header.vdid = vdid;
   header.index = index;
-  CAS_TRY_ASSIGN(header.tokens.digest, crypto::sha256(ByteView{}));
+  CAS_TRY_ASSIGN(RevokedElementsBuilder nothing, RevokedElementsBuilder::create());
+  CAS_TRY_ASSIGN(header.tokens, nothing.finish());
   return header;
 }
 
@@ -73,7 +77,10 @@ Result<RevocationHeader> RevocationHeader::parse_signed(ByteView bytes, ByteView
   header.kind = static_cast<RevocationListKind>(kind);
   CAS_TRY_ASSIGN(header.index, fields.required_number(tag_index, 8));
   CAS_TRY_ASSIGN(header.tokens, read_elements(fields, tag_tokens));
-  if (header.kind == RevocationListKind::internal) {
+  const bool internal = header.kind == RevocationListKind::internal;
+  if (internal ? fields.optional(tag_hosts) || fields.optional(tag_domains) : fields.optional(tag_vdid).has_value())
+    return fail(ErrorKind::malformed, "revocation list header has a field of the other list");
+  if (internal) {
     CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag_vdid, sizeof(Vdid)));
     header.vdid = to_array<Vdid>(vdid);
   } else {

@@ -6,9 +6,9 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
-#include "crypto/digest.hpp"
 #include "crypto/signature.hpp"
 #include "smartpro/identifiers.hpp"
+#include "smartpro/revoked_elements.hpp"
 
 namespace cas::smartpro {
 
@@ -18,23 +18,17 @@ enum class RevocationListKind : std::uint8_t {
   internal = 2,  ///< IRL: tokens of one domain; signed with the progenitor's revocation key.
 };
 
-/// What is revoked of one type of element: how many, and the digest of their numbers.
-struct RevokedElements {
-  std::uint32_t count = 0;
-  crypto::Sha256Digest digest{};
-};
-
 /// The header of a revocation list (paper, 4.1): all that a token stores of it.
 ///
 ///   80  1   list: 1 external, 2 internal                       critical
 ///   81  8   VDID of the domain; internal lists only            critical
 ///   82  8   index, ever increasing, first 1                    critical
-///   83  36  tokens: count (4), digest (32)                     critical
-///   84  36  hosts: the same; external lists only               critical
-///   85  36  domains: the same; external lists only             critical
+///   83  68  tokens: count (4), digest (32), root (32)          critical
+///   84  68  hosts: the same; external lists only               critical
+///   85  68  domains: the same; external lists only             critical
 ///   86      signature over all bytes before this field: ECDSA P-256 with SHA-256, DER; the last field   critical
 ///
-/// The digest of no elements is SHA-256 of no bytes.
+/// A field that is not of its list makes the header malformed.
 struct RevocationHeader {
   RevocationListKind kind = RevocationListKind::internal;
   Vdid vdid{};

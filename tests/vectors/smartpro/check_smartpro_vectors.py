@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Computes secure_channel.txt, licence.txt and register.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md and
-smartpro-token.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
+"""Computes secure_channel.txt, licence.txt, register.txt and revocation.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md,
+smartpro-token.md and smartpro-revocation.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
 certificates were issued once. Prints what differs and exits with 1 if anything does; --write writes the files.
 """
 import hashlib
@@ -235,12 +235,38 @@ def register():
     return records
 
 
+def tree(leaves):
+    """The hash of RFC 6962, 2.1, and for each leaf the partners on its way up."""
+    if len(leaves) == 1:
+        return leaves[0], [[]]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    left, left_paths = tree(leaves[:split])
+    right, right_paths = tree(leaves[split:])
+    return sha256(b"\1", left, right), [path + [right] for path in left_paths] + [path + [left] for path in right_paths]
+
+
+def absence(count):
+    """A list of the numbers 1000, 1010, 1020, ..., and the proof that the number behind the one in its middle is not on it."""
+    numbers = [1000 + 10 * i for i in range(count)]
+    payload = [number(n, 8) for n in numbers]
+    runs = [b"".join(payload[at:at + 33]) for at in range(0, count, 32)]
+    middle = count // 2
+    absent, run = (numbers[middle] + 1, middle // 32) if count else (7, 0)
+    root, paths = tree([sha256(b"\0", leaf) for leaf in runs]) if count else (sha256(b""), [])
+    proof = number(run, 4) + runs[run] + b"".join(paths[run]) if count else b""
+    return {"count": str(count), "digest": sha256(*payload), "root": root, "absent": str(absent), "proof": proof}
+
+
 RIGHTS = tlv(0x80, b"\1") + tlv(0x82, number(NOW, 8)) + tlv(0x83, number(3, 4)) + tlv(0x85, number(2, 4))
 FILES = {
     "secure_channel.txt": ("The channel between a host and a token: see docs/formats/smartpro-channel.md.", [channel(P256), channel(Ffdhe2048)]),
     "licence.txt": ("Licences: see docs/formats/smartpro-licence.md.",
                     [licence("render and process", tlv(0x80, b"\3")), licence("render three times, with HDCP, until a date", RIGHTS)]),
     "register.txt": ("A progenitor's register, record after record: see docs/formats/smartpro-token.md.", register()),
+    "revocation.txt": ("What a revocation list's header says of 1000, 1010, 1020, ..., and a proof of absence: see docs/formats/smartpro-revocation.md.",
+                       [absence(count) for count in (0, 1, 32, 33, 64, 65, 100, 224, 1000)]),
 }
 
 
