@@ -5,6 +5,8 @@
 
 namespace cas {
 
+void append(Bytes& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+
 bool equal(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
 
 std::string to_hex(ByteView bytes) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,12 +27,8 @@ using MutableByteView = std::span<std::uint8_t>;
 
 [[nodiscard]] inline Bytes copy_of(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
 
-inline void append(Bytes& to, ByteView bytes) {
-  // Not insert(): g++ 12 at -O3 sees overflows in it where there are none.
-  const std::size_t before = to.size();
-  to.resize(before + bytes.size());
-  std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(before));
-}
+/// Not inline: g++ 12 at -O3 then sees overflows where there are none.
+void append(Bytes& to, ByteView bytes);
 
 /// Compares public bytes; for secrets see crypto::constant_time_equal.
 [[nodiscard]] bool equal(ByteView a, ByteView b);

@@ -2,6 +2,7 @@
 #include "smartpro/host_credentials.hpp"
 
 #include "base/durable_file.hpp"
+#include "base/hex.hpp"
 #include "base/pass_phrase.hpp"
 
 namespace cas::smartpro {
@@ -26,6 +27,16 @@ Result<crypto::Certificate> read_certificate(const fs::path& file) {
   auto certificate = crypto::Certificate::from_pem(pem);
   if (!certificate) return fail_in(file.string(), std::move(certificate).error());
   return certificate;
+}
+
+Result<RevocationKey> read_revocation_key(const fs::path& file) {
+  CAS_TRY_ASSIGN(const Bytes text, read_part(file));
+  std::string digits = as_text(text);
+  if (digits.ends_with('\n')) digits.pop_back();
+  const auto key = from_hex(digits, RevocationKey{}.size());
+  if (!key || key->size() != RevocationKey{}.size())
+    return fail(ErrorKind::malformed, file.string() + " is not a revocation key of 130 hexadecimal digits: copy it from the root's machine again");
+  return to_array<RevocationKey>(*key);
 }
 
 Result<crypto::DhKeyPair> read_key(const fs::path& file, DhGroup group, const crypto::Certificate& certificate, const SecretBytes& pass_phrase) {
@@ -53,7 +64,8 @@ Result<HostCredentials> load_host_credentials(const fs::path& folder, std::strin
   if (certificate.dh_public(DhGroup::ffdhe2048)) {
     CAS_TRY_ASSIGN(ffdhe2048, read_key(folder / host_ffdhe2048_key_file, DhGroup::ffdhe2048, certificate, pass_phrase));
   }
-  return HostCredentials{std::move(root), std::move(certificate), std::move(p256), std::move(ffdhe2048)};
+  CAS_TRY_ASSIGN(const RevocationKey revocation_key, read_revocation_key(folder / root_revocation_public_file));
+  return HostCredentials{std::move(root), std::move(certificate), std::move(p256), std::move(ffdhe2048), revocation_key};
 }
 
 Status save_host_credentials(const HostCredentials& host, const fs::path& folder, const SecretBytes& pass_phrase) {
@@ -68,6 +80,7 @@ Status save_host_credentials(const HostCredentials& host, const fs::path& folder
   }
   CAS_TRY_ASSIGN(const std::string root, host.root.to_pem());
   CAS_TRY(write_file_durably(folder / root_certificate_file, as_bytes(root), 0644));
+  CAS_TRY(write_file_durably(folder / root_revocation_public_file, as_bytes(to_hex(host.root_revocation_key) + "\n"), 0644));
   // The certificate comes last: a folder that has one is whole.
   CAS_TRY_ASSIGN(const std::string certificate, host.certificate.to_pem());
   return write_file_durably(folder / host_certificate_file, as_bytes(certificate), 0644);

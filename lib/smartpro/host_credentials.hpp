@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/key_agreement.hpp"
+#include "smartpro/identifiers.hpp"
 
 namespace cas::smartpro {
 
@@ -19,6 +20,7 @@ struct HostCredentials {
   crypto::Certificate certificate;
   crypto::DhKeyPair p256;
   std::optional<crypto::DhKeyPair> ffdhe2048;
+  RevocationKey root_revocation_key{};  ///< External revocation lists are verified by it.
 
   [[nodiscard]] const crypto::DhKeyPair* static_key(crypto::DhGroup group) const {
     if (group == crypto::DhGroup::p256) return &p256;
@@ -31,6 +33,8 @@ inline constexpr const char* root_certificate_file = "root.pem";
 inline constexpr const char* host_certificate_file = "host.pem";
 inline constexpr const char* host_p256_key_file = "host-p256.key";
 inline constexpr const char* host_ffdhe2048_key_file = "host-ffdhe2048.key";
+/// 130 hexadecimal digits and a line end.
+inline constexpr const char* root_revocation_public_file = "root-revocation.pub";
 
 /// Loads a host folder. `pin_source` ("file:PATH", "env:NAME", or empty) gives the pass phrase of the keys where they have one.
 /// ErrorKind::not_found names the file and the command that makes it; permission_denied for a wrong pass phrase; malformed.

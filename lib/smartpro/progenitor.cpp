@@ -41,7 +41,7 @@ Result<Bytes> Progenitor::create_domain() {
   membership.kind = TokenKind::progenitor;
   CAS_TRY(random_.fill(membership.vdid));
   membership.progenitor = party_.certificate->serial_number();
-  membership.revocation_key = to_array<std::array<std::uint8_t, 65>>(revocation_public);
+  membership.revocation_key = to_array<RevocationKey>(revocation_public);
   CAS_TRY_ASSIGN(const RevocationHeader irl, RevocationHeader::empty_internal(membership.vdid, 1));
   CAS_TRY_ASSIGN(const Bytes irl_header, irl.encode_signed(revocation_key));
 

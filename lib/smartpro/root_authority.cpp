@@ -30,6 +30,22 @@ Result<SerialNumber> draw_serial_number(Random& random) {
   return number == 0 ? 1 : number;
 }
 
+Result<Bytes> read_part(const fs::path& file) {
+  auto content = read_file(file, max_pem_size);
+  if (!content && content.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::not_found, "there is no root in " + file.parent_path().string() + " (" + file.filename().string() +
+                                          " is missing): make one with cas-tmc root, or name the folder that has it");
+  return content;
+}
+
+Result<crypto::SigningKey> read_key(const fs::path& file, const SecretBytes& pass_phrase) {
+  CAS_TRY_ASSIGN(Bytes pem, read_part(file));
+  const ScopedCleanse cleanse_pem(pem);
+  auto key = crypto::SigningKey::from_pem(SecretBytes::copy_of(pem), pass_phrase);
+  if (!key) return fail_in(file.string(), std::move(key).error());
+  return key;
+}
+
 }  // namespace
 
 Result<HostCapabilities> HostCapabilities::parse(std::string_view names) {
@@ -67,23 +83,20 @@ Result<RootAuthority> RootAuthority::create(const std::string& name, Clock& cloc
   const UnixSeconds now = clock.now();
   CAS_TRY_ASSIGN(crypto::Certificate certificate,
                  crypto::make_root_certificate(key, name, serial, now - clock_tolerance, now + root_lifetime));
-  return RootAuthority(std::move(key), std::move(certificate), clock, random);
+  CAS_TRY_ASSIGN(crypto::SigningKey revocation_key, crypto::SigningKey::generate(random));
+  CAS_TRY_ASSIGN(const Bytes revocation_public, revocation_key.public_value());
+  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public), std::move(certificate), clock, random);
 }
 
 Result<RootAuthority> RootAuthority::load(const fs::path& folder, const SecretBytes& pass_phrase, Clock& clock, Random& random) {
-  auto certificate_pem = read_file(folder / root_certificate_file, max_pem_size);
-  auto key_pem = read_file(folder / root_key_file, max_pem_size);
-  if ((!certificate_pem && certificate_pem.error().kind == ErrorKind::not_found) || (!key_pem && key_pem.error().kind == ErrorKind::not_found))
-    return fail(ErrorKind::not_found, "there is no root in " + folder.string() + ": make one with cas-tmc root, or name the folder that has it");
-  if (!certificate_pem) return fail(std::move(certificate_pem).error());
-  if (!key_pem) return fail(std::move(key_pem).error());
-  const ScopedCleanse cleanse_pem(*key_pem);
-  auto certificate = crypto::Certificate::from_pem(*certificate_pem);
+  CAS_TRY_ASSIGN(const Bytes certificate_pem, read_part(folder / root_certificate_file));
+  auto certificate = crypto::Certificate::from_pem(certificate_pem);
   if (!certificate) return fail_in((folder / root_certificate_file).string(), std::move(certificate).error());
   CAS_TRY(certificate->verify_is_root());
-  auto key = crypto::SigningKey::from_pem(SecretBytes::copy_of(*key_pem), pass_phrase);
-  if (!key) return fail_in((folder / root_key_file).string(), std::move(key).error());
-  return RootAuthority(std::move(*key), std::move(*certificate), clock, random);
+  CAS_TRY_ASSIGN(crypto::SigningKey key, read_key(folder / root_key_file, pass_phrase));
+  CAS_TRY_ASSIGN(crypto::SigningKey revocation_key, read_key(folder / root_revocation_key_file, pass_phrase));
+  CAS_TRY_ASSIGN(const Bytes revocation_public, revocation_key.public_value());
+  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public), std::move(*certificate), clock, random);
 }
 
 Status RootAuthority::save(const fs::path& folder, const SecretBytes& pass_phrase) const {
@@ -94,8 +107,17 @@ Status RootAuthority::save(const fs::path& folder, const SecretBytes& pass_phras
   if (error) return fail(ErrorKind::io, "cannot make the folder " + folder.string() + ": " + error.message());
   CAS_TRY_ASSIGN(const SecretBytes key, key_.to_pem(pass_phrase));
   CAS_TRY(write_file_durably(folder / root_key_file, key.reveal()));
+  CAS_TRY_ASSIGN(const SecretBytes revocation_key, revocation_key_.to_pem(pass_phrase));
+  CAS_TRY(write_file_durably(folder / root_revocation_key_file, revocation_key.reveal()));
+  // The certificate comes last: a folder that has one is whole.
   CAS_TRY_ASSIGN(const std::string certificate, certificate_.to_pem());
   return write_file_durably(folder / root_certificate_file, as_bytes(certificate), 0644);
+}
+
+Result<RevocationList> RootAuthority::issue_revocation_list(RevocationList list) const {
+  if (list.header.kind != RevocationListKind::external || list.header.index == 0)
+    return fail(ErrorKind::invalid_argument, "a root signs external revocation lists, from index 1 on");
+  return RevocationList::make(std::move(list), revocation_key_);
 }
 
 Result<crypto::Certificate> RootAuthority::issue(crypto::CertificateSubject subject, UnixSeconds lifetime) {
@@ -115,7 +137,7 @@ Result<HostCredentials> RootAuthority::issue_host(const std::string& name, const
   subject.ffdhe2048_public = ffdhe2048.public_value;
   subject.roles = capabilities.roles();
   CAS_TRY_ASSIGN(crypto::Certificate certificate, issue(std::move(subject), host_lifetime));
-  return HostCredentials{certificate_, std::move(certificate), std::move(p256), std::move(ffdhe2048)};
+  return HostCredentials{certificate_, std::move(certificate), std::move(p256), std::move(ffdhe2048), revocation_public_};
 }
 
 Result<crypto::Certificate> RootAuthority::issue_token(const std::string& name, const TokenKeys& keys, bool progenitor) {

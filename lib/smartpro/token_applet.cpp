@@ -182,9 +182,10 @@ Result<Bytes> TokenApplet::generate_keys() {
 Result<Bytes> TokenApplet::personalise(ByteView data) {
   if (!memory_.read(object::own_certificate).empty()) return fail(ErrorKind::refused, "this token has its certificate already");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "personalisation"));
-  CAS_TRY(fields.check_known({tag::personalise_root, tag::personalise_own}));
+  CAS_TRY(fields.check_known({tag::personalise_root, tag::personalise_own, tag::personalise_revocation_key}));
   CAS_TRY_ASSIGN(const ByteView root_der, fields.required(tag::personalise_root));
   CAS_TRY_ASSIGN(const ByteView own_der, fields.required(tag::personalise_own));
+  CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::personalise_revocation_key, sizeof(RevocationKey)));
   CAS_TRY_ASSIGN(const crypto::Certificate root, crypto::Certificate::from_der(root_der));
   CAS_TRY_ASSIGN(const crypto::Certificate own, crypto::Certificate::from_der(own_der));
   CAS_TRY(root.verify_is_root());
@@ -201,6 +202,7 @@ Result<Bytes> TokenApplet::personalise(ByteView data) {
     if (!equal(pair.public_value, *certified)) return fail(ErrorKind::malformed, "the certificate is for other keys");
   }
   CAS_TRY(memory_.write(object::root_certificate, root_der));
+  CAS_TRY(memory_.write(object::root_revocation_key, revocation_key));
   CAS_TRY(memory_.write(object::own_certificate, own_der));
   return Bytes{};
 }
@@ -315,7 +317,7 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   membership.kind = static_cast<TokenKind>(kind);
   membership.vdid = to_array<Vdid>(vdid);
   membership.progenitor = channel_->peer.serial_number();
-  membership.revocation_key = to_array<std::array<std::uint8_t, 65>>(revocation_key);
+  membership.revocation_key = to_array<RevocationKey>(revocation_key);
   if (irl.kind != RevocationListKind::internal || irl.vdid != membership.vdid)
     return fail(ErrorKind::malformed, "the revocation list is of another domain");
   CAS_TRY(memory_.write(object::domain_key, domain_key));

@@ -43,7 +43,7 @@ inline constexpr card::StatusWord wrong_kind = 0x6a81;
 
 namespace tag {
 inline constexpr TlvTag keys_p256 = 0x80, keys_ffdhe2048 = 0x81;
-inline constexpr TlvTag personalise_root = 0x80, personalise_own = 0x81;
+inline constexpr TlvTag personalise_root = 0x80, personalise_own = 0x81, personalise_revocation_key = 0x82;
 inline constexpr TlvTag info_version = 0x80, info_kind = 0x81, info_certificate = 0x82, info_vdid = 0x83;
 inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82, create_key_period = 0x83, create_rights = 0x84;
 inline constexpr TlvTag created_lecm = 0x80, created_control_word = 0x81;

@@ -38,7 +38,7 @@ Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const
   CAS_TRY_ASSIGN(const ByteView ffdhe2048, fields.required(tag::keys_ffdhe2048));
   CAS_TRY_ASSIGN(const crypto::Certificate certificate, root.issue_token(name, {copy_of(p256), copy_of(ffdhe2048)}, progenitor));
   const Bytes data =
-      TlvWriter().field(tag::personalise_root, root.certificate().der()).field(tag::personalise_own, certificate.der()).take();
+      TlvWriter().field(tag::personalise_root, root.certificate().der()).field(tag::personalise_own, certificate.der()).field(tag::personalise_revocation_key, root.revocation_key()).take();
   CAS_TRY(plain_command(card, ins::personalise, data));
   return read_token_info(card);
 }

@@ -34,7 +34,7 @@ Result<Membership> load_membership(const card::AppletMemory& memory) {
   membership.vdid = to_array<Vdid>(vdid);
   CAS_TRY_ASSIGN(membership.progenitor, reader.u64());
   CAS_TRY_ASSIGN(const ByteView key, reader.bytes(membership.revocation_key.size()));
-  membership.revocation_key = to_array<std::array<std::uint8_t, 65>>(key);
+  membership.revocation_key = to_array<RevocationKey>(key);
   CAS_TRY(reader.expect_end("membership"));
   return membership;
 }

@@ -17,6 +17,7 @@ namespace cas::smartpro {
 ///
 ///   01  root certificate      02  own certificate      03  P-256 private key      04  ffdhe2048 private key
 ///   05  membership            06  domain key           07  IRL header             08  play slots
+///   09  ERL header            0a  root's revocation key
 ///   10  register key          11  revocation private key                          12  register head      (progenitor)
 namespace object {
 inline constexpr std::uint16_t root_certificate = 0x01;
@@ -27,6 +28,8 @@ inline constexpr std::uint16_t membership = 0x05;
 inline constexpr std::uint16_t domain_key = 0x06;
 inline constexpr std::uint16_t irl_header = 0x07;
 inline constexpr std::uint16_t play_slots = 0x08;
+inline constexpr std::uint16_t erl_header = 0x09;
+inline constexpr std::uint16_t root_revocation_key = 0x0a;
 inline constexpr std::uint16_t register_key = 0x10;
 inline constexpr std::uint16_t revocation_private = 0x11;
 inline constexpr std::uint16_t register_head = 0x12;
@@ -45,7 +48,7 @@ struct Membership {
   TokenKind kind = TokenKind::blank;
   Vdid vdid{};
   SerialNumber progenitor = 0;
-  std::array<std::uint8_t, 65> revocation_key{};
+  RevocationKey revocation_key{};
 };
 
 /// Nothing when the token has not been personalised; an error when its memory is damaged.

@@ -30,7 +30,8 @@ TEST_F(CasTmc, MakesARootAndHosts) {
   const Json host = tmc_json({"host", "--capabilities", "renderer,acquisition", "--name", "edit suite"});
   EXPECT_EQ(host["host"]["capabilities"], Json({"acquisition", "renderer"}));
   EXPECT_EQ(host["host"]["name"], "edit suite");
-  for (const char* file : {"host.pem", "root.pem", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
+  EXPECT_EQ(fs::status(home() / "root" / "revocation.key").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
   EXPECT_EQ(tmc_json({"host", "player", "--capabilities", "all"})["host"]["capabilities"].size(), 5U);
   EXPECT_TRUE(fs::exists(folder() / "player" / "host.pem"));
 }

@@ -75,7 +75,7 @@ TEST_F(Interrupted, HostSlow) {
       [&](const Environment& more) { return tmc({"host", "--capabilities", "all"}, more); },
       [&](const Outcome& again) {
         EXPECT_TRUE(again.exit_code == 0 || again.err.find("is there already") != std::string::npos) << again.err;
-        for (const char* file : {"host.pem", "root.pem", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
+        for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
         expect_tidy();
       });
 }

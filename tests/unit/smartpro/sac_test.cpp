@@ -60,7 +60,7 @@ class Sac : public testing::TestWithParam<DhGroup> {
     auto p256 = value_or_throw(crypto::generate_dh_key_pair(DhGroup::p256, random));
     auto ffdhe2048 = value_or_throw(crypto::generate_dh_key_pair(DhGroup::ffdhe2048, random));
     auto certificate = value_or_throw(issuer.issue_token("Token", {p256.public_value, ffdhe2048.public_value}, false));
-    return {issuer.certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048)};
+    return {issuer.certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048), issuer.revocation_key()};
   }
 
   SacParty party(const HostCredentials& who) {
