@@ -16,6 +16,7 @@ const char* error_kind_name(ErrorKind kind) {
     case ErrorKind::refused: return "refused";
     case ErrorKind::wrong_domain: return "wrong-domain";
     case ErrorKind::revoked: return "revoked";
+    case ErrorKind::outdated: return "outdated";
     case ErrorKind::expired: return "expired";
     case ErrorKind::used_up: return "used-up";
     case ErrorKind::exhausted: return "exhausted";

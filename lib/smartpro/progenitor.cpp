@@ -9,6 +9,7 @@
 #include "smartpro/revocation_header.hpp"
 #include "smartpro/roles.hpp"
 #include "smartpro/token_commands.hpp"
+#include "smartpro/token_lists.hpp"
 
 namespace cas::smartpro {
 
@@ -48,7 +49,7 @@ Result<Bytes> Progenitor::create_domain() {
   CAS_TRY(memory_.write(object::domain_key, domain_key.reveal()));
   CAS_TRY(memory_.write(object::register_key, register_key.reveal()));
   CAS_TRY(memory_.write(object::revocation_private, revocation_private.reveal()));
-  CAS_TRY(memory_.write(object::irl_header, irl_header));
+  CAS_TRY(TokenLists(memory_).take_first_internal(irl_header, membership));
   CAS_TRY(store_membership(memory_, membership));
   return read_domain();
 }
@@ -58,7 +59,7 @@ Result<Bytes> Progenitor::read_domain() {
   return TlvWriter()
       .field(tag::domain_vdid, membership.vdid)
       .field(tag::domain_revocation_key, membership.revocation_key)
-      .field(tag::domain_irl_header, memory_.read(object::irl_header).reveal())
+      .field(tag::domain_irl_header, TokenLists(memory_).header(RevocationListKind::internal).value_or(Bytes{}))
       .take();
 }
 
@@ -102,7 +103,7 @@ Result<SecretBytes> Progenitor::activation_data(TokenKind kind) const {
       .field(tag::activate_vdid, membership.vdid)
       .number(tag::activate_kind, static_cast<std::uint64_t>(kind), 1)
       .field(tag::activate_revocation_key, membership.revocation_key)
-      .field(tag::activate_irl_header, memory_.read(object::irl_header).reveal());
+      .field(tag::activate_irl_header, TokenLists(memory_).header(RevocationListKind::internal).value_or(Bytes{}));
   return writer.take();
 }
 

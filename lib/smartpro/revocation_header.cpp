@@ -61,15 +61,36 @@ Result<Bytes> RevocationHeader::encode_signed(const crypto::SigningKey& key) con
   return writer.field(tag_signature, signature).take();
 }
 
-Result<RevocationHeader> RevocationHeader::parse_signed(ByteView bytes, ByteView public_key) {
+namespace {
+
+struct Parts {
+  TlvFields fields;
+  ByteView signature;
+  ByteView signed_bytes;
+};
+
+Result<Parts> split(ByteView bytes) {
   if (bytes.size() > max_revocation_header_size) return fail(ErrorKind::malformed, "revocation list header is too long");
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(bytes, "revocation list header"));
+  CAS_TRY_ASSIGN(TlvFields fields, TlvFields::parse(bytes, "revocation list header"));
   CAS_TRY(fields.check_known({tag_kind, tag_vdid, tag_index, tag_tokens, tag_hosts, tag_domains, tag_signature}));
   CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag_signature, 8, 80));
   if (fields.all().back().tag != tag_signature)
     return fail(ErrorKind::malformed, "revocation list header goes on after its signature");
-  CAS_TRY(crypto::verify_signature(public_key, bytes.first(bytes.size() - signature.size() - 2), signature));
+  const ByteView signed_bytes = bytes.first(bytes.size() - tlv_header(tag_signature, signature.size()).size() - signature.size());
+  return Parts{std::move(fields), signature, signed_bytes};
+}
 
+}  // namespace
+
+Result<RevocationHeader> RevocationHeader::parse_signed(ByteView bytes, ByteView public_key) {
+  CAS_TRY_ASSIGN(const Parts parts, split(bytes));
+  CAS_TRY(crypto::verify_signature(public_key, parts.signed_bytes, parts.signature));
+  return parse(bytes);
+}
+
+Result<RevocationHeader> RevocationHeader::parse(ByteView bytes) {
+  CAS_TRY_ASSIGN(const Parts parts, split(bytes));
+  const TlvFields& fields = parts.fields;
   RevocationHeader header;
   CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag_kind, 1));
   if (kind != static_cast<std::uint64_t>(RevocationListKind::external) && kind != static_cast<std::uint64_t>(RevocationListKind::internal))

@@ -41,6 +41,8 @@ struct RevocationHeader {
   [[nodiscard]] static Result<RevocationHeader> empty_internal(const Vdid& vdid, std::uint64_t index);
 
   [[nodiscard]] Result<Bytes> encode_signed(const crypto::SigningKey& key) const;
+  /// What it says, without a look at the signature: for what was verified when it was stored.
+  [[nodiscard]] static Result<RevocationHeader> parse(ByteView bytes);
   /// Parses and verifies; ErrorKind::authentication_failed when the signature is not right.
   [[nodiscard]] static Result<RevocationHeader> parse_signed(ByteView bytes, ByteView public_key);
 };

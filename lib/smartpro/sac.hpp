@@ -91,6 +91,9 @@ class SacResponder {
   /// Takes message 1, and gives message 2.
   [[nodiscard]] static Result<SacResponder> answer(const SacParty& party, ByteView message1, Random& random);
   [[nodiscard]] const Bytes& message2() const { return message2_; }
+  /// Who the initiator says it is, by a certificate of our root, and which lists it says it has; nobody has shown yet that it is so. Before finish.
+  [[nodiscard]] const crypto::Certificate& claimed_peer() const { return result_->peer; }
+  [[nodiscard]] const ListIndices& claimed_lists() const { return result_->peer_lists; }
 
   /// Takes message 3: only now is the initiator known to be who it says it is.
   [[nodiscard]] Result<SacResult> finish(ByteView message3);

@@ -33,6 +33,8 @@ StatusWord status_word_of(ErrorKind kind) {
     case ErrorKind::refused: return card::sw::conditions_not_satisfied;
     case ErrorKind::wrong_domain: return card::sw::referenced_data_not_found;
     case ErrorKind::expired: return sw_token::outside_validity;
+    case ErrorKind::revoked: return sw_token::revoked;
+    case ErrorKind::outdated: return sw_token::outdated;
     case ErrorKind::used_up: return card::sw::authentication_blocked;
     case ErrorKind::exhausted: return card::sw::not_enough_memory;
     default: return card::sw::no_precise_diagnosis;
@@ -54,6 +56,7 @@ Result<Bytes> TokenApplet::select() {
 
 void TokenApplet::deselect() {
   pending_sac_.reset();
+  inquiry_.reset();
   close_channel();
 }
 
@@ -75,6 +78,9 @@ Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
     case ins::generate_keys: return generate_keys();
     case ins::personalise: return personalise(command.data);
     case ins::get_token_info: return token_info();
+    case ins::list_status: return list_status();
+    case ins::update_list: return update_list(command.data);
+    case ins::check_list: return check_list(command.p1, command.data);
     case ins::sac_initiate: return sac_initiate(command.data);
     case ins::sac_authenticate: return sac_authenticate(command.data);
     case ins::create_licence:
@@ -88,6 +94,11 @@ Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
 
 ResponseApdu TokenApplet::process_secured(const CommandApdu& command) {
   if (!channel_) return {{}, card::sw::security_status_not_satisfied};
+  // A newer list, taken over another channel, ends this one.
+  if (const auto lists = TokenLists(memory_).indices(); !lists || *lists != channel_->lists) {
+    close_channel();
+    return {{}, sw_token::outdated};
+  }
   auto unwrapped = channel_->messaging.unwrap_command(command);
   if (!unwrapped) {
     close_channel();
@@ -163,10 +174,7 @@ SacParty TokenApplet::sac_party() const {
   party.ffdhe2048 = identity_->ffdhe2048 ? &*identity_->ffdhe2048 : nullptr;
   // A card has no clock: certificates are checked for signature and use; lost hosts are what the lists are for.
   party.now = std::nullopt;
-  if (const auto membership = load_membership(memory_); membership && membership->kind != TokenKind::blank) {
-    const auto irl = RevocationHeader::parse_signed(memory_.read(object::irl_header).reveal(), membership->revocation_key);
-    if (irl) party.lists.internal = irl->index;
-  }
+  if (const auto indices = TokenLists(memory_).indices()) party.lists = *indices;
   return party;
 }
 
@@ -216,22 +224,80 @@ Result<Bytes> TokenApplet::token_info() {
   return writer.take();
 }
 
-Result<Bytes> TokenApplet::sac_initiate(ByteView message1) {
-  pending_sac_.reset();
-  close_channel();
+Result<Bytes> TokenApplet::list_status() const {
+  const TokenLists lists(memory_);
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  CAS_TRY_ASSIGN(const ListState state, lists.state());
+  TlvWriter writer;
+  if (const auto header = lists.header(RevocationListKind::external)) writer.field(tag::lists_external_header, *header);
+  if (const auto header = lists.header(RevocationListKind::internal)) writer.field(tag::lists_internal_header, *header);
+  if (membership.kind != TokenKind::blank) writer.field(tag::lists_revocation_key, membership.revocation_key);
+  return writer.number(tag::lists_state, static_cast<std::uint64_t>(state), 1).take();
+}
+
+/// The signature is all that it takes: whoever brings a newer list may.
+Result<Bytes> TokenApplet::update_list(ByteView signed_header) {
+  // Nobody who was let in under an older list stays.
+  deselect();
   CAS_TRY(require_personalised());
-  CAS_TRY_ASSIGN(pending_sac_, SacResponder::answer(sac_party(), message1, random_));
-  return pending_sac_->message2();
+  CAS_TRY(TokenLists(memory_).take_header(signed_header));
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::check_list(std::uint8_t p1, ByteView data) {
+  CAS_TRY(require_personalised());
+  TokenLists lists(memory_);
+  if (p1 == check_list_start) {
+    deselect();
+    CAS_TRY_ASSIGN(std::vector<ListQuestion> questions, lists.own_questions(identity_->certificate));
+    inquiry_.emplace(ListInquiry::Purpose::own, std::move(questions));
+    return go_on_asking();
+  }
+  if (p1 > check_list_proof) return fail(ErrorKind::invalid_argument, "CHECK LIST knows P1 0 to 3");
+  if (!inquiry_) return fail(ErrorKind::refused, "no revocation list is asked for");
+  const ListQuestion asked = inquiry_->done() ? ListQuestion{} : inquiry_->question();
+  const Status shown = p1 == check_list_proof ? inquiry_->show_proof(lists, data) : inquiry_->show_payload(lists, data, p1 == check_list_last_part);
+  if (shown) return p1 == check_list_part ? Bytes{} : go_on_asking();
+  const bool about_itself = inquiry_->purpose() == ListInquiry::Purpose::own;
+  deselect();
+  if (about_itself && shown.error().kind == ErrorKind::revoked) CAS_TRY(lists.set_state(asked.list, ListState::revoked));
+  return fail(shown.error());
+}
+
+/// The next question, or what waits for the end of all of them.
+Result<Bytes> TokenApplet::go_on_asking() {
+  if (!inquiry_->done()) return TlvWriter().field(tag::list_question, inquiry_->question().encode()).take();
+  const bool about_itself = inquiry_->purpose() == ListInquiry::Purpose::own;
+  inquiry_.reset();
+  if (!about_itself) return pending_sac_->message2();
+  TokenLists lists(memory_);
+  CAS_TRY(lists.set_all_sound());
+  CAS_TRY(lists.require_sound());
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::sac_initiate(ByteView message1) {
+  deselect();
+  CAS_TRY(require_personalised());
+  const TokenLists lists(memory_);
+  CAS_TRY(lists.require_sound());
+  CAS_TRY_ASSIGN(SacResponder responder, SacResponder::answer(sac_party(), message1, random_));
+  // Figure 5: the peer is looked for before the token says anything about itself.
+  CAS_TRY_ASSIGN(std::vector<ListQuestion> questions, lists.questions_about(responder.claimed_peer()));
+  pending_sac_ = std::move(responder);
+  inquiry_.emplace(ListInquiry::Purpose::peer, std::move(questions));
+  return go_on_asking();
 }
 
 Result<Bytes> TokenApplet::sac_authenticate(ByteView message3) {
-  if (!pending_sac_) return fail(ErrorKind::refused, "no secure channel is being set up");
+  if (!pending_sac_ || inquiry_) return fail(ErrorKind::refused, "no secure channel is being set up");
   SacResponder responder = std::move(*pending_sac_);
   pending_sac_.reset();
   CAS_TRY_ASSIGN(SacResult result, responder.finish(message3));
   if (!result.peer.has_role(role_host) && !result.peer.has_role(role_progenitor))
     return fail(ErrorKind::permission_denied, "the peer is neither a host nor a progenitor");
-  channel_.emplace(Channel{card::SecureMessaging(std::move(result.keys)), std::move(result.peer)});
+  CAS_TRY_ASSIGN(const ListIndices lists, TokenLists(memory_).indices());
+  channel_.emplace(Channel{card::SecureMessaging(std::move(result.keys)), std::move(result.peer), lists});
   return Bytes{};
 }
 
@@ -313,15 +379,12 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   CAS_TRY_ASSIGN(const ByteView irl_header, fields.required(tag::activate_irl_header));
   if (kind != static_cast<std::uint64_t>(TokenKind::acquisition) && kind != static_cast<std::uint64_t>(TokenKind::renderer))
     return fail(ErrorKind::malformed, "no such kind of token can be activated");
-  CAS_TRY_ASSIGN(const RevocationHeader irl, RevocationHeader::parse_signed(irl_header, revocation_key));
   membership.kind = static_cast<TokenKind>(kind);
   membership.vdid = to_array<Vdid>(vdid);
   membership.progenitor = channel_->peer.serial_number();
   membership.revocation_key = to_array<RevocationKey>(revocation_key);
-  if (irl.kind != RevocationListKind::internal || irl.vdid != membership.vdid)
-    return fail(ErrorKind::malformed, "the revocation list is of another domain");
+  CAS_TRY(TokenLists(memory_).take_first_internal(irl_header, membership));
   CAS_TRY(memory_.write(object::domain_key, domain_key));
-  CAS_TRY(memory_.write(object::irl_header, irl_header));
   CAS_TRY(store_membership(memory_, membership));
   return Bytes{};
 }

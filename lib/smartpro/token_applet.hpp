@@ -8,6 +8,7 @@
 #include "card/secure_messaging.hpp"
 #include "smartpro/progenitor.hpp"
 #include "smartpro/sac.hpp"
+#include "smartpro/token_lists.hpp"
 #include "smartpro/token_memory.hpp"
 
 namespace cas::smartpro {
@@ -28,6 +29,7 @@ class TokenApplet final : public card::Applet {
   struct Channel {
     card::SecureMessaging messaging;
     crypto::Certificate peer;
+    ListIndices lists;  // Those that the peer was looked for in.
   };
 
   [[nodiscard]] Result<Bytes> process_plain(const card::CommandApdu& command);
@@ -37,6 +39,10 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Result<Bytes> generate_keys();
   [[nodiscard]] Result<Bytes> personalise(ByteView data);
   [[nodiscard]] Result<Bytes> token_info();
+  [[nodiscard]] Result<Bytes> list_status() const;
+  [[nodiscard]] Result<Bytes> update_list(ByteView signed_header);
+  [[nodiscard]] Result<Bytes> check_list(std::uint8_t p1, ByteView data);
+  [[nodiscard]] Result<Bytes> go_on_asking();
   [[nodiscard]] Result<Bytes> sac_initiate(ByteView message1);
   [[nodiscard]] Result<Bytes> sac_authenticate(ByteView message3);
   [[nodiscard]] Result<Bytes> create_licence(ByteView data);
@@ -53,6 +59,7 @@ class TokenApplet final : public card::Applet {
   Random& random_;
   std::optional<TokenIdentity> identity_;
   std::optional<SacResponder> pending_sac_;
+  std::optional<ListInquiry> inquiry_;  // While it is about a peer, pending_sac_ waits for its end.
   std::optional<Channel> channel_;
   std::unique_ptr<Progenitor> progenitor_;
 };

@@ -50,6 +50,8 @@ ErrorKind general_kind(card::StatusWord status) {
     case card::sw::not_enough_memory: return ErrorKind::exhausted;
     case card::sw::incorrect_data:
     case card::sw::wrong_length: return ErrorKind::malformed;
+    case sw_token::revoked: return ErrorKind::revoked;
+    case sw_token::outdated: return ErrorKind::outdated;
     case sw_token::wrong_kind:
     case card::sw::instruction_not_supported:
     case card::sw::class_not_supported: return ErrorKind::unsupported;
@@ -62,6 +64,9 @@ const char* instruction_name(std::uint8_t instruction) {
     case ins::generate_keys: return "GENERATE KEYS";
     case ins::personalise: return "PERSONALISE";
     case ins::get_token_info: return "GET TOKEN INFO";
+    case ins::list_status: return "LIST STATUS";
+    case ins::update_list: return "UPDATE LIST";
+    case ins::check_list: return "CHECK LIST";
     case ins::sac_initiate: return "SAC INITIATE";
     case ins::sac_authenticate: return "SAC AUTHENTICATE";
     case ins::create_licence: return "CREATE LICENCE";
@@ -138,6 +143,8 @@ Result<TokenChannel> TokenChannel::establish(card::Card& card, const HostCredent
     if (message2.error().kind == ErrorKind::refused) return fail(ErrorKind::refused, "the token has no certificate yet: make it with cas-card create");
     return fail(std::move(message2).error());
   }
+  if (!message2->empty() && message2->front() == tag::list_question)
+    return fail(ErrorKind::outdated, "the token asks for a revocation list that this host does not have");
   auto message3 = sac.authenticate(*message2);
   if (!message3) return fail_in("secure channel to the token", std::move(message3).error());
   CAS_TRY(plain_command(card, ins::sac_authenticate, *message3));

@@ -15,6 +15,9 @@ namespace ins {
 inline constexpr std::uint8_t generate_keys = 0x10;
 inline constexpr std::uint8_t personalise = 0x12;
 inline constexpr std::uint8_t get_token_info = 0x14;
+inline constexpr std::uint8_t list_status = 0x16;
+inline constexpr std::uint8_t update_list = 0x18;
+inline constexpr std::uint8_t check_list = 0x1a;
 inline constexpr std::uint8_t sac_initiate = 0x20;
 inline constexpr std::uint8_t sac_authenticate = 0x22;
 inline constexpr std::uint8_t create_licence = 0x30;
@@ -30,6 +33,9 @@ inline constexpr std::uint8_t read_domain = 0x4e;
 inline constexpr std::uint8_t activate = 0x50;
 }  // namespace ins
 
+/// P1 of CHECK LIST.
+inline constexpr std::uint8_t check_list_start = 0, check_list_part = 1, check_list_last_part = 2, check_list_proof = 3;
+
 /// P1 of READ REGISTER.
 inline constexpr std::uint8_t read_register_start = 0, read_register_next = 1, read_register_end = 2;
 
@@ -39,12 +45,17 @@ inline constexpr std::uint8_t token_applet_version = 1;
 namespace sw_token {
 inline constexpr card::StatusWord outside_validity = 0x6984;
 inline constexpr card::StatusWord wrong_kind = 0x6a81;
+/// Proprietary: ISO/IEC 7816-4 gives 69Fx no meaning.
+inline constexpr card::StatusWord revoked = 0x69f1;
+inline constexpr card::StatusWord outdated = 0x69f2;
 }  // namespace sw_token
 
 namespace tag {
 inline constexpr TlvTag keys_p256 = 0x80, keys_ffdhe2048 = 0x81;
 inline constexpr TlvTag personalise_root = 0x80, personalise_own = 0x81, personalise_revocation_key = 0x82;
 inline constexpr TlvTag info_version = 0x80, info_kind = 0x81, info_certificate = 0x82, info_vdid = 0x83;
+inline constexpr TlvTag lists_external_header = 0x80, lists_internal_header = 0x81, lists_revocation_key = 0x82, lists_state = 0x83;
+inline constexpr TlvTag list_question = 0x88;
 inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82, create_key_period = 0x83, create_rights = 0x84;
 inline constexpr TlvTag created_lecm = 0x80, created_control_word = 0x81;
 inline constexpr TlvTag open_lecm = 0x80, open_header_digest = 0x81, open_cipher = 0x82, open_key_period = 0x83, open_time = 0x84, open_play_id = 0x85;
