@@ -16,6 +16,7 @@ ErrorCode error_code_at_start(ErrorKind kind) {
     case ErrorKind::refused:
     case ErrorKind::wrong_domain:
     case ErrorKind::revoked:
+    case ErrorKind::outdated:
     case ErrorKind::expired: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED};
     case ErrorKind::used_up:
     case ErrorKind::exhausted: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
@@ -34,6 +35,7 @@ ErrorCode error_code_on_content(ErrorKind kind) {
     case ErrorKind::refused:
     case ErrorKind::wrong_domain:
     case ErrorKind::revoked:
+    case ErrorKind::outdated:
     case ErrorKind::expired:
     case ErrorKind::used_up:
     case ErrorKind::exhausted:
