@@ -119,7 +119,7 @@ class TokenRevocation : public testing::TestWithParam<Way> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, TokenRevocation, testing::Values(Way::payload, Way::proof),
-                         [](const auto& info) { return info.param == Way::payload ? "payload" : "proof"; });
+                         [](const auto& way) { return way.param == Way::payload ? "payload" : "proof"; });
 
 TEST_P(TokenRevocation, WithoutAListNothingIsAsked) {
   EXPECT_EQ(state(), ListState::sound);
