@@ -383,7 +383,9 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   membership.vdid = to_array<Vdid>(vdid);
   membership.progenitor = channel_->peer.serial_number();
   membership.revocation_key = to_array<RevocationKey>(revocation_key);
-  CAS_TRY(TokenLists(memory_).take_first_internal(irl_header, membership));
+  TokenLists lists(memory_);
+  CAS_TRY(lists.take_first_internal(irl_header, membership));
+  CAS_TRY(lists.join_domain());
   CAS_TRY(memory_.write(object::domain_key, domain_key));
   CAS_TRY(store_membership(memory_, membership));
   return Bytes{};

@@ -105,6 +105,12 @@ Status TokenLists::take_first_internal(ByteView signed_header, const Membership&
   return store(header.kind, header.tokens.count == 0 ? ListState::sound : ListState::unchecked, signed_header);
 }
 
+Status TokenLists::join_domain() {
+  CAS_TRY_ASSIGN(const auto external, load(RevocationListKind::external));
+  if (!external || external->state != ListState::sound || external->header.domains.count == 0) return {};
+  return store(RevocationListKind::external, ListState::unchecked, external->signed_header);
+}
+
 Result<std::vector<ListQuestion>> TokenLists::own_questions(const crypto::Certificate& own) const {
   std::vector<ListQuestion> questions;
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));

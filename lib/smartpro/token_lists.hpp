@@ -55,6 +55,9 @@ class TokenLists {
   /// Gives the token of a new member its domain's list; the progenitor's revocation key is in `membership`.
   [[nodiscard]] Status take_first_internal(ByteView signed_header, const Membership& membership);
 
+  /// The token joins a domain, for which it has not looked in the external list: a blank token had none to look for.
+  [[nodiscard]] Status join_domain();
+
   /// What a host has to answer before the token works: first for the external list. Nothing when both are sound. A type of which nothing is revoked
   /// needs no question.
   [[nodiscard]] Result<std::vector<ListQuestion>> own_questions(const crypto::Certificate& own) const;

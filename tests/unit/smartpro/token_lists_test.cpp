@@ -177,6 +177,22 @@ TEST_P(TokenRevocation, ATokenOfARevokedDomainStops) {
   EXPECT_NE(open_channel(list), card::sw::ok);
 }
 
+TEST_P(TokenRevocation, ATokenThatJoinsARevokedDomainStops) {
+  auto domains = some_numbers();
+  domains.push_back(number_of(*value_or_throw(read_token_info(*token)).vdid));
+  const RevocationList list = external(1, {}, {}, domains);
+  system.make_token("newcomer");
+  token = system.card("newcomer");
+  power_off_and_on();
+  ASSERT_EQ(update(list), card::sw::ok);
+  ASSERT_EQ(check_itself(list), card::sw::ok);  // it belongs to none yet
+  ASSERT_EQ(state(), ListState::sound);
+  system.enrol("progenitor", "newcomer", TokenKind::renderer);
+  power_off_and_on();
+  EXPECT_EQ(open_channel(list), sw_token::outdated);
+  EXPECT_EQ(check_itself(list), sw_token::revoked);
+}
+
 TEST_P(TokenRevocation, ARevokedHostGetsNoAnswer) {
   auto hosts = some_numbers();
   hosts.push_back(system.host()->certificate.serial_number());
