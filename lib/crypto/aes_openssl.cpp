@@ -156,4 +156,52 @@ Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key, std::span<const std:
   return out;
 }
 
+// --------------------------------------------------------------------------------------------- One block, and key wrap
+
+Result<SecretBytes> aes_encrypt_block(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> block) {
+  CAS_TRY_ASSIGN(const EVP_CIPHER* cipher, cipher_for(key, EVP_aes_128_ecb(), EVP_aes_256_ecb()));
+  CAS_TRY_ASSIGN(const CipherContextHandle context, keyed_context(cipher, key, nullptr, Direction::encrypt));
+  EVP_CIPHER_CTX_set_padding(context.get(), 0);
+  SecretBytes out(aes_block_size);
+  CAS_TRY(feed(context.get(), block, out.reveal_mutable().data()));
+  return out;
+}
+
+namespace {
+
+constexpr std::size_t max_wrapped_secret = 4096;
+
+/// A context for RFC 3394, which OpenSSL gives out on request alone.
+Result<CipherContextHandle> wrap_context(const SecretBytes& key, Direction direction) {
+  if (key.size() != 32) return fail(ErrorKind::invalid_argument, "A key that wraps others has 32 bytes here, not " + std::to_string(key.size()));
+  CipherContextHandle context{EVP_CIPHER_CTX_new()};
+  if (context) EVP_CIPHER_CTX_set_flags(context.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+  if (!context ||
+      EVP_CipherInit_ex2(context.get(), EVP_aes_256_wrap(), key.reveal().data(), nullptr, static_cast<int>(direction), nullptr) != 1) {
+    return fail_openssl(ErrorKind::internal, "AES key wrap cannot be started");
+  }
+  return context;
+}
+
+}  // namespace
+
+Result<Bytes> aes_key_wrap(const SecretBytes& key, const SecretBytes& secret) {
+  if (secret.size() < 16 || secret.size() > max_wrapped_secret || secret.size() % key_wrap_overhead != 0)
+    return fail(ErrorKind::invalid_argument, "AES key wrap takes 16 to 4,096 bytes, a multiple of 8");
+  CAS_TRY_ASSIGN(const CipherContextHandle context, wrap_context(key, Direction::encrypt));
+  Bytes out(secret.size() + key_wrap_overhead);
+  CAS_TRY(feed(context.get(), secret.reveal(), out.data()));
+  return out;
+}
+
+Result<SecretBytes> aes_key_unwrap(const SecretBytes& key, ByteView wrapped) {
+  if (wrapped.size() < 16 + key_wrap_overhead || wrapped.size() > max_wrapped_secret + key_wrap_overhead || wrapped.size() % key_wrap_overhead != 0)
+    return fail(ErrorKind::invalid_argument, "What AES key wrap has made has 24 to 4,104 bytes, a multiple of 8");
+  CAS_TRY_ASSIGN(const CipherContextHandle context, wrap_context(key, Direction::decrypt));
+  SecretBytes out(wrapped.size());  // OpenSSL works in the 8 bytes more
+  if (!feed(context.get(), wrapped, out.reveal_mutable().data()))
+    return fail(ErrorKind::authentication_failed, "the wrapped key was changed, or wrapped under another key");
+  return SecretBytes::copy_of(out.reveal().first(wrapped.size() - key_wrap_overhead));
+}
+
 }  // namespace cas::crypto

@@ -51,6 +51,12 @@ enum class ContentCipher : std::uint8_t {
 [[nodiscard]] const char* content_cipher_name(ContentCipher cipher);
 [[nodiscard]] Result<ContentCipher> parse_content_cipher(std::string_view name);
 
+/// Which way a transfer licence goes between two domains (paper, 2.3). The values stand in licences.
+enum class TransferDirection : std::uint8_t {
+  to_simple_bridge = 1,  ///< Out of the source domain.
+  to_master_bridge = 2,  ///< Back into the source domain: the only way out of a simple bridge.
+};
+
 /// Copies a field whose size a reader has already checked.
 template <typename Array>
 [[nodiscard]] Array to_array(ByteView bytes) {
