@@ -12,7 +12,7 @@ namespace cas::smartpro {
 
 namespace {
 
-constexpr std::size_t body_size = 18;
+constexpr std::size_t body_size = 34;
 constexpr std::size_t register_key_size = 32;
 
 ByteView mac_of(const RegisterRecord& record) { return ByteView(record).last(crypto::cmac_size); }
@@ -45,7 +45,7 @@ Result<SecretBytes> load_key(const card::AppletMemory& memory) {
 
 Bytes RegisterEntry::encode() const {
   ByteWriter writer;
-  writer.u64(sequence).u8(static_cast<std::uint8_t>(event)).u64(token).u8(static_cast<std::uint8_t>(kind)).u64(static_cast<std::uint64_t>(time));
+  writer.u64(sequence).u8(static_cast<std::uint8_t>(event)).u64(token).u8(static_cast<std::uint8_t>(kind)).u64(static_cast<std::uint64_t>(time)).bytes(vdid).u64(number);
   return writer.take();
 }
 
@@ -60,6 +60,9 @@ Result<RegisterEntry> RegisterEntry::parse(ByteView bytes) {
   entry.kind = static_cast<TokenKind>(kind);
   CAS_TRY_ASSIGN(const std::uint64_t time, reader.u64());
   entry.time = static_cast<UnixSeconds>(time);
+  CAS_TRY_ASSIGN(const ByteView vdid, reader.bytes(entry.vdid.size()));
+  entry.vdid = to_array<Vdid>(vdid);
+  CAS_TRY_ASSIGN(entry.number, reader.u64());
   CAS_TRY(reader.expect_end("register entry"));
   return entry;
 }
@@ -93,9 +96,24 @@ void DomainRegister::start_reading() {
   mac_of_last_read_ = {};
 }
 
+Status DomainRegister::start_behind_head() {
+  start_reading();
+  CAS_TRY_ASSIGN(const auto head, last());
+  if (!head.second) return {};
+  records_read_ = head.first;
+  mac_of_last_read_ = to_array<crypto::Cmac>(mac_of(*head.second));
+  last_read_ = *head.second;
+  return {};
+}
+
+Status DomainRegister::take_end() {
+  if (records_read_ == 0) return {};
+  return memory_.write(object::register_head, last_read_);
+}
+
 Result<RegisterEntry> DomainRegister::read_next(ByteView record) {
   CAS_TRY_ASSIGN(const SecretBytes key, load_key(memory_));
-  if (record.size() != register_record_size) return fail(ErrorKind::malformed, "a register record has 42 bytes");
+  if (record.size() != register_record_size) return fail(ErrorKind::malformed, "a register record has 58 bytes");
   CAS_TRY_ASSIGN(const crypto::Cmac mac, chain_mac(key, mac_of_last_read_, record.first(8 + body_size)));
   CAS_TRY_ASSIGN(const std::uint64_t sequence, ByteReader(record).u64());
   if (!crypto::constant_time_equal(mac, record.last(crypto::cmac_size)) || sequence != records_read_ + 1)
@@ -104,6 +122,7 @@ Result<RegisterEntry> DomainRegister::read_next(ByteView record) {
   CAS_TRY(apply_key_stream(key, sequence, record.subspan(8, body_size), MutableByteView(entry).subspan(8)));
   records_read_ = sequence;
   mac_of_last_read_ = mac;
+  last_read_ = to_array<RegisterRecord>(record);
   return RegisterEntry::parse(entry);
 }
 

@@ -6,6 +6,7 @@
 #include "base/tlv.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/play_slots.hpp"
+#include "smartpro/progenitor_secrets.hpp"
 #include "smartpro/revocation_header.hpp"
 #include "smartpro/roles.hpp"
 #include "smartpro/token_commands.hpp"
@@ -41,7 +42,12 @@ StatusWord status_word_of(ErrorKind kind) {
   }
 }
 
-bool is_management(std::uint8_t instruction) { return instruction >= ins::create_domain && instruction <= ins::read_domain; }
+bool is_management(std::uint8_t instruction) {
+  return (instruction >= ins::create_domain && instruction <= ins::read_domain) || (instruction >= ins::revoke_token && instruction <= ins::reissue_old_licence);
+}
+
+/// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one command take effect together.
+constexpr std::array domain_objects{object::membership, object::domain_key, object::irl_header, object::play_slots};
 
 }  // namespace
 
@@ -85,7 +91,9 @@ Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
     case ins::sac_authenticate: return sac_authenticate(command.data);
     case ins::create_licence:
     case ins::open_licence:
-    case ins::activate: return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
+    case ins::activate:
+    case ins::deactivate:
+    case ins::restore: return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
     default:
       if (is_management(command.ins)) return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
       return fail(ErrorKind::not_found, "no such instruction");
@@ -125,25 +133,14 @@ Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
     case ins::create_licence: return create_licence(command.data);
     case ins::open_licence: return open_licence(command.data);
     case ins::activate: return activate(command.data);
+    case ins::deactivate: return deactivate(command.data);
+    case ins::restore: return restore(command.data);
     default: break;
   }
   if (!is_management(command.ins)) return fail(ErrorKind::not_found, "no such instruction");
   CAS_TRY(require_peer(role_host_management));
-  if (command.ins != ins::create_domain) {
-    CAS_TRY(require_kind(TokenKind::progenitor));
-  }
   if (!progenitor_) progenitor_ = std::make_unique<Progenitor>(memory_, random_, sac_party());
-  switch (command.ins) {
-    case ins::create_domain: return progenitor_->create_domain();
-    case ins::enrol_initiate: return progenitor_->enrol_initiate(command.data);
-    case ins::enrol_authenticate: return progenitor_->enrol_authenticate(command.data);
-    case ins::enrol_activate: return progenitor_->enrol_activate();
-    case ins::enrol_complete: return progenitor_->enrol_complete(command.data);
-    case ins::read_register: return progenitor_->read_register(command.p1, command.data);
-    case ins::last_record: return progenitor_->last_record();
-    case ins::read_domain: return progenitor_->read_domain();
-    default: return fail(ErrorKind::not_found, "no such instruction");
-  }
+  return progenitor_->process(command.ins, command.p1, command.data);
 }
 
 Status TokenApplet::require_personalised() {
@@ -388,6 +385,34 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   CAS_TRY(lists.join_domain());
   CAS_TRY(memory_.write(object::domain_key, domain_key));
   CAS_TRY(store_membership(memory_, membership));
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::deactivate(ByteView data) {
+  CAS_TRY(require_peer(role_progenitor));
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  if (membership.kind == TokenKind::blank || membership.kind == TokenKind::progenitor)
+    return fail(ErrorKind::refused, "this token is no member of a domain");
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "deactivation"));
+  CAS_TRY(fields.check_known({tag::deactivate_signature}));
+  CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag::deactivate_signature, 8, 80));
+  // Every progenitor of the root has the peer's role; the key of this domain has its own alone, or the backup that took over.
+  const Bytes order = deactivation_order(membership.vdid, identity_->certificate.serial_number());
+  CAS_TRY(crypto::verify_signature(membership.revocation_key, order, signature));
+  for (const std::uint16_t object : domain_objects) memory_.erase(object);
+  return Bytes{};
+}
+
+Result<Bytes> TokenApplet::restore(ByteView data) {
+  CAS_TRY(require_peer(role_progenitor));
+  if (!identity_->certificate.has_role(role_progenitor)) return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  if (membership.kind != TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to a domain already");
+  CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::parse(data));
+  CAS_TRY(secrets.store(memory_, identity_->certificate.serial_number()));
+  // Paper, 3.2: "There is only one progenitor in a Virtual Domain". This one waits until it takes over.
+  constexpr std::array<std::uint8_t, 1> dormant{1};
+  CAS_TRY(memory_.write(object::dormant_backup, dormant));
   return Bytes{};
 }
 

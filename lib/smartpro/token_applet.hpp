@@ -48,6 +48,8 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Result<Bytes> create_licence(ByteView data);
   [[nodiscard]] Result<Bytes> open_licence(ByteView data);
   [[nodiscard]] Result<Bytes> activate(ByteView data);
+  [[nodiscard]] Result<Bytes> deactivate(ByteView data);
+  [[nodiscard]] Result<Bytes> restore(ByteView data);
 
   [[nodiscard]] Status require_personalised();
   [[nodiscard]] Status require_peer(std::string_view role) const;

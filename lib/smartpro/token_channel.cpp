@@ -72,14 +72,22 @@ const char* instruction_name(std::uint8_t instruction) {
     case ins::create_licence: return "CREATE LICENCE";
     case ins::open_licence: return "OPEN LICENCE";
     case ins::create_domain: return "CREATE DOMAIN";
-    case ins::enrol_initiate: return "ENROL INITIATE";
-    case ins::enrol_authenticate: return "ENROL AUTHENTICATE";
-    case ins::enrol_activate: return "ENROL ACTIVATE";
-    case ins::enrol_complete: return "ENROL COMPLETE";
+    case ins::run_initiate: return "RUN INITIATE";
+    case ins::run_authenticate: return "RUN AUTHENTICATE";
+    case ins::run_command: return "RUN COMMAND";
+    case ins::run_complete: return "RUN COMPLETE";
     case ins::read_register: return "READ REGISTER";
     case ins::last_record: return "LAST RECORD";
     case ins::read_domain: return "READ DOMAIN";
     case ins::activate: return "ACTIVATE";
+    case ins::deactivate: return "DEACTIVATE";
+    case ins::register_bridge: return "REGISTER BRIDGE";
+    case ins::restore: return "RESTORE";
+    case ins::revoke_token: return "REVOKE TOKEN";
+    case ins::revise_mask: return "REVISE MASK";
+    case ins::take_over: return "TAKE OVER";
+    case ins::roll_domain: return "ROLL DOMAIN";
+    case ins::reissue_old_licence: return "REISSUE OLD LICENCE";
     default: return "its command";
   }
 }

@@ -22,22 +22,42 @@ inline constexpr std::uint8_t sac_initiate = 0x20;
 inline constexpr std::uint8_t sac_authenticate = 0x22;
 inline constexpr std::uint8_t create_licence = 0x30;
 inline constexpr std::uint8_t open_licence = 0x32;
+inline constexpr std::uint8_t reissue_licence = 0x34;
 inline constexpr std::uint8_t create_domain = 0x40;
-inline constexpr std::uint8_t enrol_initiate = 0x42;
-inline constexpr std::uint8_t enrol_authenticate = 0x44;
-inline constexpr std::uint8_t enrol_activate = 0x46;
-inline constexpr std::uint8_t enrol_complete = 0x48;
+inline constexpr std::uint8_t run_initiate = 0x42;
+inline constexpr std::uint8_t run_authenticate = 0x44;
+inline constexpr std::uint8_t run_command = 0x46;
+inline constexpr std::uint8_t run_complete = 0x48;
 inline constexpr std::uint8_t read_register = 0x4a;
 inline constexpr std::uint8_t last_record = 0x4c;
 inline constexpr std::uint8_t read_domain = 0x4e;
 inline constexpr std::uint8_t activate = 0x50;
+inline constexpr std::uint8_t deactivate = 0x52;
+inline constexpr std::uint8_t register_bridge = 0x54;
+inline constexpr std::uint8_t restore = 0x56;
+inline constexpr std::uint8_t revoke_token = 0x70;
+inline constexpr std::uint8_t revise_mask = 0x72;
+inline constexpr std::uint8_t take_over = 0x74;
+inline constexpr std::uint8_t roll_domain = 0x76;
+inline constexpr std::uint8_t reissue_old_licence = 0x78;
 }  // namespace ins
 
 /// P1 of CHECK LIST.
 inline constexpr std::uint8_t check_list_start = 0, check_list_part = 1, check_list_last_part = 2, check_list_proof = 3;
 
-/// P1 of READ REGISTER.
+/// P1 of READ REGISTER and TAKE OVER.
 inline constexpr std::uint8_t read_register_start = 0, read_register_next = 1, read_register_end = 2;
+
+/// P1 of REVOKE TOKEN and REVISE MASK: what is to be done, then the parts of what stands now.
+inline constexpr std::uint8_t revise_start = 0, revise_part = 1, revise_last_part = 2;
+
+/// What a progenitor wants of another token, to which it opens a channel of its own that the TMC relays. The values stand on the wire.
+enum class RunPurpose : std::uint8_t {
+  activate = 1,         ///< Bring it into the domain.
+  deactivate = 2,       ///< Make it forget the domain.
+  register_bridge = 3,  ///< Give a simple bridge of another domain the keys to receive from this one.
+  back_up = 4,          ///< Give another progenitor token all secrets.
+};
 
 inline constexpr std::array<std::uint8_t, 7> token_applet_aid{0xf0, 'C', 'A', 'S', 'S', 'P', 0x01};
 inline constexpr std::uint8_t token_applet_version = 1;
@@ -58,13 +78,22 @@ inline constexpr TlvTag lists_external_header = 0x80, lists_internal_header = 0x
 inline constexpr TlvTag list_question = 0x88;
 inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82, create_key_period = 0x83, create_rights = 0x84;
 inline constexpr TlvTag created_lecm = 0x80, created_control_word = 0x81;
+inline constexpr TlvTag reissue_lecm = 0x80, reissue_header_digest = 0x81, reissue_cipher = 0x82, reissue_key_period = 0x83, reissue_time = 0x84, reissue_rights = 0x85;
 inline constexpr TlvTag open_lecm = 0x80, open_header_digest = 0x81, open_cipher = 0x82, open_key_period = 0x83, open_time = 0x84, open_play_id = 0x85;
 inline constexpr TlvTag opened_control_word = 0x80, opened_rights = 0x81, opened_plays_left = 0x82;
-inline constexpr TlvTag domain_vdid = 0x80, domain_revocation_key = 0x81, domain_irl_header = 0x82;
-inline constexpr TlvTag enrol_kind = 0x80, enrol_time = 0x81, enrol_suite = 0x82;
-inline constexpr TlvTag enrolled_record = 0x80, enrolled_command = 0x81;
+inline constexpr TlvTag domain_vdid = 0x80, domain_revocation_key = 0x81, domain_irl_header = 0x82, domain_mask_header = 0x83, domain_next_index = 0x84, domain_generation = 0x85, domain_dormant = 0x86;
+inline constexpr TlvTag run_purpose = 0x80, run_time = 0x81, run_suite = 0x82, run_kind = 0x83, run_vdid = 0x84;
+inline constexpr TlvTag run_record = 0x80, run_wrapped_command = 0x81, run_bridge_record = 0x82;
+inline constexpr TlvTag revoke_serial = 0x80, revoke_time = 0x81;
+inline constexpr TlvTag revise_index = 0x80, revise_time = 0x81, revise_value = 0x82;
+inline constexpr TlvTag revised_record = 0x80, revised_header = 0x81;
+inline constexpr TlvTag take_over_time = 0x80, take_over_mask_header = 0x81;
+inline constexpr TlvTag roll_time = 0x80;
+inline constexpr TlvTag reissue_old_lecm = 0x80;
 inline constexpr TlvTag records_count = 0x80, records_last = 0x81;
-inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82, activate_revocation_key = 0x83, activate_irl_header = 0x84;
+inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82, activate_revocation_key = 0x83, activate_irl_header = 0x84, activate_bridge_keys = 0x85, activate_mask_header = 0x86;
+inline constexpr TlvTag deactivate_signature = 0x80;
+inline constexpr TlvTag register_source = 0x80, register_mkmb = 0x81, register_dksb = 0x82, register_index = 0x83, register_destination = 0x84;
 }  // namespace tag
 
 }  // namespace cas::smartpro

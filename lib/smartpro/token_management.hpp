@@ -9,9 +9,12 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "card/card.hpp"
+#include "smartpro/authorisation_mask.hpp"
 #include "smartpro/domain_register.hpp"
+#include "smartpro/revocation_list.hpp"
 #include "smartpro/root_authority.hpp"
 #include "smartpro/token_channel.hpp"
+#include "smartpro/token_commands.hpp"
 
 namespace cas::smartpro {
 
@@ -28,6 +31,10 @@ struct DomainRecord {
   SerialNumber progenitor = 0;
   Bytes revocation_key;  ///< 65 bytes, the progenitor's public key.
   Bytes irl_header;      ///< Signed.
+  Bytes mask_header;     ///< Signed.
+  std::uint32_t next_bridge_index = 1;
+  std::uint64_t generation = 1;  ///< Of the domain key.
+  bool dormant = false;          ///< This progenitor is a backup that has not taken over.
 };
 
 /// Where a TMC keeps a register's records. `append` returns when the record is on the medium.
@@ -57,9 +64,31 @@ class ProgenitorSession {
   /// ErrorKind::refused when it has none.
   [[nodiscard]] Result<DomainRecord> read_domain();
 
-  /// Brings a blank token into the domain as `kind`. The register gets each record before the next step is taken; one that was lost when a TMC was
-  /// stopped between two steps is fetched from the card first. ErrorKind::refused when the register is an older copy all the same.
+  // What is done with another token: the register gets each record before the next step is taken; one that was lost when a TMC was stopped between two steps
+  // is fetched from the card first. ErrorKind::refused when the register is an older copy all the same.
+
+  /// Brings a blank token into the domain as `kind`.
   [[nodiscard]] Result<TokenInfo> enrol(card::Card& token, TokenKind kind, RegisterFile& register_file);
+  /// Makes a member forget the domain: it is blank again.
+  [[nodiscard]] Result<TokenInfo> deactivate(card::Card& token, RegisterFile& register_file);
+  /// Gives a simple bridge of another domain the keys to receive from this one, under a new index: its signed bridge record. The mask is to be
+  /// revised before a master bridge sends it anything.
+  [[nodiscard]] Result<Bytes> register_bridge(card::Card& token, RegisterFile& register_file);
+  /// Makes a blank progenitor token a backup of this one, with all its secrets. It sleeps until it takes over.
+  [[nodiscard]] Result<TokenInfo> back_up(card::Card& token, RegisterFile& register_file);
+
+  /// Puts a token on the domain's revocation list: the new list. The channel of this session ends with it. ErrorKind::revoked when it stands there already.
+  [[nodiscard]] Result<RevocationList> revoke(SerialNumber token, const RevocationList& before, RegisterFile& register_file);
+  /// Sets the bit of a bridge in the authorisation mask: the new mask.
+  [[nodiscard]] Result<AuthorisationMask> revise_mask(std::uint32_t index, bool authorised, const AuthorisationMask& before, RegisterFile& register_file);
+
+  /// Makes this backup the progenitor. It reads what the register has since it was made; `mask_header` is the newest mask's, and this token has been shown the newest list.
+  [[nodiscard]] Status take_over(ByteView mask_header, RegisterFile& register_file);
+
+  /// Gives the domain a new domain key, and new keys for its bridges. Every token has to be deactivated and enrolled again.
+  [[nodiscard]] Status roll(RegisterFile& register_file);
+  /// A licence under the domain key before the last roll, issued anew under the present one.
+  [[nodiscard]] Result<Bytes> reissue_old_licence(ByteView lecm);
 
   /// The register in clear, checked by the progenitor to be whole and the newest. ErrorKind::refused when it is an old copy.
   [[nodiscard]] Result<std::vector<RegisterEntry>> read_register(RegisterFile& register_file);
@@ -72,6 +101,13 @@ class ProgenitorSession {
   [[nodiscard]] Result<DomainRecord> domain_command(std::uint8_t instruction);
   /// Fetches the last record if it is the one that is missing. Whether the register ends in it now.
   [[nodiscard]] Result<bool> bring_up_to_date(RegisterFile& register_file);
+  [[nodiscard]] Status require_newest(RegisterFile& register_file);
+  /// The progenitor's run with a token: what the progenitor has answered when it was done.
+  [[nodiscard]] Result<SecretBytes> run_with(card::Card& token, ByteView request, RegisterFile& register_file);
+  /// A request of run_with; time and suite are added.
+  [[nodiscard]] Bytes run_request(RunPurpose purpose, TokenKind kind, const Vdid& vdid) const;
+  /// Gives a command the parts of what stands now: its answer to the last one.
+  [[nodiscard]] Result<SecretBytes> show_in_parts(std::uint8_t instruction, ByteView request, ByteView content);
 
   std::shared_ptr<card::Card> card_;
   std::shared_ptr<const HostCredentials> host_;

@@ -18,7 +18,9 @@ namespace cas::smartpro {
 ///   01  root certificate      02  own certificate      03  P-256 private key      04  ffdhe2048 private key
 ///   05  membership            06  domain key           07  IRL header             08  play slots
 ///   09  ERL header            0a  root's revocation key
-///   10  register key          11  revocation private key                          12  register head      (progenitor)
+///   10  register key          11  revocation private key                          12  register head      (progenitor, as all below)
+///   13  MKMB                  14  MKSB                  15  mask header           16  domain key before the last roll
+///   17  next bridge index     18  dormant backup        19  generation of the domain key
 namespace object {
 inline constexpr std::uint16_t root_certificate = 0x01;
 inline constexpr std::uint16_t own_certificate = 0x02;
@@ -33,6 +35,13 @@ inline constexpr std::uint16_t root_revocation_key = 0x0a;
 inline constexpr std::uint16_t register_key = 0x10;
 inline constexpr std::uint16_t revocation_private = 0x11;
 inline constexpr std::uint16_t register_head = 0x12;
+inline constexpr std::uint16_t master_bridge_master_key = 0x13;
+inline constexpr std::uint16_t simple_bridge_master_key = 0x14;
+inline constexpr std::uint16_t progenitor_mask = 0x15;
+inline constexpr std::uint16_t previous_domain_key = 0x16;
+inline constexpr std::uint16_t next_bridge_index = 0x17;
+inline constexpr std::uint16_t dormant_backup = 0x18;
+inline constexpr std::uint16_t generation = 0x19;
 }  // namespace object
 
 /// Who the token is: written once, at personalisation.

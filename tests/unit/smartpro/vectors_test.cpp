@@ -97,12 +97,16 @@ TEST(SmartproVectors, Register) {
     for (const std::uint8_t byte : vector.hex("token")) entry.token = entry.token << 8 | byte;
     entry.kind = static_cast<TokenKind>(vector.number("kind"));
     entry.time = static_cast<UnixSeconds>(vector.number("time"));
+    entry.vdid = to_array<Vdid>(vector.hex("vdid"));
+    entry.number = vector.number("number");
     const Bytes record = vector.hex("record");
     EXPECT_EQ(to_hex(value_or_throw(written.add(entry))), to_hex(record));
     const RegisterEntry back = value_or_throw(read.read_next(record));
     EXPECT_EQ(back.sequence, vector.number("sequence"));
     EXPECT_EQ(back.token, entry.token);
     EXPECT_EQ(back.time, entry.time);
+    EXPECT_EQ(back.vdid, entry.vdid);
+    EXPECT_EQ(back.number, entry.number);
   });
   EXPECT_OK(read.finish_reading());
 }

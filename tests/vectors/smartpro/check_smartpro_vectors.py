@@ -226,12 +226,13 @@ def licence(name, rights):
 
 def register():
     key, before, records = bytes(range(0x60, 0x80)), bytes(16), []
-    for sequence, (event, kind, time) in enumerate([(1, 3, NOW), (2, 3, NOW + 1)], start=1):
-        plain = bytes([event]) + number(0x0102030405060708, 8) + bytes([kind]) + number(time, 8)
+    cases = [(1, 3, NOW, bytes(8), 0), (2, 3, NOW + 1, bytes(8), 0), (5, 6, NOW + 2, bytes(range(0xa0, 0xa8)), 7), (12, 0, NOW + 3, bytes(8), 2)]
+    for sequence, (event, kind, time, vdid, what) in enumerate(cases, start=1):
+        plain = bytes([event]) + number(0x0102030405060708, 8) + bytes([kind]) + number(time, 8) + vdid + number(what, 8)
         head = number(sequence, 8) + aes_ctr(kbkdf(key, b"SmartPRO register encryption", number(sequence, 8), 32), plain)
         before = cmac(kbkdf(key, b"SmartPRO register MAC", b"", 32), before + head)
         records.append({"register_key": key, "sequence": str(sequence), "event": str(event), "token": number(0x0102030405060708, 8),
-                        "kind": str(kind), "time": str(time), "record": head + before})
+                        "kind": str(kind), "time": str(time), "vdid": vdid, "number": str(what), "record": head + before})
     return records
 
 
