@@ -107,10 +107,14 @@ Bytes AbsenceProver::run_and_fence(std::size_t run) const {
 }
 
 Result<Bytes> AbsenceProver::prove(RevokedNumber number) const {
-  if (numbers_.empty()) return Bytes{};
+  if (std::ranges::binary_search(numbers_, number)) return fail(ErrorKind::revoked, "the number stands on the revocation list");
+  return evidence(number);
+}
+
+Bytes AbsenceProver::evidence(RevokedNumber number) const {
+  if (numbers_.empty()) return {};
   const auto above = std::ranges::upper_bound(numbers_, number);
   const auto before = static_cast<std::size_t>(above - numbers_.begin());
-  if (before > 0 && numbers_[before - 1] == number) return fail(ErrorKind::revoked, "the number stands on the revocation list");
   // The run of the neighbour below: its fence is there when the neighbour above is in the next one.
   const std::size_t run = before > 0 ? (before - 1) / run_size : 0;
   ByteWriter writer;

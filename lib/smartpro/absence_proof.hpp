@@ -34,6 +34,8 @@ class AbsenceProver {
   [[nodiscard]] const crypto::Sha256Digest& root() const { return root_; }
   /// ErrorKind::revoked when the number stands on the list.
   [[nodiscard]] Result<Bytes> prove(RevokedNumber number) const;
+  /// The same, for any number: for one on the list, the run in which it stands. So a token learns of it that it, or its peer, is revoked.
+  [[nodiscard]] Bytes evidence(RevokedNumber number) const;
 
  private:
   explicit AbsenceProver(std::span<const RevokedNumber> numbers) : numbers_(numbers) {}

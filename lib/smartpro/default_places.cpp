@@ -37,6 +37,11 @@ Result<std::filesystem::path> default_host_folder() {
   return home / "host";
 }
 
+Result<std::filesystem::path> default_lists_folder() {
+  CAS_TRY_ASSIGN(const std::filesystem::path home, home_folder());
+  return home / "lists";
+}
+
 Result<std::string> default_card_uri(TokenKind kind) {
   if (const auto uri = environment("CAS_CARD")) return *uri;
   CAS_TRY_ASSIGN(const std::filesystem::path file, default_card_file(kind));

@@ -16,10 +16,13 @@ namespace cas::smartpro {
 ///   host/            the host's credentials         (cas-tmc host)
 ///   domains/NAME/    what a TMC knows of a domain   (cas-tmc domain)
 ///   cards/           soft cards
+///   lists/           revocation lists, and where they come from   (cas-tmc lists)
 ///   default-cards/acquisition, default-cards/renderer: the URI of this machine's token of that kind
 [[nodiscard]] Result<std::filesystem::path> home_folder();
 
 [[nodiscard]] Result<std::filesystem::path> default_host_folder();
+
+[[nodiscard]] Result<std::filesystem::path> default_lists_folder();
 
 /// The URI of this machine's token of `kind`: $CAS_CARD, else the default-cards file, else "pcsc:" (the first card with
 /// the applet in any reader).

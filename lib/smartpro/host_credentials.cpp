@@ -29,16 +29,6 @@ Result<crypto::Certificate> read_certificate(const fs::path& file) {
   return certificate;
 }
 
-Result<RevocationKey> read_revocation_key(const fs::path& file) {
-  CAS_TRY_ASSIGN(const Bytes text, read_part(file));
-  std::string digits = as_text(text);
-  if (digits.ends_with('\n')) digits.pop_back();
-  const auto key = from_hex(digits, RevocationKey{}.size());
-  if (!key || key->size() != RevocationKey{}.size())
-    return fail(ErrorKind::malformed, file.string() + " is not a revocation key of 130 hexadecimal digits: copy it from the root's machine again");
-  return to_array<RevocationKey>(*key);
-}
-
 Result<crypto::DhKeyPair> read_key(const fs::path& file, DhGroup group, const crypto::Certificate& certificate, const SecretBytes& pass_phrase) {
   CAS_TRY_ASSIGN(Bytes pem, read_part(file));
   const ScopedCleanse cleanse_pem(pem);
@@ -50,6 +40,16 @@ Result<crypto::DhKeyPair> read_key(const fs::path& file, DhGroup group, const cr
 }
 
 }  // namespace
+
+Result<RevocationKey> read_revocation_key(const fs::path& file) {
+  CAS_TRY_ASSIGN(const Bytes text, read_file(file, max_pem_size));
+  std::string digits = as_text(text);
+  if (digits.ends_with('\n')) digits.pop_back();
+  const auto key = from_hex(digits, RevocationKey{}.size());
+  if (!key || key->size() != RevocationKey{}.size())
+    return fail(ErrorKind::malformed, file.string() + " is not a revocation key of 130 hexadecimal digits: copy it again from where it came");
+  return to_array<RevocationKey>(*key);
+}
 
 Result<HostCredentials> load_host_credentials(const fs::path& folder, std::string_view pin_source) {
   SecretBytes pass_phrase;
@@ -64,6 +64,7 @@ Result<HostCredentials> load_host_credentials(const fs::path& folder, std::strin
   if (certificate.dh_public(DhGroup::ffdhe2048)) {
     CAS_TRY_ASSIGN(ffdhe2048, read_key(folder / host_ffdhe2048_key_file, DhGroup::ffdhe2048, certificate, pass_phrase));
   }
+  CAS_TRY(read_part(folder / root_revocation_public_file));  // for its word on what to do when it is missing
   CAS_TRY_ASSIGN(const RevocationKey revocation_key, read_revocation_key(folder / root_revocation_public_file));
   return HostCredentials{std::move(root), std::move(certificate), std::move(p256), std::move(ffdhe2048), revocation_key};
 }

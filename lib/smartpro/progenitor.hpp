@@ -24,6 +24,9 @@ class Progenitor {
   /// An instruction of a progenitor; ErrorKind::not_found when there is no such one.
   [[nodiscard]] Result<Bytes> process(std::uint8_t instruction, std::uint8_t p1, ByteView data);
 
+  /// The answer to a question about a token with which a run is under way; see InitiatorRun::check_list.
+  [[nodiscard]] Result<Bytes> check_list(std::uint8_t p1, ByteView data) { return run_.check_list(p1, data); }
+
  private:
   /// Draws domain key, VDID, register key, revocation key and the bridges' master keys, once in the token's life.
   [[nodiscard]] Result<Bytes> create_domain();

@@ -76,25 +76,42 @@ Result<Bytes> ProgenitorRun::initiate(ByteView data) {
   }
   CAS_TRY_ASSIGN(const std::uint64_t suite, fields.required_number(tag::run_suite, 1));
   CAS_TRY_ASSIGN(const crypto::DhGroup group, sac_suite_from_wire(suite));
-  CAS_TRY_ASSIGN(run.sac, SacInitiator::start(party_, group, random_));
-  Bytes message1 = run.sac->message1();
+  CAS_TRY_ASSIGN(run.initiator, InitiatorRun::start(party_, group, random_));
+  Bytes message1 = run.initiator->message1();
   run_ = std::move(run);
   return message1;
 }
 
 Result<Bytes> ProgenitorRun::authenticate(ByteView message2) {
-  if (!run_ || !run_->sac) return fail(ErrorKind::refused, "the progenitor talks to no token");
-  SacInitiator sac = std::move(*run_->sac);
-  run_->sac.reset();
-  CAS_TRY_ASSIGN(Bytes message3, sac.authenticate(message2));
-  CAS_TRY_ASSIGN(SacResult channel, sac.finish());
+  if (!run_ || !run_->initiator || run_->entry.token != 0) return fail(ErrorKind::refused, "the progenitor talks to no token");
+  auto said = run_->initiator->authenticate(memory_, message2);
+  if (!said) return go_on(std::move(said));
   // Hosts and progenitors have certificates of the same root: the domain key goes to ordinary tokens alone, and all of the secrets to a progenitor token alone.
-  const bool progenitor = channel.peer.has_role(role_progenitor);
-  if (!channel.peer.has_role(role_token) || progenitor != (run_->purpose == RunPurpose::back_up))
-    return fail(ErrorKind::authentication_failed, "the peer is not a token with which this is done");
-  run_->entry.token = channel.peer.serial_number();
-  run_->messaging.emplace(std::move(channel.keys));
-  return message3;
+  const crypto::Certificate& peer = run_->initiator->peer();
+  const bool progenitor = peer.has_role(role_progenitor);
+  if (!peer.has_role(role_token) || progenitor != (run_->purpose == RunPurpose::back_up))
+    return go_on(fail(ErrorKind::authentication_failed, "the peer is not a token with which this is done"));
+  run_->entry.token = peer.serial_number();
+  return go_on(std::move(said));
+}
+
+Result<Bytes> ProgenitorRun::check_list(std::uint8_t p1, ByteView data) {
+  if (!run_ || !run_->initiator) return fail(ErrorKind::refused, "no revocation list is asked for");
+  return go_on(run_->initiator->check_list(memory_, p1, data));
+}
+
+/// What the initiator has said goes out; when it has ended, the channel stands, or the run is over.
+Result<Bytes> ProgenitorRun::go_on(Result<Bytes> said) {
+  if (!said) {
+    run_.reset();
+    return said;
+  }
+  if (run_->initiator->established()) {
+    CAS_TRY_ASSIGN(SacResult channel, run_->initiator->finish());
+    run_->initiator.reset();
+    run_->messaging.emplace(std::move(channel.keys));
+  }
+  return said;
 }
 
 Result<Bytes> ProgenitorRun::command() {

@@ -8,6 +8,7 @@
 #include "card/applet.hpp"
 #include "card/secure_messaging.hpp"
 #include "smartpro/domain_register.hpp"
+#include "smartpro/initiator_run.hpp"
 #include "smartpro/sac.hpp"
 #include "smartpro/token_commands.hpp"
 
@@ -21,8 +22,10 @@ class ProgenitorRun {
 
   /// Starts; what was under way is forgotten. Gives message 1.
   [[nodiscard]] Result<Bytes> initiate(ByteView data);
-  /// Takes message 2, and gives message 3.
+  /// Takes message 2, and gives message 3, or a question about the token, which CHECK LIST answers.
   [[nodiscard]] Result<Bytes> authenticate(ByteView message2);
+  /// The answer to a question; see InitiatorRun::check_list.
+  [[nodiscard]] Result<Bytes> check_list(std::uint8_t p1, ByteView data);
   /// The register's record, and the command for the token, under the keys of the channel.
   [[nodiscard]] Result<Bytes> command();
   /// Takes the token's response: the register's record of it, and for a simple bridge its bridge record.
@@ -32,11 +35,12 @@ class ProgenitorRun {
   struct Run {
     RunPurpose purpose = RunPurpose::activate;
     RegisterEntry entry;
-    std::optional<SacInitiator> sac;
+    std::optional<InitiatorRun> initiator;
     std::optional<card::SecureMessaging> messaging;
     bool sent = false;
   };
 
+  [[nodiscard]] Result<Bytes> go_on(Result<Bytes> said);
   [[nodiscard]] Result<card::CommandApdu> plain_command(Run& run);
   [[nodiscard]] Result<SecretBytes> activation_data(const RegisterEntry& entry) const;
   [[nodiscard]] Result<SecretBytes> deactivation_data(const RegisterEntry& entry) const;

@@ -74,6 +74,9 @@ class SacInitiator {
   /// Takes message 2, and gives message 3. ErrorKind::authentication_failed when the peer is not of our root or is not who
   /// it says it is; malformed, unsupported, expired.
   [[nodiscard]] Result<Bytes> authenticate(ByteView message2);
+  /// After authenticate, before finish: who the peer is, and which lists it has; shown by its hash.
+  [[nodiscard]] const crypto::Certificate& peer() const { return result_->peer; }
+  [[nodiscard]] const ListIndices& peer_lists() const { return result_->peer_lists; }
   /// After authenticate: the keys, once.
   [[nodiscard]] Result<SacResult> finish();
 

@@ -49,6 +49,14 @@ bool is_management(std::uint8_t instruction) {
 /// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one command take effect together.
 constexpr std::array domain_objects{object::membership, object::domain_key, object::irl_header, object::play_slots};
 
+/// Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists". Between two tokens the internal lists are
+/// of different domains, or not there yet.
+Status require_same_lists(const ListIndices& own, const ListIndices& of_peer, const crypto::Certificate& peer) {
+  const bool same = own.external == of_peer.external && (peer.has_role(role_token) || own.internal == of_peer.internal);
+  return same ? Status{} : fail(ErrorKind::outdated, "the peer has other revocation lists");
+}
+
+
 }  // namespace
 
 ByteView TokenApplet::aid() const { return token_applet_aid; }
@@ -135,11 +143,16 @@ Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
     case ins::activate: return activate(command.data);
     case ins::deactivate: return deactivate(command.data);
     case ins::restore: return restore(command.data);
+    case ins::list_status: return list_status();
+    case ins::check_list: return check_list_of_run(command.p1, command.data);
     default: break;
   }
   if (!is_management(command.ins)) return fail(ErrorKind::not_found, "no such instruction");
   CAS_TRY(require_peer(role_host_management));
-  if (!progenitor_) progenitor_ = std::make_unique<Progenitor>(memory_, random_, sac_party());
+  if (!progenitor_) {
+    CAS_TRY_ASSIGN(const SacParty party, sac_party());
+    progenitor_ = std::make_unique<Progenitor>(memory_, random_, party);
+  }
   return progenitor_->process(command.ins, command.p1, command.data);
 }
 
@@ -163,7 +176,8 @@ Result<Membership> TokenApplet::require_kind(TokenKind kind) const {
   return membership;
 }
 
-SacParty TokenApplet::sac_party() const {
+Result<SacParty> TokenApplet::sac_party() const {
+  CAS_TRY_ASSIGN(const ListIndices indices, TokenLists(memory_).indices());
   SacParty party;
   party.root = &identity_->root;
   party.certificate = &identity_->certificate;
@@ -171,7 +185,7 @@ SacParty TokenApplet::sac_party() const {
   party.ffdhe2048 = identity_->ffdhe2048 ? &*identity_->ffdhe2048 : nullptr;
   // A card has no clock: certificates are checked for signature and use; lost hosts are what the lists are for.
   party.now = std::nullopt;
-  if (const auto indices = TokenLists(memory_).indices()) party.lists = *indices;
+  party.lists = indices;
   return party;
 }
 
@@ -261,6 +275,13 @@ Result<Bytes> TokenApplet::check_list(std::uint8_t p1, ByteView data) {
   return fail(shown.error());
 }
 
+/// In a channel it is the progenitor that asks, about the token that it is being brought together with.
+Result<Bytes> TokenApplet::check_list_of_run(std::uint8_t p1, ByteView data) {
+  if (p1 == check_list_start || p1 > check_list_proof) return fail(ErrorKind::invalid_argument, "CHECK LIST in a channel knows P1 1 to 3");
+  if (!progenitor_) return fail(ErrorKind::refused, "no revocation list is asked for");
+  return progenitor_->check_list(p1, data);
+}
+
 /// The next question, or what waits for the end of all of them.
 Result<Bytes> TokenApplet::go_on_asking() {
   if (!inquiry_->done()) return TlvWriter().field(tag::list_question, inquiry_->question().encode()).take();
@@ -278,7 +299,9 @@ Result<Bytes> TokenApplet::sac_initiate(ByteView message1) {
   CAS_TRY(require_personalised());
   const TokenLists lists(memory_);
   CAS_TRY(lists.require_sound());
-  CAS_TRY_ASSIGN(SacResponder responder, SacResponder::answer(sac_party(), message1, random_));
+  CAS_TRY_ASSIGN(const SacParty party, sac_party());
+  CAS_TRY_ASSIGN(SacResponder responder, SacResponder::answer(party, message1, random_));
+  CAS_TRY(require_same_lists(party.lists, responder.claimed_lists(), responder.claimed_peer()));
   // Figure 5: the peer is looked for before the token says anything about itself.
   CAS_TRY_ASSIGN(std::vector<ListQuestion> questions, lists.questions_about(responder.claimed_peer()));
   pending_sac_ = std::move(responder);

@@ -42,6 +42,7 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Result<Bytes> list_status() const;
   [[nodiscard]] Result<Bytes> update_list(ByteView signed_header);
   [[nodiscard]] Result<Bytes> check_list(std::uint8_t p1, ByteView data);
+  [[nodiscard]] Result<Bytes> check_list_of_run(std::uint8_t p1, ByteView data);
   [[nodiscard]] Result<Bytes> go_on_asking();
   [[nodiscard]] Result<Bytes> sac_initiate(ByteView message1);
   [[nodiscard]] Result<Bytes> sac_authenticate(ByteView message3);
@@ -54,7 +55,7 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Status require_personalised();
   [[nodiscard]] Status require_peer(std::string_view role) const;
   [[nodiscard]] Result<Membership> require_kind(TokenKind kind) const;
-  [[nodiscard]] SacParty sac_party() const;
+  [[nodiscard]] Result<SacParty> sac_party() const;
   void close_channel();
 
   card::AppletMemory& memory_;

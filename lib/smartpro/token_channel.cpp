@@ -2,6 +2,7 @@
 #include "smartpro/token_channel.hpp"
 
 #include "base/tlv.hpp"
+#include "crypto/random.hpp"
 #include "smartpro/roles.hpp"
 #include "smartpro/token_commands.hpp"
 
@@ -41,6 +42,16 @@ std::optional<Error> licence_error(std::uint8_t instruction, card::StatusWord st
   }
 }
 
+/// The same for revocation lists.
+std::optional<Error> list_error(std::uint8_t instruction, card::StatusWord status) {
+  if (instruction == ins::update_list && status == card::sw::conditions_not_satisfied)
+    return Error{ErrorKind::refused, "the token does not take the revocation list: it has no certificate yet (make it with cas-card create), or another program has just "
+                                     "given it a newer one (try again)"};
+  if (instruction == ins::check_list && status == card::sw::security_status_not_satisfied)
+    return Error{ErrorKind::authentication_failed, "the token does not find what this host shows of its revocation list to be of the list that it knows"};
+  return std::nullopt;
+}
+
 ErrorKind general_kind(card::StatusWord status) {
   switch (status) {
     case card::sw::security_status_not_satisfied:
@@ -50,6 +61,7 @@ ErrorKind general_kind(card::StatusWord status) {
     case card::sw::not_enough_memory: return ErrorKind::exhausted;
     case card::sw::incorrect_data:
     case card::sw::wrong_length: return ErrorKind::malformed;
+    case card::sw::incorrect_p1_p2: return ErrorKind::invalid_argument;
     case sw_token::revoked: return ErrorKind::revoked;
     case sw_token::outdated: return ErrorKind::outdated;
     case sw_token::wrong_kind:
@@ -92,13 +104,28 @@ const char* instruction_name(std::uint8_t instruction) {
   }
 }
 
-SacParty party_of(const HostCredentials& host, Clock& clock) {
+tl::unexpected<Error> lists_differ() {
+  return fail(ErrorKind::outdated, "the token has other revocation lists than it has just said: another program has changed them (try again), or somebody "
+                                   "between this host and the token changes what they say");
+}
+
+/// What a token means that refuses to start a channel.
+tl::unexpected<Error> initiation_refused(Error error) {
+  if (error.kind == ErrorKind::authentication_failed)
+    return fail(ErrorKind::authentication_failed, "the token does not accept this host's certificate: host and token must be of the same root");
+  if (error.kind == ErrorKind::refused) return fail(ErrorKind::refused, "the token has no certificate yet: make it with cas-card create");
+  if (error.kind == ErrorKind::outdated) return lists_differ();
+  return fail(std::move(error));
+}
+
+SacParty party_of(const HostCredentials& host, Clock& clock, const ListIndices& lists) {
   SacParty party;
   party.root = &host.root;
   party.certificate = &host.certificate;
   party.p256 = &host.p256;
   party.ffdhe2048 = host.static_key(crypto::DhGroup::ffdhe2048);
   party.now = clock.now();
+  party.lists = lists;
   return party;
 }
 
@@ -106,11 +133,12 @@ SacParty party_of(const HostCredentials& host, Clock& clock) {
 
 Error token_error(std::uint8_t instruction, card::StatusWord status) {
   if (auto error = licence_error(instruction, status)) return std::move(*error);
+  if (auto error = list_error(instruction, status)) return std::move(*error);
   return {general_kind(status), std::string("the token refuses ") + instruction_name(instruction) + ": " + card::describe_status_word(status)};
 }
 
-Result<Bytes> plain_command(card::Card& card, std::uint8_t instruction, ByteView data) {
-  CAS_TRY_ASSIGN(ResponseApdu response, card.transmit({card::cla_proprietary, instruction, 0, 0, copy_of(data), longest_response}));
+Result<Bytes> plain_command(card::Card& card, std::uint8_t instruction, ByteView data, std::uint8_t p1) {
+  CAS_TRY_ASSIGN(ResponseApdu response, card.transmit({card::cla_proprietary, instruction, p1, 0, copy_of(data), longest_response}));
   if (!response.ok()) return fail(token_error(instruction, response.status));
   return std::move(response.data);
 }
@@ -141,24 +169,45 @@ Result<TokenInfo> read_token_info(card::Card& card) {
   return info;
 }
 
-Result<TokenChannel> TokenChannel::establish(card::Card& card, const HostCredentials& host, crypto::DhGroup suite, Clock& clock, Random& random) {
-  CAS_TRY(card::select_applet(card, token_applet_aid));
-  CAS_TRY_ASSIGN(SacInitiator sac, SacInitiator::start(party_of(host, clock), suite, random));
-  auto message2 = plain_command(card, ins::sac_initiate, sac.message1());
-  if (!message2) {
-    if (message2.error().kind == ErrorKind::authentication_failed)
-      return fail(ErrorKind::authentication_failed, "the token does not accept this host's certificate: host and token must be of the same root");
-    if (message2.error().kind == ErrorKind::refused) return fail(ErrorKind::refused, "the token has no certificate yet: make it with cas-card create");
-    return fail(std::move(message2).error());
+Result<TokenChannel> TokenChannel::establish(card::Card& card, const HostCredentials& host, const ChannelOptions& options) {
+  ChannelOptions complete = options;
+  if (complete.clock == nullptr) complete.clock = &system_clock();
+  if (complete.random == nullptr) complete.random = &crypto::system_random();
+  if (!complete.lists) complete.lists = HostLists::in_memory(host.root_revocation_key);
+  // A list that comes into use meanwhile makes a token refuse a channel under the older one. Once more then.
+  const std::uint64_t version = complete.lists->version();
+  auto channel = establish_once(card, host, complete);
+  if (!channel && channel.error().kind == ErrorKind::outdated) {
+    CAS_TRY(complete.lists->external());
+    if (complete.lists->version() != version) return establish_once(card, host, complete);
   }
-  if (!message2->empty() && message2->front() == tag::list_question)
-    return fail(ErrorKind::outdated, "the token asks for a revocation list that this host does not have");
-  auto message3 = sac.authenticate(*message2);
+  return channel;
+}
+
+Result<TokenChannel> TokenChannel::establish_once(card::Card& card, const HostCredentials& host, const ChannelOptions& options) {
+  CAS_TRY(card::select_applet(card, token_applet_aid));
+  CAS_TRY_ASSIGN(SharedLists shared, synchronise_lists(card, *options.lists, options.answers));
+  CAS_TRY_ASSIGN(SacInitiator sac, SacInitiator::start(party_of(host, *options.clock, shared.indices()), options.suite, *options.random));
+  auto first_answer = plain_command(card, ins::sac_initiate, sac.message1());
+  if (!first_answer) return initiation_refused(std::move(first_answer).error());
+  CAS_TRY_ASSIGN(const Bytes message2, answer_questions(std::move(*first_answer), shared, options.answers, check_list_in_clear(card)));
+  auto message3 = sac.authenticate(message2);
   if (!message3) return fail_in("secure channel to the token", std::move(message3).error());
+  // Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists".
+  if (sac.peer_lists() != shared.indices()) return lists_differ();
+  CAS_TRY(check_not_revoked(shared, sac.peer()));
+  if (!sac.peer().has_role(role_token)) return fail(ErrorKind::authentication_failed, "the card's certificate is not a token's");
   CAS_TRY(plain_command(card, ins::sac_authenticate, *message3));
   CAS_TRY_ASSIGN(SacResult result, sac.finish());
-  if (!result.peer.has_role(role_token)) return fail(ErrorKind::authentication_failed, "the card's certificate is not a token's");
-  return TokenChannel(card, std::move(result));
+  TokenChannel channel(card, std::move(result), options.lists, std::move(shared));
+  CAS_TRY_ASSIGN(const SecretBytes status, channel.command(ins::list_status, {}));
+  CAS_TRY(confirm_lists(status.reveal(), channel.shared_lists_, *options.lists));
+  return channel;
+}
+
+bool TokenChannel::lists_changed() const {
+  const auto indices = lists_->indices(shared_lists_.vdid);
+  return indices && *indices != shared_lists_.indices();
 }
 
 Result<SecretBytes> TokenChannel::command(std::uint8_t instruction, ByteView data, std::uint8_t p1) {

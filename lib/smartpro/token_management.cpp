@@ -7,6 +7,7 @@
 #include "base/writer.hpp"
 #include "crypto/random.hpp"
 #include "smartpro/token_commands.hpp"
+#include "smartpro/token_relay.hpp"
 
 namespace cas::smartpro {
 
@@ -49,9 +50,16 @@ Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const
 Result<ProgenitorSession> ProgenitorSession::open(std::shared_ptr<card::Card> progenitor, std::shared_ptr<const HostCredentials> host, Options options) {
   if (options.clock == nullptr) options.clock = &system_clock();
   if (options.random == nullptr) options.random = &crypto::system_random();
+  if (!options.lists) options.lists = HostLists::in_memory(host->root_revocation_key);
   CAS_TRY(progenitor->connect());
-  CAS_TRY_ASSIGN(TokenChannel channel, TokenChannel::establish(*progenitor, *host, options.suite, *options.clock, *options.random));
-  return ProgenitorSession(std::move(progenitor), std::move(host), std::move(channel), options);
+  CAS_TRY_ASSIGN(TokenChannel channel, TokenChannel::establish(*progenitor, *host, options));
+  return ProgenitorSession(std::move(progenitor), std::move(host), std::move(channel), std::move(options));
+}
+
+Status ProgenitorSession::renew_channel() {
+  if (!channel_.lists_changed()) return {};
+  CAS_TRY_ASSIGN(channel_, TokenChannel::establish(*card_, *host_, options_));
+  return {};
 }
 
 Result<DomainRecord> ProgenitorSession::create_domain() { return domain_command(ins::create_domain); }
@@ -59,6 +67,7 @@ Result<DomainRecord> ProgenitorSession::create_domain() { return domain_command(
 Result<DomainRecord> ProgenitorSession::read_domain() { return domain_command(ins::read_domain); }
 
 Result<DomainRecord> ProgenitorSession::domain_command(std::uint8_t instruction) {
+  CAS_TRY(renew_channel());
   CAS_TRY_ASSIGN(const SecretBytes answer, channel_.command(instruction, {}));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer.reveal(), "the progenitor's domain"));
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::domain_vdid, sizeof(Vdid)));
@@ -103,21 +112,20 @@ Bytes ProgenitorSession::run_request(RunPurpose purpose, TokenKind kind, const V
 }
 
 Result<SecretBytes> ProgenitorSession::run_with(card::Card& token, ByteView request, RegisterFile& register_file) {
+  CAS_TRY_ASSIGN(const SharedLists token_lists, prepare_token(token, *options_.lists, options_.answers));
+  CAS_TRY(renew_channel());
   CAS_TRY(require_newest(register_file));
   CAS_TRY_ASSIGN(const SecretBytes message1, channel_.command(ins::run_initiate, request));
-  CAS_TRY_ASSIGN(const Bytes message2, plain_command(token, ins::sac_initiate, message1.reveal()));
-  CAS_TRY_ASSIGN(const SecretBytes message3, channel_.command(ins::run_authenticate, message2));
-  CAS_TRY(plain_command(token, ins::sac_authenticate, message3.reveal()));
+  CAS_TRY(bring_together(channel_, ins::run_authenticate, message1.reveal(), {token, token_lists}, options_.answers));
 
   CAS_TRY_ASSIGN(const SecretBytes prepared, channel_.command(ins::run_command, {}));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(prepared.reveal(), "the progenitor's command"));
   CAS_TRY_ASSIGN(const ByteView sent_record, fields.required(tag::run_record));
   CAS_TRY(append_record(register_file, sent_record));
   CAS_TRY_ASSIGN(const ByteView command_bytes, fields.required(tag::run_wrapped_command));
-  CAS_TRY_ASSIGN(const card::CommandApdu command, card::CommandApdu::parse(command_bytes));
-  CAS_TRY_ASSIGN(const card::ResponseApdu response, token.transmit(command));
+  CAS_TRY_ASSIGN(const Bytes response, carry(token, command_bytes));
 
-  CAS_TRY_ASSIGN(SecretBytes completion, channel_.command(ins::run_complete, response.encode()));
+  CAS_TRY_ASSIGN(SecretBytes completion, channel_.command(ins::run_complete, response));
   CAS_TRY_ASSIGN(const TlvFields completed, TlvFields::parse(completion.reveal(), "the progenitor's answer"));
   CAS_TRY_ASSIGN(const ByteView confirmed_record, completed.required(tag::run_record));
   CAS_TRY(append_record(register_file, confirmed_record));
@@ -237,6 +245,7 @@ Result<Bytes> ProgenitorSession::reissue_old_licence(ByteView lecm) {
 }
 
 Result<std::vector<RegisterEntry>> ProgenitorSession::read_register(RegisterFile& register_file) {
+  CAS_TRY(renew_channel());
   CAS_TRY(bring_up_to_date(register_file));  // how far off it is otherwise, the reading tells
   CAS_TRY_ASSIGN(const auto records, register_file.records());
   CAS_TRY(channel_.command(ins::read_register, {}, read_register_start));

@@ -48,11 +48,7 @@ class RegisterFile {
 /// A management session with a progenitor.
 class ProgenitorSession {
  public:
-  struct Options {
-    crypto::DhGroup suite = crypto::DhGroup::p256;
-    Clock* clock = nullptr;
-    Random* random = nullptr;
-  };
+  using Options = ChannelOptions;
 
   /// Connects and opens a channel. The host's certificate must have the capability management.
   [[nodiscard]] static Result<ProgenitorSession> open(std::shared_ptr<card::Card> progenitor, std::shared_ptr<const HostCredentials> host, Options options);
@@ -97,7 +93,9 @@ class ProgenitorSession {
 
  private:
   ProgenitorSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, TokenChannel channel, Options options)
-      : card_(std::move(card)), host_(std::move(host)), channel_(std::move(channel)), options_(options) {}
+      : card_(std::move(card)), host_(std::move(host)), channel_(std::move(channel)), options_(std::move(options)) {}
+  /// A new channel where the old one is of older lists than the host has by now. Between two runs only: a run ends with its channel.
+  [[nodiscard]] Status renew_channel();
   [[nodiscard]] Result<DomainRecord> domain_command(std::uint8_t instruction);
   /// Fetches the last record if it is the one that is missing. Whether the register ends in it now.
   [[nodiscard]] Result<bool> bring_up_to_date(RegisterFile& register_file);

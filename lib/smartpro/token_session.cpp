@@ -24,9 +24,7 @@ struct TokenSession::State {
   std::mutex mutex;
   std::shared_ptr<card::Card> card;
   std::shared_ptr<const HostCredentials> host;
-  crypto::DhGroup suite;
-  Clock& clock;
-  Random& random;
+  ChannelOptions options;  // Complete: nothing in it is null.
   bool connected = false;
   std::optional<TokenChannel> channel;
 
@@ -45,9 +43,9 @@ struct TokenSession::State {
 
   Result<SecretBytes> command_once(std::uint8_t instruction, ByteView data) {
     CAS_TRY(connect());
-    if (!channel || channel->closed()) {
+    if (!channel || channel->closed() || channel->lists_changed()) {
       channel.reset();
-      CAS_TRY_ASSIGN(channel, TokenChannel::establish(*card, *host, suite, clock, random));
+      CAS_TRY_ASSIGN(channel, TokenChannel::establish(*card, *host, options));
     }
     return channel->command(instruction, data);
   }
@@ -63,15 +61,12 @@ struct TokenSession::State {
   }
 };
 
-TokenSession::TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, Options options)
-    : state_(new State{{},
-                       std::move(card),
-                       std::move(host),
-                       options.suite,
-                       options.clock != nullptr ? *options.clock : system_clock(),
-                       options.random != nullptr ? *options.random : crypto::system_random(),
-                       false,
-                       std::nullopt}) {}
+TokenSession::TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, Options options) {
+  if (options.clock == nullptr) options.clock = &system_clock();
+  if (options.random == nullptr) options.random = &crypto::system_random();
+  if (!options.lists) options.lists = HostLists::in_memory(host->root_revocation_key);
+  state_.reset(new State{{}, std::move(card), std::move(host), std::move(options), false, std::nullopt});
+}
 
 TokenSession::~TokenSession() {
   if (state_) state_->card->disconnect();
@@ -116,7 +111,7 @@ Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenReques
                          .field(tag::open_header_digest, request.header_digest)
                          .number(tag::open_cipher, static_cast<std::uint64_t>(request.cipher), 1)
                          .number(tag::open_key_period, request.key_period, 4)
-                         .number(tag::open_time, static_cast<std::uint64_t>(state_->clock.now()), 8)
+                         .number(tag::open_time, static_cast<std::uint64_t>(state_->options.clock->now()), 8)
                          .field(tag::open_play_id, request.play_id)
                          .take();
   const std::lock_guard lock(state_->mutex);

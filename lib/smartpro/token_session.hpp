@@ -57,16 +57,14 @@ struct OpenedLicence {
 ///
 /// A card that comes back may be another token of the same domain: licences open with it all the same.
 ///
+/// Where the host's revocation lists become newer, the channel is opened anew before the next command, under those.
+///
 /// Errors that every call may give: card_absent (no card; see wait_for_card), card_reset (it is reset again and again),
-/// authentication_failed (the token is not of our root, the licence was changed, or the channel was attacked), revoked,
-/// refused, wrong_domain, expired, used_up, exhausted, io.
+/// authentication_failed (the token is not of our root, the licence was changed, or the channel was attacked), revoked, outdated
+/// (see TokenChannel::establish), refused, wrong_domain, expired, used_up, exhausted, io.
 class TokenSession {
  public:
-  struct Options {
-    crypto::DhGroup suite = crypto::DhGroup::p256;
-    Clock* clock = nullptr;    ///< Nothing: the system's.
-    Random* random = nullptr;  ///< Nothing: the system's.
-  };
+  using Options = ChannelOptions;
 
   /// Takes hold of `card`; nothing is exchanged yet.
   TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, Options options);

@@ -28,6 +28,7 @@ TestSystem::TestSystem(std::uint64_t seed)
   host_ = make_host("all");
   value_or_throw(smartpro::save_host_credentials(*host_, host_folder(), {}));
   fs::create_directories(folder() / "cards");
+  lists_ = smartpro::HostLists::in_memory(host_->root_revocation_key);
 }
 
 std::shared_ptr<const smartpro::HostCredentials> TestSystem::make_host(const std::string& capabilities) {
@@ -70,12 +71,14 @@ std::shared_ptr<card::Card> TestSystem::card(const std::string& name) {
 }
 
 std::unique_ptr<smartpro::TokenSession> TestSystem::session(const std::string& name) {
-  return std::make_unique<smartpro::TokenSession>(card(name), host_, smartpro::TokenSession::Options{crypto::DhGroup::p256, &clock, &random});
+  return std::make_unique<smartpro::TokenSession>(card(name), host_, channel_options());
 }
 
 smartpro::ProgenitorSession TestSystem::management_session(const std::string& progenitor) {
-  return value_or_throw(smartpro::ProgenitorSession::open(card(progenitor), host_, {crypto::DhGroup::p256, &clock, &random}));
+  return value_or_throw(smartpro::ProgenitorSession::open(card(progenitor), host_, channel_options()));
 }
+
+smartpro::ChannelOptions TestSystem::channel_options() { return {crypto::DhGroup::p256, &clock, &random, lists_}; }
 
 smartpro::RegisterFile& TestSystem::register_of(const std::string& progenitor) {
   auto& file = registers_[progenitor];

@@ -8,6 +8,7 @@
 
 #include "card/card.hpp"
 #include "smartpro/host_credentials.hpp"
+#include "smartpro/host_lists.hpp"
 #include "smartpro/root_authority.hpp"
 #include "smartpro/token_management.hpp"
 #include "smartpro/token_session.hpp"
@@ -50,6 +51,10 @@ class TestSystem {
   [[nodiscard]] std::shared_ptr<const smartpro::HostCredentials> host() const { return host_; }
   smartpro::RootAuthority& root() { return root_; }
   smartpro::RegisterFile& register_of(const std::string& progenitor);
+  /// What sessions and management sessions work with: in memory, none at first.
+  [[nodiscard]] const std::shared_ptr<smartpro::HostLists>& lists() const { return lists_; }
+  /// {P-256, clock, random, lists}.
+  [[nodiscard]] smartpro::ChannelOptions channel_options();
 
   ManualClock clock;
   SeededRandom random;
@@ -58,6 +63,7 @@ class TestSystem {
   TemporaryFolder folder_;
   smartpro::RootAuthority root_;
   std::shared_ptr<const smartpro::HostCredentials> host_;
+  std::shared_ptr<smartpro::HostLists> lists_;
   std::map<std::string, std::shared_ptr<card::Card>> cards_;  // keeps stores open: scrypt once
   std::map<std::string, std::unique_ptr<smartpro::RegisterFile>> registers_;
 };

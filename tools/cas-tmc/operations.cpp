@@ -9,6 +9,7 @@
 #include "common/staged_folder.hpp"
 #include "common/token_report.hpp"
 #include "crypto/random.hpp"
+#include "smartpro/default_places.hpp"
 #include "smartpro/register_file.hpp"
 #include "smartpro/token_session.hpp"
 
@@ -38,11 +39,19 @@ Result<TokenInfo> progenitor_info(card::Card& card) {
   return info;
 }
 
+/// With this machine's revocation lists.
+Result<ProgenitorSession> open_session(std::shared_ptr<card::Card> card, const Host& host) {
+  ProgenitorSession::Options options;
+  CAS_TRY_ASSIGN(const fs::path lists, smartpro::default_lists_folder());
+  options.lists = smartpro::HostLists::in_folder(lists, host->root_revocation_key);
+  return ProgenitorSession::open(std::move(card), host, std::move(options));
+}
+
 /// A session with the progenitor of `domain` and no other.
 Result<ProgenitorSession> open_progenitor(const Domain& domain, const CardUri& uri, const Host& host) {
   CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, open(uri));
   const std::string description = card->description();
-  CAS_TRY_ASSIGN(ProgenitorSession session, ProgenitorSession::open(std::move(card), host, {}));
+  CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host));
   if (session.serial_number() != domain.progenitor)
     return fail(ErrorKind::refused, "the token in " + description + " (" + tools::serial_text(session.serial_number()) + ") is not the progenitor of domain " +
                                         domain.name + " (" + tools::serial_text(domain.progenitor) + "), which is needed for this");
@@ -126,7 +135,7 @@ Result<FoundedDomain> found_domain(const std::string& name, const CardUri& proge
   CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, open(progenitor));
   CAS_TRY_ASSIGN(const TokenInfo info, progenitor_info(*card));
   CAS_TRY(check_not_known(info));
-  CAS_TRY_ASSIGN(ProgenitorSession session, ProgenitorSession::open(std::move(card), host, {}));
+  CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host));
   progress.step("the progenitor draws the domain's keys ...");
   CAS_TRY_ASSIGN(const smartpro::DomainRecord record, info.kind == TokenKind::progenitor ? adopt_domain(session) : session.create_domain());
   CAS_TRY_ASSIGN(Domain domain, keep_new_domain(name, record, uri));

@@ -10,6 +10,7 @@
 #include "smartpro/revocation_list.hpp"
 #include "smartpro/token_channel.hpp"
 #include "smartpro/token_commands.hpp"
+#include "tests/support/known_domain.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/test_system.hpp"
 
@@ -98,6 +99,7 @@ class TokenRevocation : public testing::TestWithParam<Way> {
     party.root = &host.root;
     party.certificate = &host.certificate;
     party.p256 = &host.p256;
+    party.lists = lists_of_token();
     auto sac = value_or_throw(SacInitiator::start(party, crypto::DhGroup::p256, system.random));
     const card::ResponseApdu message2 = answer_all(send(ins::sac_initiate, sac.message1()), list);
     if (!message2.ok()) return message2.status;
@@ -108,6 +110,15 @@ class TokenRevocation : public testing::TestWithParam<Way> {
   ListState state() {
     const Bytes status = send(ins::list_status, {}).data;
     return static_cast<ListState>(value_or_throw(value_or_throw(TlvFields::parse(status, "status")).required_number(tag::lists_state, 1)));
+  }
+  /// What a host that has the same lists as the token says in its channel.
+  ListIndices lists_of_token() {
+    const Bytes status = send(ins::list_status, {}).data;
+    const TlvFields fields = value_or_throw(TlvFields::parse(status, "status"));
+    ListIndices indices;
+    if (const auto header = fields.optional(tag::lists_external_header)) indices.external = value_or_throw(RevocationHeader::parse(*header)).index;
+    if (const auto header = fields.optional(tag::lists_internal_header)) indices.internal = value_or_throw(RevocationHeader::parse(*header)).index;
+    return indices;
   }
   void power_off_and_on() {
     token->disconnect();
@@ -178,8 +189,9 @@ TEST_P(TokenRevocation, ATokenOfARevokedDomainStops) {
 }
 
 TEST_P(TokenRevocation, ATokenThatJoinsARevokedDomainStops) {
+  const Vdid vdid{1, 2, 3, 4, 5, 6, 7, 8};
   auto domains = some_numbers();
-  domains.push_back(number_of(*value_or_throw(read_token_info(*token)).vdid));
+  domains.push_back(number_of(vdid));
   const RevocationList list = external(1, {}, {}, domains);
   system.make_token("newcomer");
   token = system.card("newcomer");
@@ -187,10 +199,43 @@ TEST_P(TokenRevocation, ATokenThatJoinsARevokedDomainStops) {
   ASSERT_EQ(update(list), card::sw::ok);
   ASSERT_EQ(check_itself(list), card::sw::ok);  // it belongs to none yet
   ASSERT_EQ(state(), ListState::sound);
-  system.enrol("progenitor", "newcomer", TokenKind::renderer);
+
+  // An honest progenitor of that domain has stopped by then.
+  test::KnownDomain(system, vdid).activate(*token, 1, [&](Bytes said) { return answer_all({std::move(said), card::sw::ok}, list).data; });
   power_off_and_on();
   EXPECT_EQ(open_channel(list), sw_token::outdated);
   EXPECT_EQ(check_itself(list), sw_token::revoked);
+}
+
+TEST_P(TokenRevocation, APeerWithOtherListsIsSentAway) {
+  const RevocationList list = external(3, {});
+  ASSERT_EQ(update(list), card::sw::ok);
+  const ListIndices right = lists_of_token();
+  const auto status_for = [&](const ListIndices& lists) {
+    const auto host = system.host();
+    SacParty party;
+    party.root = &host->root;
+    party.certificate = &host->certificate;
+    party.p256 = &host->p256;
+    party.lists = lists;
+    auto sac = value_or_throw(SacInitiator::start(party, crypto::DhGroup::p256, system.random));
+    return send(ins::sac_initiate, sac.message1()).status;
+  };
+  EXPECT_EQ(status_for(right), card::sw::ok);
+  for (const std::uint64_t other : {std::uint64_t{0}, right.external - 1, right.external + 1})
+    EXPECT_EQ(status_for({other, right.internal}), sw_token::outdated) << other;
+  for (const std::uint64_t other : {std::uint64_t{0}, right.internal + 1})
+    EXPECT_EQ(status_for({right.external, other}), sw_token::outdated) << other;
+}
+
+TEST_P(TokenRevocation, BetweenTwoTokensTheExternalListCounts) {
+  ASSERT_EQ(update(external(3, {})), card::sw::ok);
+  const test::KnownDomain domain(system, {});
+  const auto status_for = [&](const ListIndices& lists) {
+    return send(ins::sac_initiate, value_or_throw(SacInitiator::start(domain.party(lists), crypto::DhGroup::p256, system.random)).message1()).status;
+  };
+  EXPECT_EQ(status_for({3, 77}), card::sw::ok);
+  EXPECT_EQ(status_for({2, lists_of_token().internal}), sw_token::outdated);
 }
 
 TEST_P(TokenRevocation, ARevokedHostGetsNoAnswer) {
@@ -218,6 +263,7 @@ TEST_P(TokenRevocation, NobodyGetsRoundTheQuestion) {
   party.root = &host->root;
   party.certificate = &host->certificate;
   party.p256 = &host->p256;
+  party.lists = lists_of_token();
   auto sac = value_or_throw(SacInitiator::start(party, crypto::DhGroup::p256, system.random));
   ASSERT_TRUE(question_in(send(ins::sac_initiate, sac.message1())).has_value());
   EXPECT_EQ(send(ins::sac_authenticate, Bytes(34)).status, card::sw::conditions_not_satisfied);
@@ -260,7 +306,7 @@ TEST_P(TokenRevocation, OnlyTheRightSignerIsHeard) {
 TEST_P(TokenRevocation, ANewerListEndsChannelsThatWereOpenedBefore) {
   auto other = system.card("renderer");
   ASSERT_OK(other->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*other, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
+  auto channel = value_or_throw(TokenChannel::establish(*other, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   ASSERT_EQ(update(external(1, {}, some_numbers())), card::sw::ok);
   EXPECT_FAILS(channel.command(ins::open_licence, {}), ErrorKind::card_reset);
 }

@@ -111,7 +111,7 @@ TEST_F(Session, TheTokenItselfChecksTheContent) {
   const CreatedLicence made = make();
   auto card = system.card("renderer");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
+  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   const auto request_for = [&](const HeaderDigest& digest) {
     return TlvWriter()
         .field(tag::open_lecm, made.lecm)
@@ -259,7 +259,7 @@ TEST_F(Applet, AHostIsNoProgenitor) {
   system.make_token("blank");
   auto card = system.card("blank");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
+  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_FAILS(channel.command(ins::activate, {}), ErrorKind::authentication_failed);
 }
 
@@ -284,7 +284,7 @@ TEST_F(Applet, SurvivesGarbageInEveryCommand) {
 TEST_F(Applet, ABrokenSecureMessageClosesTheChannel) {
   auto card = system.card("renderer");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
+  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::secure_messaging_incorrect);
   EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::security_status_not_satisfied);
   EXPECT_FAILS(channel.command(ins::open_licence, {}), ErrorKind::card_reset);

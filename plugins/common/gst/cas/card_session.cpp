@@ -93,6 +93,7 @@ Result<CardSessionPtr> open_session(CardRequest request) {
 
   smartpro::TokenSession::Options options;
   options.suite = request.suite;
+  if (const auto folder = smartpro::default_lists_folder()) options.lists = smartpro::HostLists::in_folder(*folder, credentials.root_revocation_key);
   auto token = std::make_unique<smartpro::TokenSession>(
       std::move(card), std::make_shared<const smartpro::HostCredentials>(std::move(credentials)), options);
   return wrap_token_session(std::move(token), std::move(request));
