@@ -43,6 +43,7 @@ Result<MaskHeader> read_header(const TlvFields& fields) {
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag_vdid, sizeof(Vdid)));
   header.vdid = to_array<Vdid>(vdid);
   CAS_TRY_ASSIGN(header.version, fields.required_number(tag_version, 8));
+  if (header.version == 0) return fail(ErrorKind::malformed, "authorisation mask header has version 0, and the first one has 1");
   CAS_TRY_ASSIGN(const std::uint64_t bits, fields.required_number(tag_bits, 4));
   if (bits == 0 || bits > max_mask_bits) return fail(ErrorKind::malformed, "authorisation mask header tells of a number of bits that no mask has");
   header.bits = static_cast<std::uint32_t>(bits);

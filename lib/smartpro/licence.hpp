@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -21,6 +22,8 @@ namespace cas::smartpro {
 ///   85  1      content cipher                                               critical
 ///   86  4      key period                                                   critical
 ///   87  32     header digest of the protected file                          critical
+///   8A  1      transfer: 1 to a simple bridge, 2 back to a master bridge; absent in a domain's licence           critical
+///   8B  16*n   origins, 1 to 8, the last sender last: VDID (8), serial number of its master bridge (8); absent when none   critical
 ///   C8  <=320  usage rights, in clear for display                           optional
 ///   88         encrypted part                                               critical
 ///   89  16     MAC over all bytes before this field; the last field         critical
@@ -30,9 +33,21 @@ namespace cas::smartpro {
 /// Kenc, Kmac     = KBKDF-CMAC(domain key, "SmartPRO LECM encryption" / "SmartPRO LECM MAC", licence id), 32 bytes each
 ///
 /// The keys are of one licence alone, so that a card that has AES alone can make licences and no key stream comes twice.
+///
+/// A transfer licence, LECMt (4.2), has field 8A, the VDID of the source domain in both directions, and TKLECM (bridge_keys.hpp) in place of the domain key.
 inline constexpr std::size_t max_lecm_size = 4096;
+/// Through so many domains can content come.
+inline constexpr std::size_t max_licence_origins = 8;
 inline constexpr std::uint8_t licence_version = 1;
 inline constexpr std::size_t domain_key_size = 32;
+
+/// A domain that the content came through, and who sent it from there.
+struct LicenceOrigin {
+  Vdid domain{};
+  SerialNumber master_bridge = 0;
+
+  bool operator==(const LicenceOrigin&) const = default;
+};
 
 /// What a licence says, apart from the control word.
 struct LicenceTerms {
@@ -44,6 +59,8 @@ struct LicenceTerms {
   std::uint32_t key_period = 0;
   HeaderDigest header_digest{};
   UsageRights rights;
+  std::optional<TransferDirection> transfer;  ///< Of a transfer licence; nothing in a domain's licence.
+  std::vector<LicenceOrigin> origins;         ///< At most max_licence_origins, the last sender last.
 };
 
 /// What anybody can read in a licence, with no key. Nothing of it has been verified.
@@ -56,6 +73,8 @@ struct LicenceView {
   ContentCipher cipher = ContentCipher::aes_128_gcm;
   std::uint32_t key_period = 0;
   HeaderDigest header_digest{};
+  std::optional<TransferDirection> transfer;  ///< Nothing in a domain's licence.
+  std::vector<LicenceOrigin> origins;
   std::optional<UsageRights> summary;
   ByteView encrypted_part;       ///< Into the LECM that was parsed, as all views here.
   ByteView authenticated_bytes;  ///< All before the MAC's field.

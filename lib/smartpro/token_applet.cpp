@@ -9,6 +9,7 @@
 #include "smartpro/progenitor_secrets.hpp"
 #include "smartpro/revocation_header.hpp"
 #include "smartpro/roles.hpp"
+#include "smartpro/simple_bridge.hpp"
 #include "smartpro/token_commands.hpp"
 #include "smartpro/token_session.hpp"
 
@@ -47,7 +48,8 @@ bool is_management(std::uint8_t instruction) {
 }
 
 /// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one command take effect together.
-constexpr std::array domain_objects{object::membership, object::domain_key, object::irl_header, object::play_slots};
+constexpr std::array domain_objects{object::membership, object::domain_key, object::irl_header, object::play_slots,
+                                   object::master_bridge_keys, object::mask_header, object::bridge_registrations};
 
 /// Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists". Between two tokens the internal lists are
 /// of different domains, or not there yet.
@@ -56,6 +58,13 @@ Status require_same_lists(const ListIndices& own, const ListIndices& of_peer, co
   return same ? Status{} : fail(ErrorKind::outdated, "the peer has other revocation lists");
 }
 
+bool is_master_bridging(std::uint8_t instruction) { return instruction >= ins::mask_status && instruction <= ins::take_back_licence && instruction % 2 == 0; }
+bool is_simple_bridging(std::uint8_t instruction) { return instruction == ins::receive_licence || instruction == ins::return_licence; }
+
+/// What a progenitor may make of a blank token.
+bool can_be_activated(std::uint64_t kind) {
+  return kind >= static_cast<std::uint64_t>(TokenKind::acquisition) && kind <= static_cast<std::uint64_t>(TokenKind::simple_bridge);
+}
 
 }  // namespace
 
@@ -77,6 +86,7 @@ void TokenApplet::deselect() {
 void TokenApplet::close_channel() {
   channel_.reset();
   progenitor_.reset();
+  master_bridge_.reset();
 }
 
 ResponseApdu TokenApplet::process(const CommandApdu& command) {
@@ -101,9 +111,11 @@ Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
     case ins::open_licence:
     case ins::activate:
     case ins::deactivate:
-    case ins::restore: return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
+    case ins::restore:
+    case ins::register_bridge: return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
     default:
-      if (is_management(command.ins)) return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
+      if (is_management(command.ins) || is_master_bridging(command.ins) || is_simple_bridging(command.ins))
+        return fail(ErrorKind::permission_denied, "this instruction needs the secure channel");
       return fail(ErrorKind::not_found, "no such instruction");
   }
 }
@@ -145,8 +157,11 @@ Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
     case ins::restore: return restore(command.data);
     case ins::list_status: return list_status();
     case ins::check_list: return check_list_of_run(command.p1, command.data);
+    case ins::register_bridge: return register_bridge(command.data);
     default: break;
   }
+  if (is_master_bridging(command.ins)) return master_bridge_command(command);
+  if (is_simple_bridging(command.ins)) return simple_bridge_command(command);
   if (!is_management(command.ins)) return fail(ErrorKind::not_found, "no such instruction");
   CAS_TRY(require_peer(role_host_management));
   if (!progenitor_) {
@@ -364,6 +379,7 @@ Result<Bytes> TokenApplet::open_licence(ByteView data) {
   CAS_TRY_ASSIGN(const ByteView play_id, fields.required(tag::open_play_id, sizeof(PlayId)));
 
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
+  if (view.transfer) return fail(ErrorKind::malformed, "this is a transfer licence, not a domain's");
   if (view.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the licence is of another domain");
   auto unsealed = unseal_licence(memory_.read(object::domain_key), view);
   if (!unsealed) return fail(ErrorKind::malformed, "the licence was changed");
@@ -391,18 +407,26 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   if (membership.kind != TokenKind::blank || identity_->certificate.has_role(role_progenitor))
     return fail(ErrorKind::refused, "this token belongs to a domain already");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "activation"));
-  CAS_TRY(fields.check_known({tag::activate_domain_key, tag::activate_vdid, tag::activate_kind, tag::activate_revocation_key, tag::activate_irl_header}));
+  CAS_TRY(fields.check_known({tag::activate_domain_key, tag::activate_vdid, tag::activate_kind, tag::activate_revocation_key, tag::activate_irl_header,
+                              tag::activate_bridge_keys, tag::activate_mask_header}));
   CAS_TRY_ASSIGN(const ByteView domain_key, fields.required(tag::activate_domain_key, domain_key_size));
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::activate_vdid, sizeof(Vdid)));
   CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag::activate_kind, 1));
   CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::activate_revocation_key, membership.revocation_key.size()));
   CAS_TRY_ASSIGN(const ByteView irl_header, fields.required(tag::activate_irl_header));
-  if (kind != static_cast<std::uint64_t>(TokenKind::acquisition) && kind != static_cast<std::uint64_t>(TokenKind::renderer))
+  if (!can_be_activated(kind))
     return fail(ErrorKind::malformed, "no such kind of token can be activated");
   membership.kind = static_cast<TokenKind>(kind);
   membership.vdid = to_array<Vdid>(vdid);
   membership.progenitor = channel_->peer.serial_number();
   membership.revocation_key = to_array<RevocationKey>(revocation_key);
+  if (membership.kind == TokenKind::master_bridge) {
+    CAS_TRY_ASSIGN(const ByteView keys, fields.required(tag::activate_bridge_keys));
+    CAS_TRY_ASSIGN(const ByteView mask_header, fields.required(tag::activate_mask_header));
+    CAS_TRY(MasterBridge::store_keys(memory_, membership, keys, mask_header));
+  } else if (fields.optional(tag::activate_bridge_keys) || fields.optional(tag::activate_mask_header)) {
+    return fail(ErrorKind::malformed, "master bridges alone have keys of bridging from their activation");
+  }
   TokenLists lists(memory_);
   CAS_TRY(lists.take_first_internal(irl_header, membership));
   CAS_TRY(lists.join_domain());
@@ -437,6 +461,33 @@ Result<Bytes> TokenApplet::restore(ByteView data) {
   constexpr std::array<std::uint8_t, 1> dormant{1};
   CAS_TRY(memory_.write(object::dormant_backup, dormant));
   return Bytes{};
+}
+
+Result<Bytes> TokenApplet::register_bridge(ByteView data) {
+  CAS_TRY(require_peer(role_progenitor));
+  CAS_TRY(require_kind(TokenKind::simple_bridge));
+  return SimpleBridge(memory_, random_, identity_->certificate.serial_number()).register_bridge(data, channel_->peer.serial_number());
+}
+
+Result<Bytes> TokenApplet::master_bridge_command(const CommandApdu& command) {
+  CAS_TRY(require_peer(role_host_bridge));
+  CAS_TRY(require_kind(TokenKind::master_bridge));
+  if (!master_bridge_) master_bridge_ = std::make_unique<MasterBridge>(memory_, random_, identity_->certificate.serial_number());
+  switch (command.ins) {
+    case ins::mask_status: return master_bridge_->mask_status();
+    case ins::update_mask: return master_bridge_->update_mask(command.data);
+    case ins::admit_bridge: return master_bridge_->admit_bridge(command.data);
+    case ins::show_mask: return master_bridge_->show_mask(command.p1, command.data);
+    case ins::send_licence: return master_bridge_->send_licence(command.data);
+    default: return master_bridge_->take_back_licence(command.data);
+  }
+}
+
+Result<Bytes> TokenApplet::simple_bridge_command(const CommandApdu& command) {
+  CAS_TRY(require_peer(role_host_bridge));
+  CAS_TRY(require_kind(TokenKind::simple_bridge));
+  SimpleBridge bridge(memory_, random_, identity_->certificate.serial_number());
+  return command.ins == ins::receive_licence ? bridge.receive_licence(command.data) : bridge.return_licence(command.data);
 }
 
 ByteView token_aid() { return token_applet_aid; }

@@ -6,6 +6,7 @@
 
 #include "card/applet.hpp"
 #include "card/secure_messaging.hpp"
+#include "smartpro/master_bridge.hpp"
 #include "smartpro/progenitor.hpp"
 #include "smartpro/sac.hpp"
 #include "smartpro/token_lists.hpp"
@@ -51,6 +52,9 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Result<Bytes> activate(ByteView data);
   [[nodiscard]] Result<Bytes> deactivate(ByteView data);
   [[nodiscard]] Result<Bytes> restore(ByteView data);
+  [[nodiscard]] Result<Bytes> register_bridge(ByteView data);
+  [[nodiscard]] Result<Bytes> master_bridge_command(const card::CommandApdu& command);
+  [[nodiscard]] Result<Bytes> simple_bridge_command(const card::CommandApdu& command);
 
   [[nodiscard]] Status require_personalised();
   [[nodiscard]] Status require_peer(std::string_view role) const;
@@ -65,6 +69,7 @@ class TokenApplet final : public card::Applet {
   std::optional<ListInquiry> inquiry_;  // While it is about a peer, pending_sac_ waits for its end.
   std::optional<Channel> channel_;
   std::unique_ptr<Progenitor> progenitor_;
+  std::unique_ptr<MasterBridge> master_bridge_;
 };
 
 }  // namespace cas::smartpro

@@ -52,6 +52,56 @@ std::optional<Error> list_error(std::uint8_t instruction, card::StatusWord statu
   return std::nullopt;
 }
 
+/// The refusals of bridge tokens (paper, 4.2).
+std::optional<Error> bridge_error(std::uint8_t instruction, card::StatusWord status) {
+  const bool master = instruction >= ins::mask_status && instruction <= ins::take_back_licence;
+  if (!master && instruction != ins::receive_licence && instruction != ins::return_licence) return std::nullopt;
+  switch (status) {
+    case card::sw::security_status_not_satisfied:
+      if (instruction == ins::update_mask || instruction == ins::show_mask)
+        return Error{ErrorKind::authentication_failed, "the authorisation mask was changed, or is not of the token's domain"};
+      if (instruction == ins::admit_bridge)
+        return Error{ErrorKind::authentication_failed, "the record of the simple bridge was changed, or is not of the token's domain"};
+      return Error{ErrorKind::refused, "this host's certificate does not allow bridging: use a host made with the capability 'bridge'"};
+    case sw_token::wrong_kind:
+      return Error{ErrorKind::refused, master ? "the token is not a master bridge: insert a master bridge token of the content's domain"
+                                              : "the token is not a simple bridge: insert a simple bridge token"};
+    case sw_token::outdated: return Error{ErrorKind::outdated, "the token has not been shown the authorisation mask for that simple bridge"};
+    case sw_token::revoked: return Error{ErrorKind::revoked, "the simple bridge is not authorised, or not any more"};
+    case sw_token::outside_validity: return Error{ErrorKind::expired, "the licence is not valid at this time"};
+    default: break;
+  }
+  if (status == card::sw::conditions_not_satisfied) {
+    switch (instruction) {
+      case ins::update_mask: return Error{ErrorKind::refused, "the authorisation mask is not newer than the one that the token has"};
+      case ins::send_licence:
+        return Error{ErrorKind::refused, "the usage rights do not allow sending the content to one of those domains, or not with those new rights, or the token belongs to no domain"};
+      case ins::take_back_licence: return Error{ErrorKind::refused, "the content goes back to another master bridge token, or the token belongs to no domain"};
+      case ins::receive_licence:
+        return Error{ErrorKind::refused, "the content is addressed to another token, to another domain or to an earlier registration of this token, or the token belongs to no domain"};
+      case ins::return_licence:
+        return Error{ErrorKind::refused, "the content comes from no other domain, or the new rights are wider than those of the licence, or the token belongs to no domain"};
+      default: return std::nullopt;
+    }
+  }
+  if (status == card::sw::referenced_data_not_found) {
+    switch (instruction) {
+      case ins::update_mask: return Error{ErrorKind::wrong_domain, "the authorisation mask is of another domain than the token"};
+      case ins::admit_bridge: return Error{ErrorKind::wrong_domain, "the simple bridge is registered in another domain than the token's"};
+      case ins::receive_licence: return Error{ErrorKind::wrong_domain, "the token is not registered in the domain that the content comes from: register it there"};
+      case ins::return_licence:
+        return Error{ErrorKind::wrong_domain, "the licence is of another domain than the token, or the token is not registered in the domain that the content comes from"};
+      default: return Error{ErrorKind::wrong_domain, "the licence is of another domain than the token: insert a token of the content's domain"};
+    }
+  }
+  if (status == card::sw::incorrect_data && instruction >= ins::send_licence)
+    return Error{ErrorKind::authentication_failed, "the licence, its CDI or the header of the content was changed"};
+  if (status == card::sw::not_enough_memory)
+    return Error{ErrorKind::exhausted, instruction == ins::admit_bridge ? "the token sends a licence to 32 simple bridges at once, and to no more"
+                                                                        : "the content has come through as many domains as a licence can name"};
+  return std::nullopt;
+}
+
 ErrorKind general_kind(card::StatusWord status) {
   switch (status) {
     case card::sw::security_status_not_satisfied:
@@ -93,13 +143,21 @@ const char* instruction_name(std::uint8_t instruction) {
     case ins::read_domain: return "READ DOMAIN";
     case ins::activate: return "ACTIVATE";
     case ins::deactivate: return "DEACTIVATE";
-    case ins::register_bridge: return "REGISTER BRIDGE";
     case ins::restore: return "RESTORE";
     case ins::revoke_token: return "REVOKE TOKEN";
     case ins::revise_mask: return "REVISE MASK";
     case ins::take_over: return "TAKE OVER";
     case ins::roll_domain: return "ROLL DOMAIN";
     case ins::reissue_old_licence: return "REISSUE OLD LICENCE";
+    case ins::register_bridge: return "REGISTER BRIDGE";
+    case ins::mask_status: return "MASK STATUS";
+    case ins::update_mask: return "UPDATE MASK";
+    case ins::admit_bridge: return "ADMIT BRIDGE";
+    case ins::show_mask: return "SHOW MASK";
+    case ins::send_licence: return "SEND LICENCE";
+    case ins::take_back_licence: return "TAKE BACK LICENCE";
+    case ins::receive_licence: return "RECEIVE LICENCE";
+    case ins::return_licence: return "RETURN LICENCE";
     default: return "its command";
   }
 }
@@ -134,6 +192,7 @@ SacParty party_of(const HostCredentials& host, Clock& clock, const ListIndices& 
 Error token_error(std::uint8_t instruction, card::StatusWord status) {
   if (auto error = licence_error(instruction, status)) return std::move(*error);
   if (auto error = list_error(instruction, status)) return std::move(*error);
+  if (auto error = bridge_error(instruction, status)) return std::move(*error);
   return {general_kind(status), std::string("the token refuses ") + instruction_name(instruction) + ": " + card::describe_status_word(status)};
 }
 

@@ -35,6 +35,14 @@ inline constexpr std::uint8_t activate = 0x50;
 inline constexpr std::uint8_t deactivate = 0x52;
 inline constexpr std::uint8_t register_bridge = 0x54;
 inline constexpr std::uint8_t restore = 0x56;
+inline constexpr std::uint8_t mask_status = 0x60;
+inline constexpr std::uint8_t update_mask = 0x62;
+inline constexpr std::uint8_t admit_bridge = 0x64;
+inline constexpr std::uint8_t show_mask = 0x66;
+inline constexpr std::uint8_t send_licence = 0x68;
+inline constexpr std::uint8_t take_back_licence = 0x6a;
+inline constexpr std::uint8_t receive_licence = 0x6c;
+inline constexpr std::uint8_t return_licence = 0x6e;
 inline constexpr std::uint8_t revoke_token = 0x70;
 inline constexpr std::uint8_t revise_mask = 0x72;
 inline constexpr std::uint8_t take_over = 0x74;
@@ -44,6 +52,9 @@ inline constexpr std::uint8_t reissue_old_licence = 0x78;
 
 /// P1 of CHECK LIST.
 inline constexpr std::uint8_t check_list_start = 0, check_list_part = 1, check_list_last_part = 2, check_list_proof = 3;
+
+/// P1 of SHOW MASK.
+inline constexpr std::uint8_t show_mask_part = 1, show_mask_last_part = 2;
 
 /// P1 of READ REGISTER and TAKE OVER.
 inline constexpr std::uint8_t read_register_start = 0, read_register_next = 1, read_register_end = 2;
@@ -91,9 +102,18 @@ inline constexpr TlvTag take_over_time = 0x80, take_over_mask_header = 0x81;
 inline constexpr TlvTag roll_time = 0x80;
 inline constexpr TlvTag reissue_old_lecm = 0x80;
 inline constexpr TlvTag records_count = 0x80, records_last = 0x81;
-inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82, activate_revocation_key = 0x83, activate_irl_header = 0x84, activate_bridge_keys = 0x85, activate_mask_header = 0x86;
+inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82, activate_revocation_key = 0x83, activate_irl_header = 0x84;
+/// Of a master bridge alone: MKSB (32) || DKMB (16), and the signed header of the authorisation mask.
+inline constexpr TlvTag activate_bridge_keys = 0x85, activate_mask_header = 0x86;
 inline constexpr TlvTag deactivate_signature = 0x80;
 inline constexpr TlvTag register_source = 0x80, register_mkmb = 0x81, register_dksb = 0x82, register_index = 0x83, register_destination = 0x84;
+inline constexpr TlvTag mask_header = 0x80;
+/// SEND LICENCE and RETURN LICENCE; the content's digest, cipher, key period and time have tags 81 to 84.
+inline constexpr TlvTag outgoing_lecm = 0x80, outgoing_content = 0x81, outgoing_rights = 0x85, outgoing_destinations = 0x86;
+/// TAKE BACK LICENCE and RECEIVE LICENCE; the content's digest, cipher, key period and time have tags 82 to 85.
+inline constexpr TlvTag incoming_lecm = 0x80, incoming_cdi = 0x81, incoming_content = 0x82;
+/// What they answer: the licence; a transfer licence has its CDIs behind it.
+inline constexpr TlvTag converted_lecm = 0x80, converted_cdi = 0x81;
 }  // namespace tag
 
 }  // namespace cas::smartpro

@@ -18,6 +18,8 @@ namespace cas::smartpro {
 ///   01  root certificate      02  own certificate      03  P-256 private key      04  ffdhe2048 private key
 ///   05  membership            06  domain key           07  IRL header             08  play slots
 ///   09  ERL header            0a  root's revocation key
+///   0b  MKSB || DKMB          0c  authorisation mask's signed header              (master bridge)
+///   0d  registrations         (simple bridge)
 ///   10  register key          11  revocation private key                          12  register head      (progenitor, as all below)
 ///   13  MKMB                  14  MKSB                  15  mask header           16  domain key before the last roll
 ///   17  next bridge index     18  dormant backup        19  generation of the domain key
@@ -32,6 +34,9 @@ inline constexpr std::uint16_t irl_header = 0x07;
 inline constexpr std::uint16_t play_slots = 0x08;
 inline constexpr std::uint16_t erl_header = 0x09;
 inline constexpr std::uint16_t root_revocation_key = 0x0a;
+inline constexpr std::uint16_t master_bridge_keys = 0x0b;
+inline constexpr std::uint16_t mask_header = 0x0c;
+inline constexpr std::uint16_t bridge_registrations = 0x0d;
 inline constexpr std::uint16_t register_key = 0x10;
 inline constexpr std::uint16_t revocation_private = 0x11;
 inline constexpr std::uint16_t register_head = 0x12;

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 
@@ -14,10 +15,12 @@
 #include "card/card.hpp"
 #include "card/open.hpp"
 #include "crypto/key_agreement.hpp"
+#include "smartpro/authorisation_mask.hpp"
 #include "smartpro/host_credentials.hpp"
 #include "smartpro/identifiers.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/token_channel.hpp"
+#include "smartpro/transfer_package.hpp"
 #include "smartpro/usage_rights.hpp"
 
 namespace cas::smartpro {
@@ -52,6 +55,13 @@ struct OpenedLicence {
   std::optional<std::uint32_t> plays_left;  ///< After this one, when the licence has a play count.
 };
 
+/// The content whose licence is to go to another domain, or come from one.
+struct ContentAtHand {
+  HeaderDigest header_digest{};
+  ContentCipher cipher = ContentCipher::aes_128_gcm;
+  std::uint32_t key_period = 0;  ///< Of the slot that the licence was found in.
+};
+
 /// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it anew
 /// when the card was reset or replaced. Any thread may call; calls wait for one another, so keep one session a card.
 ///
@@ -80,6 +90,28 @@ class TokenSession {
 
   /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3).
   [[nodiscard]] Result<OpenedLicence> open_licence(ByteView lecm, const OpenRequest& request);
+
+  /// What a master bridge token's authorisation mask is: the header at hand (paper, 4.2), not verified here.
+  [[nodiscard]] Result<MaskHeader> mask_status();
+  /// Gives a master bridge token a newer mask. ErrorKind::refused when it is none.
+  [[nodiscard]] Status update_mask(ByteView signed_header);
+  /// Brings a master bridge token up to that mask, tells it the simple bridges, 1 to 32, by their signed records, and shows it the mask. It holds for as
+  /// long as the channel. ErrorKind::outdated when the token has a newer mask, revoked when a bridge is not authorised under it.
+  [[nodiscard]] Status admit_bridges(std::span<const Bytes> signed_records, const AuthorisationMask& mask);
+
+  /// A master bridge token makes a transfer licence for the admitted simple bridges `destinations`, in that order (paper, 4.2 and figure 7). `rights`: those of
+  /// what is sent, with a hop less than the licence's, and no wider unless the licence grants it; nothing: those of the licence, with a hop less.
+  /// ErrorKind::outdated: admit_bridges has to come first, or again since the channel is a new one.
+  [[nodiscard]] Result<TransferPackage> send_licence(ByteView lecm, const ContentAtHand& content, std::span<const SerialNumber> destinations,
+                                                     const std::optional<UsageRights>& rights);
+  /// The master bridge token that has sent content takes back its licence, which an admitted simple bridge has returned. ErrorKind::outdated as send_licence.
+  [[nodiscard]] Result<Bytes> take_back_licence(const TransferPackage& package, const ContentAtHand& content);
+
+  /// A simple bridge token makes a licence of its domain from the CDI that is for it (paper, 4.2 and figure 8). ErrorKind::refused when none is.
+  [[nodiscard]] Result<Bytes> receive_licence(const TransferPackage& package, const ContentAtHand& content);
+  /// A simple bridge token makes a transfer licence back to the master bridge that has sent the content (paper, 2.3). `rights`: no wider than the licence's;
+  /// nothing: the same.
+  [[nodiscard]] Result<TransferPackage> return_licence(ByteView lecm, const ContentAtHand& content, const std::optional<UsageRights>& rights);
 
   /// Waits for a card; ErrorKind::cancelled when `stop` is requested. Calls of other threads go on meanwhile.
   [[nodiscard]] Status wait_for_card(std::stop_token stop);

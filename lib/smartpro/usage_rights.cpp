@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "smartpro/usage_rights.hpp"
 
+#include <algorithm>
+
 #include "base/reader.hpp"
 #include "base/tlv.hpp"
 #include "base/writer.hpp"
@@ -46,6 +48,17 @@ Result<std::optional<UnixSeconds>> parse_time(const TlvFields& fields, TlvTag ta
 void add_clause(std::string& text, const char* separator, const std::string& clause) {
   if (!text.empty()) text += separator;
   text += clause;
+}
+
+Status check_not_added(bool wanted, bool granted, const char* right) {
+  if (wanted && !granted) return fail(ErrorKind::refused, std::string("the new rights allow ") + right + ", and those of the licence do not");
+  return {};
+}
+
+/// Absent means without that limit, on both sides.
+template <typename Number>
+bool exceeds(const std::optional<Number>& wanted, const std::optional<Number>& granted) {
+  return granted && (!wanted || *wanted > *granted);
 }
 
 }  // namespace
@@ -94,6 +107,29 @@ Result<UsageRights> UsageRights::parse(ByteView bytes) {
   CAS_TRY_ASSIGN(const std::uint64_t flags, fields.number_or(tag_output_flags, 4, 0));
   rights.output_flags = static_cast<std::uint32_t>(flags);
   return rights;
+}
+
+Status UsageRights::check_within(const UsageRights& granted) const {
+  CAS_TRY(check_not_added(render, granted.render, "rendering"));
+  CAS_TRY(check_not_added(process, granted.process, "processing"));
+  CAS_TRY(check_not_added(change_rights, granted.change_rights, "changes of rights"));
+  if (granted.not_before && (!not_before || *not_before < *granted.not_before))
+    return fail(ErrorKind::refused, "the new rights begin earlier than those of the licence");
+  if (exceeds(not_after, granted.not_after)) return fail(ErrorKind::refused, "the new rights end later than those of the licence");
+  if (exceeds(play_count, granted.play_count)) return fail(ErrorKind::refused, "the new rights allow more plays than those of the licence");
+  if ((granted.output_flags & ~output_flags) != 0) return fail(ErrorKind::refused, "the new rights lift a condition of output of the licence");
+  return check_bridging_within(granted);
+}
+
+Status UsageRights::check_bridging_within(const UsageRights& granted) const {
+  if (!bridge) return {};
+  CAS_TRY(check_not_added(bridge, granted.bridge, "bridging"));
+  if (bridge_hops > granted.bridge_hops) return fail(ErrorKind::refused, "the new rights allow more hops than those of the licence");
+  if (granted.bridge_to.empty()) return {};
+  const auto is_granted = [&granted](const Vdid& vdid) { return std::ranges::find(granted.bridge_to, vdid) != granted.bridge_to.end(); };
+  if (bridge_to.empty() || !std::ranges::all_of(bridge_to, is_granted))
+    return fail(ErrorKind::refused, "the new rights allow bridging to a domain to which those of the licence do not");
+  return {};
 }
 
 std::string UsageRights::describe() const {

@@ -28,6 +28,7 @@ enum OutputFlags : std::uint32_t {
 ///   82  8  not after, Unix seconds, absent: for ever                         critical
 ///   83  4  play count, absent: any number                                    critical
 ///   84  1 + 8*n  bridge: hops left, VDIDs it may go to (none: any), n <= 32  critical
+///                with 0 hops left it goes nowhere now, and the list is kept for when it comes back
 ///   85  4  output flags, absent: none                                        critical
 struct UsageRights {
   bool render = true;
@@ -45,6 +46,12 @@ struct UsageRights {
   [[nodiscard]] static Result<UsageRights> parse(ByteView bytes);
   /// For people: "render, process; until 2027-01-31T00:00:00Z; 3 plays".
   [[nodiscard]] std::string describe() const;
+
+  /// Whether these rights give nothing that `granted` does not: no right more, no wider window, no more plays, no more hops or domains to bridge to, no output
+  /// flag less. ErrorKind::refused names the first right that would be widened.
+  [[nodiscard]] Status check_within(const UsageRights& granted) const;
+  /// The part of it about bridging alone, which no right to change rights lifts.
+  [[nodiscard]] Status check_bridging_within(const UsageRights& granted) const;
 
   bool operator==(const UsageRights&) const = default;
 };

@@ -474,5 +474,55 @@ TEST(AesCbc, TakesWholeBlocksOnly) {
   EXPECT_TRUE(nothing->empty());
 }
 
+TEST(AesBlock, GivesWhatFips197Gives) {  // FIPS 197, C.1 and C.3
+  const Bytes plain = test::hex("00112233445566778899aabbccddeeff");
+  for (const auto& [key, cipher_text] : {std::pair{"000102030405060708090a0b0c0d0e0f", "69c4e0d86a7b0430d8cdb78070b4c55a"},
+                                         std::pair{"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "8ea2b7ca516745bfeafc49904b496089"}}) {
+    const auto block = aes_encrypt_block(SecretBytes::copy_of(test::hex(key)), ByteView(plain).first<aes_block_size>());
+    ASSERT_OK(block);
+    EXPECT_EQ(to_hex(block->reveal()), cipher_text);
+  }
+  EXPECT_FAILS(aes_encrypt_block(SecretBytes(24), ByteView(plain).first<aes_block_size>()), ErrorKind::invalid_argument);
+}
+
+/// RFC 3394, 4.3, 4.5 and 4.6: a key of 256 bits wraps 128, 192 and 256 bits.
+TEST(AesKeyWrap, GivesWhatRfc3394Gives) {
+  const SecretBytes key = SecretBytes::copy_of(test::hex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"));
+  const std::pair<const char*, const char*> vectors[] = {
+      {"00112233445566778899AABBCCDDEEFF", "64E8C3F9CE0F5BA263E9777905818A2A93C8191E7D6E8AE7"},
+      {"00112233445566778899AABBCCDDEEFF0001020304050607", "A8F9BC1612C68B3FF6E6F4FBE30E71E4769C8B80A32CB8958CD5D17D6B254DA1"},
+      {"00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F",
+       "28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43BFB988B9B7A02DD21"}};
+  for (const auto& [secret, expected] : vectors) {
+    const auto wrapped = aes_key_wrap(key, SecretBytes::copy_of(test::hex(secret)));
+    ASSERT_OK(wrapped);
+    EXPECT_EQ(*wrapped, test::hex(expected));
+    const auto unwrapped = aes_key_unwrap(key, *wrapped);
+    ASSERT_OK(unwrapped);
+    EXPECT_TRUE(equal(unwrapped->reveal(), test::hex(secret)));
+  }
+}
+
+TEST(AesKeyWrap, RefusesChangesOtherKeysAndSizes) {
+  const SecretBytes key = SecretBytes::copy_of(random_bytes(32, 1));
+  const auto wrapped = aes_key_wrap(key, SecretBytes::copy_of(random_bytes(32, 2)));
+  ASSERT_OK(wrapped);
+  for (std::size_t i = 0; i < wrapped->size(); ++i) {
+    Bytes changed = *wrapped;
+    changed[i] ^= 1;
+    EXPECT_FAILS(aes_key_unwrap(key, changed), ErrorKind::authentication_failed);
+  }
+  EXPECT_FAILS(aes_key_unwrap(SecretBytes::copy_of(random_bytes(32, 3)), *wrapped), ErrorKind::authentication_failed);
+  EXPECT_FAILS(aes_key_unwrap(key, ByteView(*wrapped).first(32)), ErrorKind::authentication_failed);
+  EXPECT_FAILS(aes_key_unwrap(key, ByteView(*wrapped).first(39)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_unwrap(key, ByteView(*wrapped).first(16)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_unwrap(key, random_bytes(4112, 4)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_unwrap(SecretBytes(16), *wrapped), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_wrap(SecretBytes(16), SecretBytes(32)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_wrap(key, SecretBytes(8)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_wrap(key, SecretBytes(20)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_key_wrap(key, SecretBytes(4104)), ErrorKind::invalid_argument);
+}
+
 }  // namespace
 }  // namespace cas::crypto
