@@ -269,6 +269,8 @@ Result<Bytes> Progenitor::reissue_old_licence(ByteView data) {
   if (view.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the licence is of another domain");
   const SecretBytes previous = memory_.read(object::previous_domain_key);
   if (previous.empty()) return fail(ErrorKind::refused, "the domain was never rolled");
+  // What is under the present key already stays as it is, so that a stopped command can be repeated.
+  if (unseal_licence(memory_.read(object::domain_key), view)) return copy_of(lecm);
   auto unsealed = unseal_licence(previous, view);
   if (!unsealed) return fail(ErrorKind::malformed, "the licence is not under the domain's previous key, or was changed");
   CAS_TRY(random_.fill(unsealed->terms.licence_id));

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/durable_file.hpp"
+#include "base/hex.hpp"
 #include "base/reader.hpp"
 #include "smartpro/roles.hpp"
 
@@ -109,6 +110,7 @@ Status RootAuthority::save(const fs::path& folder, const SecretBytes& pass_phras
   CAS_TRY(write_file_durably(folder / root_key_file, key.reveal()));
   CAS_TRY_ASSIGN(const SecretBytes revocation_key, revocation_key_.to_pem(pass_phrase));
   CAS_TRY(write_file_durably(folder / root_revocation_key_file, revocation_key.reveal()));
+  CAS_TRY(write_file_durably(folder / root_revocation_public_file, as_bytes(to_hex(revocation_public_) + "\n"), 0644));
   // The certificate comes last: a folder that has one is whole.
   CAS_TRY_ASSIGN(const std::string certificate, certificate_.to_pem());
   return write_file_durably(folder / root_certificate_file, as_bytes(certificate), 0644);

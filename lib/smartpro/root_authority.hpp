@@ -44,7 +44,7 @@ class RootAuthority {
   [[nodiscard]] static Result<RootAuthority> create(const std::string& name, Clock& clock, Random& random);
   /// root.pem, root.key and revocation.key in `folder`. ErrorKind::not_found names the command that makes them.
   [[nodiscard]] static Result<RootAuthority> load(const std::filesystem::path& folder, const SecretBytes& pass_phrase, Clock& clock, Random& random);
-  /// Writes root.pem, root.key and revocation.key (PKCS #8 in PEM, mode 0600, in clear when the pass phrase is empty). Refuses to overwrite.
+  /// Writes root.pem, root-revocation.pub, root.key and revocation.key (the keys PKCS #8 in PEM, mode 0600, in clear when the pass phrase is empty). Refuses to overwrite.
   [[nodiscard]] Status save(const std::filesystem::path& folder, const SecretBytes& pass_phrase) const;
 
   [[nodiscard]] const crypto::Certificate& certificate() const { return certificate_; }
