@@ -40,16 +40,32 @@ struct EnrolArguments {
 };
 [[nodiscard]] Result<tools::Report> enrol(const EnrolArguments& arguments, const tools::Progress& progress);
 
-struct ListArguments {
-  std::string domain;
-  std::string progenitor;
+/// Which domain, and how its progenitor is reached.
+struct DomainArguments {
+  std::string domain;      ///< Empty: the only one.
+  std::string progenitor;  ///< Empty: where it was last.
   tools::CredentialsPlace host;
 };
-[[nodiscard]] Result<tools::Report> list(const ListArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> list(const DomainArguments& arguments, const tools::Progress& progress);
 
 struct InitArguments {
   std::string name = "home";
 };
 [[nodiscard]] Result<tools::Report> init(const InitArguments& arguments, const tools::Progress& progress);
+
+/// --host and --host-pin-source.
+void add_host_options(CLI::App& command, tools::CredentialsPlace& host);
+/// --domain, --progenitor, --host and --host-pin-source.
+void add_domain_options(CLI::App& command, DomainArguments& arguments);
+
+// Each adds its subcommands to the program.
+void add_deactivate(tools::Program& program);
+void add_revoke(tools::Program& program);
+void add_bridge(tools::Program& program);
+void add_backup(tools::Program& program);
+void add_roll(tools::Program& program);
+void add_status(tools::Program& program);
+void add_publish(tools::Program& program);
+void add_erl(tools::Program& program);
 
 }  // namespace cas::tmc

@@ -136,7 +136,13 @@ Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRe
   CAS_TRY_ASSIGN(const fs::path folder, domain_folder(name));
   CAS_TRY_ASSIGN(tools::StagedFolder staged, tools::StagedFolder::begin(folder));
   Domain domain{name, staged.path(), record.vdid, record.progenitor, progenitor_uri, record.revocation_key};
-  CAS_TRY(write_file_durably(staged.path() / "irl-header", record.irl_header));
+  smartpro::RevocationList irl;
+  irl.signed_header = record.irl_header;
+  smartpro::AuthorisationMask mask;
+  mask.signed_header = record.mask_header;
+  mask.bits = Bytes(1, 0);
+  CAS_TRY(save_irl(domain, irl));
+  CAS_TRY(save_mask(domain, mask));
   CAS_TRY(save_domain(domain));
   CAS_TRY(staged.commit());
   domain.folder = folder;
@@ -145,6 +151,56 @@ Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRe
 
 Status save_domain(const Domain& domain) {
   return write_file_durably(domain.description_file(), as_bytes(tools::to_text(description_of(domain))));
+}
+
+Result<smartpro::RevocationList> load_irl(const Domain& domain) {
+  CAS_TRY_ASSIGN(const Bytes file, read_file(domain.irl_file(), smartpro::max_revocation_file_size));
+  auto list = smartpro::RevocationList::parse(file, domain.revocation_key);
+  if (!list) return fail_in(domain.irl_file().string(), std::move(list).error());
+  return list;
+}
+
+Status save_irl(const Domain& domain, const smartpro::RevocationList& list) { return write_file_durably(domain.irl_file(), list.encode(), 0644); }
+
+Result<smartpro::AuthorisationMask> load_mask(const Domain& domain) {
+  CAS_TRY_ASSIGN(const Bytes file, read_file(domain.mask_file(), smartpro::max_mask_file_size));
+  auto mask = smartpro::AuthorisationMask::parse(file, domain.revocation_key);
+  if (!mask) return fail_in(domain.mask_file().string(), std::move(mask).error());
+  return mask;
+}
+
+Status save_mask(const Domain& domain, const smartpro::AuthorisationMask& mask) { return write_file_durably(domain.mask_file(), mask.encode(), 0644); }
+
+Result<std::vector<KnownBridge>> load_bridges(const Domain& domain) {
+  std::vector<KnownBridge> bridges;
+  std::error_code error;
+  for (fs::directory_iterator entry(domain.bridges_folder(), error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() != ".bridge") continue;
+    CAS_TRY_ASSIGN(const Bytes content, read_file(entry->path(), smartpro::max_bridge_record_size));
+    auto record = smartpro::BridgeRecord::parse_signed(content, domain.revocation_key);
+    if (!record) return fail_in(entry->path().string(), std::move(record).error());
+    bridges.push_back({*record, entry->path()});
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(ErrorKind::io, "cannot look into " + domain.bridges_folder().string() + ": " + error.message());
+  std::ranges::sort(bridges, {}, [](const KnownBridge& bridge) { return bridge.record.index; });
+  return bridges;
+}
+
+Result<fs::path> save_bridge(const Domain& domain, ByteView signed_record) {
+  CAS_TRY_ASSIGN(const smartpro::BridgeRecord record, smartpro::BridgeRecord::parse_signed(signed_record, domain.revocation_key));
+  std::error_code error;
+  fs::create_directories(domain.bridges_folder(), error);
+  if (error) return fail(ErrorKind::io, "cannot make the folder " + domain.bridges_folder().string() + ": " + error.message());
+  fs::path file = domain.bridges_folder() / (std::to_string(record.index) + ".bridge");
+  CAS_TRY(write_file_durably(file, signed_record, 0644));
+  return file;
+}
+
+Json serials_json(const std::vector<smartpro::RevokedNumber>& numbers) {
+  Json json = Json::array();
+  for (const smartpro::RevokedNumber number : numbers) json.push_back(tools::serial_text(number));
+  return json;
 }
 
 Json domain_json(const Domain& domain) {

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "common/json_text.hpp"
+#include "smartpro/bridge_record.hpp"
 #include "smartpro/token_management.hpp"
 
 namespace cas::tmc {
@@ -15,7 +16,9 @@ namespace cas::tmc {
 ///
 ///   domain.json   {"format": 1, "name", "vdid", "revocation_key", "progenitor": {"serial_number", "uri"}}
 ///   register      the progenitor's encrypted and authenticated register of tokens (smartpro/domain_register.hpp)
-///   irl-header    the signed header of the domain's revocation list
+///   irl           the domain's revocation list, for its hosts (smartpro/revocation_list.hpp)
+///   mask          the authorisation mask, for the hosts of its master bridges (smartpro/authorisation_mask.hpp)
+///   bridges/INDEX.bridge    the record of a bridge, for the hosts of master bridges (smartpro/bridge_record.hpp)
 struct Domain {
   std::string name;
   std::filesystem::path folder;
@@ -25,6 +28,11 @@ struct Domain {
   Bytes revocation_key;
 
   [[nodiscard]] std::filesystem::path register_file() const { return folder / "register"; }
+  [[nodiscard]] std::filesystem::path irl_file() const { return folder / "irl"; }
+  [[nodiscard]] std::filesystem::path mask_file() const { return folder / "mask"; }
+  /// There while a token is being revoked, with its serial number.
+  [[nodiscard]] std::filesystem::path revoking_file() const { return folder / "revoking"; }
+  [[nodiscard]] std::filesystem::path bridges_folder() const { return folder / "bridges"; }
   [[nodiscard]] std::filesystem::path description_file() const { return folder / "domain.json"; }
 };
 
@@ -41,6 +49,25 @@ struct Domain {
 [[nodiscard]] Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRecord& record, const std::string& progenitor_uri);
 /// Writes domain.json anew.
 [[nodiscard]] Status save_domain(const Domain& domain);
+
+/// The newest that were kept, verified with the domain's key.
+[[nodiscard]] Result<smartpro::RevocationList> load_irl(const Domain& domain);
+[[nodiscard]] Status save_irl(const Domain& domain, const smartpro::RevocationList& list);
+[[nodiscard]] Result<smartpro::AuthorisationMask> load_mask(const Domain& domain);
+[[nodiscard]] Status save_mask(const Domain& domain, const smartpro::AuthorisationMask& mask);
+
+/// A bridge of another domain that is registered here.
+struct KnownBridge {
+  smartpro::BridgeRecord record;
+  std::filesystem::path file;
+};
+/// The serial numbers of what stands on a list, as JSON has them.
+[[nodiscard]] tools::Json serials_json(const std::vector<smartpro::RevokedNumber>& numbers);
+
+/// By index; what is no record, or of another domain, is an error.
+[[nodiscard]] Result<std::vector<KnownBridge>> load_bridges(const Domain& domain);
+/// Where it is then.
+[[nodiscard]] Result<std::filesystem::path> save_bridge(const Domain& domain, ByteView signed_record);
 
 [[nodiscard]] tools::Json domain_json(const Domain& domain);
 

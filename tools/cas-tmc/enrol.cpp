@@ -15,8 +15,9 @@ using smartpro::TokenKind;
 
 Result<TokenKind> member_kind(const std::string& name) {
   const auto kind = smartpro::parse_token_kind(name);
-  if (!kind || (*kind != TokenKind::acquisition && *kind != TokenKind::renderer))
-    return fail(ErrorKind::invalid_argument, "a token is enrolled as acquisition (it makes licences) or renderer (it opens them): give --kind one of them");
+  if (!kind || *kind == TokenKind::blank || *kind == TokenKind::progenitor)
+    return fail(ErrorKind::invalid_argument, "a token is enrolled as acquisition (it makes licences), renderer (it opens them), processing (it opens and issues them anew), "
+                                             "master-bridge (it sends to other domains) or simple-bridge (it receives from them): give --kind one of them");
   return *kind;
 }
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "common/card_argument.hpp"
 #include "common/token_report.hpp"
-#include "operations.hpp"
+#include "domain_session.hpp"
+#include "register_text.hpp"
 
 namespace cas::tmc {
 
@@ -17,25 +17,6 @@ using smartpro::RegisterEntry;
 using smartpro::RegisterEvent;
 using tools::Json;
 
-/// A token in the order of its first entry, with its last one.
-std::vector<RegisterEntry> tokens_in(const std::vector<RegisterEntry>& entries) {
-  std::vector<RegisterEntry> tokens;
-  for (const RegisterEntry& entry : entries) {
-    const auto found = std::ranges::find(tokens, entry.token, &RegisterEntry::token);
-    if (found == tokens.end())
-      tokens.push_back(entry);
-    else
-      *found = entry;
-  }
-  return tokens;
-}
-
-const char* state_text(RegisterEvent event) {
-  return event == RegisterEvent::activated ? "activated" : "key released, unconfirmed";
-}
-
-const char* state_name(RegisterEvent event) { return event == RegisterEvent::activated ? "activated" : "key-released"; }
-
 std::string row(const std::string& serial, const std::string& kind, const std::string& since, const std::string& state) {
   char text[128];
   std::snprintf(text, sizeof text, "  %-16s  %-11s  %-20s  %s\n", serial.c_str(), kind.c_str(), since.c_str(), state.c_str());
@@ -44,12 +25,11 @@ std::string row(const std::string& serial, const std::string& kind, const std::s
 
 }  // namespace
 
-Result<tools::Report> list(const ListArguments& arguments, const tools::Progress& progress) {
-  CAS_TRY_ASSIGN(const Domain domain, load_domain(arguments.domain));
-  CAS_TRY_ASSIGN(const card::CardUri progenitor,
-                 tools::parse_card_argument(arguments.progenitor.empty() ? domain.progenitor_uri : arguments.progenitor));
-  CAS_TRY_ASSIGN(const Host host, tools::load_host(arguments.host));
-  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, read_register(domain, progenitor, host, progress));
+Result<tools::Report> list(const DomainArguments& arguments, const tools::Progress& progress) {
+  CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments, progress));
+  const Domain& domain = session->domain();
+  progress.step("the progenitor reads its register ...");
+  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, session->progenitor().read_register(session->register_file()));
 
   const std::vector<RegisterEntry> tokens = tokens_in(entries);
   std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + ", as its progenitor " + tools::serial_text(domain.progenitor) + " vouches for it\n";
@@ -57,10 +37,10 @@ Result<tools::Report> list(const ListArguments& arguments, const tools::Progress
   else text += row("serial number", "kind", "since", "state");
   Json rows = Json::array();
   for (const RegisterEntry& token : tokens) {
-    text += row(tools::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time), state_text(token.event));
+    text += row(tools::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time), event_text(token));
     rows.push_back({{"serial_number", tools::serial_text(token.token)},
                     {"kind", token_kind_name(token.kind)},
-                    {"state", state_name(token.event)},
+                    {"state", event_name(token.event)},
                     {"since", format_utc_time(token.time)}});
   }
   Json json;

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cas-tmc: a Token Management Center. Makes roots and hosts, founds domains, brings tokens into them, lists them.
+// cas-tmc: a Token Management Center. Makes roots and hosts, founds domains, brings tokens into them and out of them, revokes, bridges, backs up.
 #include <CLI/CLI.hpp>
 
 #include "commands.hpp"
 #include "common/card_argument.hpp"
+
+namespace cas::tmc {
+
+void add_host_options(CLI::App& command, tools::CredentialsPlace& host) {
+  command.add_option("--host", host.folder, "the folder of this host's credentials (default: $CAS_HOME/host)")->type_name("FOLDER");
+  command.add_option("--host-pin-source", host.pin_source, "the pass phrase of its keys: file:PATH or env:NAME")->type_name("SOURCE");
+}
+
+void add_domain_options(CLI::App& command, DomainArguments& arguments) {
+  command.add_option("--domain", arguments.domain, "the domain (default: the only one there is)")->type_name("NAME");
+  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")->type_name("CARD");
+  add_host_options(command, arguments.host);
+}
+
+}  // namespace cas::tmc
 
 namespace {
 
@@ -12,7 +27,8 @@ using namespace cas::tmc;
 using tools::Program;
 using tools::Progress;
 
-constexpr const char* description = "A Token Management Center: makes roots and hosts, founds domains, brings tokens into them, lists them.";
+constexpr const char* description =
+    "A Token Management Center: makes roots and hosts, founds domains, brings tokens into them and out of them, revokes lost ones, lets partners' bridges in.";
 
 constexpr const char* examples = R"(
 All at once, with soft cards, for a first try:
@@ -26,7 +42,12 @@ One by one:
   cas-card create camera.card
   cas-tmc enrol --token camera.card --kind acquisition --default
   cas-tmc enrol --token 'pcsc:?reader=Gemalto' --kind renderer
-  cas-tmc list
+  cas-tmc status
+
+A lost card, a partner, a spare progenitor:
+  cas-tmc revoke 41f3a9c27b5e0d18 && cas-tmc publish --to /srv/www/cas
+  cas-tmc bridge register --token partner-bridge.card
+  cas-card create spare.card --progenitor && cas-tmc backup --to spare.card
 
 Everything is kept in $CAS_HOME, or in ~/.local/share/gst-plugins-cas. Cards are named as cas-card --help says.
 Every command can be repeated after it was stopped, at whatever point.
@@ -77,11 +98,6 @@ constexpr const char* init_examples = R"(
 Makes a root, a host, a progenitor with its domain, an acquisition and a renderer token, all in files, and makes the tokens the defaults.
 Only in an empty place; when it was stopped, run it again and it goes on.)";
 
-void add_host_options(CLI::App& command, tools::CredentialsPlace& host) {
-  command.add_option("--host", host.folder, "the folder of this host's credentials (default: $CAS_HOME/host)")->type_name("FOLDER");
-  command.add_option("--host-pin-source", host.pin_source, "the pass phrase of its keys: file:PATH or env:NAME")->type_name("SOURCE");
-}
-
 void add_root(Program& program, RootArguments& arguments) {
   CLI::App& command = program.add_command(program.app(), "root", "make a root, which certifies tokens and hosts", root_examples,
                                           [&](const Progress& progress) { return root(arguments, progress); });
@@ -116,18 +132,16 @@ void add_enrol(Program& program, EnrolArguments& arguments) {
                                           [&](const Progress& progress) { return enrol(arguments, progress); });
   command.add_option("--domain", arguments.domain, "the domain (default: the only one there is)")->type_name("NAME");
   command.add_option("--token", arguments.token, tools::card_argument_help)->type_name("CARD")->required();
-  command.add_option("--kind", arguments.kind, "what it shall be: acquisition or renderer")->type_name("KIND")->required();
+  command.add_option("--kind", arguments.kind, "what it shall be: acquisition, renderer, processing, master-bridge or simple-bridge")->type_name("KIND")->required();
   command.add_flag("--default", arguments.make_default, "make it this machine's token of that kind");
   command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")->type_name("CARD");
   add_host_options(command, arguments.host);
 }
 
-void add_list(Program& program, ListArguments& arguments) {
+void add_list(Program& program, DomainArguments& arguments) {
   CLI::App& command = program.add_command(program.app(), "list", "list the tokens of a domain", list_examples,
                                           [&](const Progress& progress) { return list(arguments, progress); });
-  command.add_option("--domain", arguments.domain, "the domain (default: the only one there is)")->type_name("NAME");
-  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")->type_name("CARD");
-  add_host_options(command, arguments.host);
+  add_domain_options(command, arguments);
 }
 
 void add_init(Program& program, InitArguments& arguments) {
@@ -145,12 +159,20 @@ int main(int argc, char** argv) {
   HostArguments host_arguments;
   DomainCreateArguments domain_arguments;
   EnrolArguments enrol_arguments;
-  ListArguments list_arguments;
+  DomainArguments list_arguments;
   add_init(program, init_arguments);
   add_root(program, root_arguments);
   add_host(program, host_arguments);
   add_domain(program, domain_arguments);
   add_enrol(program, enrol_arguments);
   add_list(program, list_arguments);
+  add_status(program);
+  add_deactivate(program);
+  add_revoke(program);
+  add_bridge(program);
+  add_publish(program);
+  add_backup(program);
+  add_roll(program);
+  add_erl(program);
   return program.run(argc, argv);
 }

@@ -9,7 +9,7 @@
 #include "common/staged_folder.hpp"
 #include "common/token_report.hpp"
 #include "crypto/random.hpp"
-#include "smartpro/default_places.hpp"
+#include "domain_session.hpp"
 #include "smartpro/register_file.hpp"
 #include "smartpro/token_session.hpp"
 
@@ -24,12 +24,6 @@ using smartpro::RegisterEntry;
 using smartpro::TokenInfo;
 using smartpro::TokenKind;
 
-Result<std::shared_ptr<card::Card>> open(const CardUri& uri) {
-  CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, smartpro::open_token_card(card::format_card_uri(uri)));
-  CAS_TRY(card->connect());
-  return card;
-}
-
 /// The token's answer, with the remedy when it cannot be a progenitor.
 Result<TokenInfo> progenitor_info(card::Card& card) {
   CAS_TRY_ASSIGN(TokenInfo info, smartpro::read_token_info(card));
@@ -37,25 +31,6 @@ Result<TokenInfo> progenitor_info(card::Card& card) {
   if (info.kind != TokenKind::blank && info.kind != TokenKind::progenitor)
     return fail(ErrorKind::refused, "the token in " + card.description() + " is " + token_kind_name(info.kind) + " of a domain: name the progenitor");
   return info;
-}
-
-/// With this machine's revocation lists.
-Result<ProgenitorSession> open_session(std::shared_ptr<card::Card> card, const Host& host) {
-  ProgenitorSession::Options options;
-  CAS_TRY_ASSIGN(const fs::path lists, smartpro::default_lists_folder());
-  options.lists = smartpro::HostLists::in_folder(lists, host->root_revocation_key);
-  return ProgenitorSession::open(std::move(card), host, std::move(options));
-}
-
-/// A session with the progenitor of `domain` and no other.
-Result<ProgenitorSession> open_progenitor(const Domain& domain, const CardUri& uri, const Host& host) {
-  CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, open(uri));
-  const std::string description = card->description();
-  CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host));
-  if (session.serial_number() != domain.progenitor)
-    return fail(ErrorKind::refused, "the token in " + description + " (" + tools::serial_text(session.serial_number()) + ") is not the progenitor of domain " +
-                                        domain.name + " (" + tools::serial_text(domain.progenitor) + "), which is needed for this");
-  return session;
 }
 
 /// The register of a domain that is not kept here.
@@ -84,14 +59,6 @@ Status check_not_known(const TokenInfo& progenitor) {
       return fail(ErrorKind::refused, "this token is the progenitor of domain " + domain.name + " already: a progenitor has one domain, so make another "
                                           "progenitor with cas-card create --progenitor");
   return {};
-}
-
-/// Keeps other TMCs away from a domain, and clears away what one that was killed has left.
-Result<FileLock> hold(const Domain& domain) {
-  CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(domain.register_file()));
-  remove_unfinished_writes(domain.register_file());
-  remove_unfinished_writes(domain.description_file());
-  return lock;
 }
 
 bool has_entry(const std::vector<RegisterEntry>& entries, const TokenInfo& token) {
@@ -123,16 +90,14 @@ Result<FoundedDomain> found_domain(const std::string& name, const CardUri& proge
   std::error_code error;
   if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
     CAS_TRY_ASSIGN(Domain domain, load_domain(name));
-    progress.step("opening the progenitor ...");
-    const auto session = open_progenitor(domain, progenitor, host);
+    const auto session = DomainSession::open(domain, progenitor, host, progress);
     if (!session) return fail_in("domain " + name + " is there already", session.error());
-    CAS_TRY_ASSIGN(const FileLock lock, hold(domain));
     domain.progenitor_uri = uri;
     CAS_TRY(save_domain(domain));
     return FoundedDomain{std::move(domain), Outcome::done_before};
   }
   progress.step("opening the progenitor ...");
-  CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, open(progenitor));
+  CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, open_token(progenitor));
   CAS_TRY_ASSIGN(const TokenInfo info, progenitor_info(*card));
   CAS_TRY(check_not_known(info));
   CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host));
@@ -144,29 +109,17 @@ Result<FoundedDomain> found_domain(const std::string& name, const CardUri& proge
 
 Result<EnrolledToken> enrol_token(const Domain& domain, const CardUri& progenitor, const CardUri& token, TokenKind kind, const Host& host,
                                   const tools::Progress& progress) {
-  CAS_TRY_ASSIGN(const FileLock lock, hold(domain));
-  smartpro::FileRegister register_file(domain.register_file());
-  progress.step("opening the progenitor ...");
-  CAS_TRY_ASSIGN(ProgenitorSession session, open_progenitor(domain, progenitor, host));
+  CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(domain, progenitor, host, progress));
   progress.step("opening the token ...");
-  CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, open(token));
+  CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, open_token(token));
   CAS_TRY_ASSIGN(TokenInfo info, smartpro::read_token_info(*card));
   if (info.kind == kind && info.vdid == domain.vdid) {
-    CAS_TRY_ASSIGN(const auto entries, session.read_register(register_file));
+    CAS_TRY_ASSIGN(const auto entries, session->progenitor().read_register(session->register_file()));
     if (has_entry(entries, info)) return EnrolledToken{std::move(info), Outcome::done_before};
   }
   progress.step("the progenitor brings the token into the domain ...");
-  CAS_TRY_ASSIGN(info, session.enrol(*card, kind, register_file));
+  CAS_TRY_ASSIGN(info, session->progenitor().enrol(*card, kind, session->register_file()));
   return EnrolledToken{std::move(info), Outcome::done};
-}
-
-Result<std::vector<RegisterEntry>> read_register(const Domain& domain, const CardUri& progenitor, const Host& host, const tools::Progress& progress) {
-  CAS_TRY_ASSIGN(const FileLock lock, hold(domain));
-  smartpro::FileRegister register_file(domain.register_file());
-  progress.step("opening the progenitor ...");
-  CAS_TRY_ASSIGN(ProgenitorSession session, open_progenitor(domain, progenitor, host));
-  progress.step("the progenitor reads its register ...");
-  return session.read_register(register_file);
 }
 
 }  // namespace cas::tmc

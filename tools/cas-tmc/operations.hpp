@@ -44,8 +44,4 @@ struct EnrolledToken {
 [[nodiscard]] Result<EnrolledToken> enrol_token(const Domain& domain, const card::CardUri& progenitor, const card::CardUri& token,
                                                 smartpro::TokenKind kind, const Host& host, const tools::Progress& progress);
 
-/// The register as the progenitor vouches for it.
-[[nodiscard]] Result<std::vector<smartpro::RegisterEntry>> read_register(const Domain& domain, const card::CardUri& progenitor, const Host& host,
-                                                                        const tools::Progress& progress);
-
 }  // namespace cas::tmc
