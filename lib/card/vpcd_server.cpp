@@ -6,20 +6,17 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <memory>
-#include <system_error>
 #include <utility>
 
-#include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "card/socket_wait.hpp"
 
 namespace cas::card {
 
@@ -35,66 +32,6 @@ constexpr std::size_t length_size = 2;
 constexpr std::size_t smallest_apdu = 4;
 constexpr std::size_t largest_payload = 0xffff;
 constexpr std::size_t largest_atr = 33;
-
-std::string system_error_text(int number) { return std::system_category().message(number); }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int number = -1) : number_(number) {}
-  ~FileDescriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  [[nodiscard]] int get() const { return number_; }
-  [[nodiscard]] bool valid() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
-
-enum class Waited { ready, timed_out, stopped };
-
-// Waits on a socket, and for the stop, which arrives through an eventfd from whichever thread requests it.
-class Waiter {
- public:
-  explicit Waiter(const std::stop_token& stop) : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), on_stop_(stop, Wake{wake_.get()}) {}
-  [[nodiscard]] bool valid() const { return wake_.valid(); }
-
-  // `socket` may be -1: only the time and the stop count. A negative time has no end.
-  Waited wait(int socket, short events, milliseconds time) const {
-    const std::chrono::nanoseconds start = system_clock().monotonic();
-    for (;;) {
-      milliseconds left = time;
-      if (time.count() >= 0) {
-        left -= std::chrono::duration_cast<milliseconds>(system_clock().monotonic() - start);
-        if (left.count() < 0) left = milliseconds(0);
-      }
-      std::array<pollfd, 2> polled{pollfd{wake_.get(), POLLIN, 0}, pollfd{socket, events, 0}};
-      const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(left.count()));
-      if (polled[0].revents != 0 && ready > 0) return Waited::stopped;
-      if (ready > 0) return Waited::ready;
-      if (ready == 0) return Waited::timed_out;
-      if (errno != EINTR) return Waited::ready;  // The call on the socket that follows tells what is wrong.
-    }
-  }
-
- private:
-  struct Wake {
-    int descriptor;
-    void operator()() const {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t written = ::write(descriptor, &one, sizeof one);
-    }
-  };
-  FileDescriptor wake_;
-  std::stop_callback<Wake> on_stop_;
-};
 
 // How serving ended, beside failures.
 enum class End { stopped, connection_lost, slot_taken, card_died };

@@ -27,6 +27,18 @@ struct InfoArguments {
 /// The readers and what is in them.
 [[nodiscard]] Result<tools::Report> list(const tools::Progress& progress);
 
+struct RelayArguments {
+  std::string card;
+  std::string listen = "127.0.0.1:0";
+  std::string certificate;
+  std::string key;
+  std::string pin_source;  ///< Of the key; empty: it is in clear.
+  std::string authority;
+  bool json = false;       ///< A line of JSON on stdout as soon as it listens.
+};
+/// Lends a card to programs at other machines until SIGINT, SIGTERM or SIGHUP.
+[[nodiscard]] Result<tools::Report> relay(const RelayArguments& arguments, const tools::Progress& progress);
+
 struct ServeArguments {
   std::string card;
   std::string vpcd = "127.0.0.1:35963";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cas-card: makes tokens, tells what a token is, and puts soft cards into readers.
+// cas-card: makes tokens, tells what a token is, puts soft cards into readers, and lends cards to other machines.
 #include <CLI/CLI.hpp>
 
 #include "commands.hpp"
@@ -12,7 +12,7 @@ using namespace cas::card_program;
 using tools::Program;
 using tools::Progress;
 
-constexpr const char* description = "Makes tokens, tells what a token is, and puts soft cards into readers.";
+constexpr const char* description = "Makes tokens, tells what a token is, puts soft cards into readers, and lends cards to other machines.";
 
 constexpr const char* examples = R"(
 A card is named by a URI:
@@ -21,12 +21,14 @@ A card is named by a URI:
   soft:PATH                      a card in an encrypted file; its pass phrase is in PATH.pin
   soft:PATH?pin-source=file:P    ... in file P
   soft:PATH?pin-source=env:NAME  ... in the environment variable NAME
+  relay:HOST:PORT?cert=FILE&key=FILE&ca=FILE     a card at another machine, lent by cas-card relay
 or by a path without a colon, which means soft:PATH. A pass phrase is never an argument.
 
   cas-card create renderer.card         a new token in a file, under the root that cas-tmc root made
   cas-card info renderer.card           what it is, and of which domain
   cas-card list                         the readers, and the tokens in them
   cas-card serve renderer.card          puts it into pcscd's virtual reader, for programs that want a real one
+  cas-card relay renderer.card --listen 0.0.0.0:7816 --cert relay.pem --key relay.key --ca ca.pem
 
 Exit status: 0 done, 1 failed, 2 wrong arguments.)";
 
@@ -56,6 +58,30 @@ constexpr const char* serve_examples = R"(
 Needs pcscd with vsmartcard's vpcd (Debian: vsmartcard-vpcd). The card is in as long as this runs; it goes in again by itself when
 pcscd was restarted. No other process can use its file meanwhile. SIGINT, SIGTERM and SIGHUP take it out.)";
 
+constexpr const char* relay_examples = R"(
+  cas-card relay renderer.card --listen 0.0.0.0:7816 --cert relay.pem --key relay.key --ca ca.pem
+  cas-card relay pcsc: --listen '[::]:7816' --cert relay.pem --key relay.key --ca ca.pem
+and at the other machine
+  cas-card info 'relay:vault.example:7816?cert=desk.pem&key=desk.key&ca=ca.pem'
+
+Whoever shows a certificate of that authority over TLS 1.3 may use the card, one at a time; docs/cas-card.md makes the certificates.
+Port 0 is a free one. Says on stderr where it listens and who comes and goes; with --json also a line on stdout as soon as it listens:
+  {"listening":"127.0.0.1:40123","port":40123}
+SIGINT, SIGTERM and SIGHUP end it.)";
+
+void add_relay(Program& program, RelayArguments& arguments) {
+  CLI::App& command = program.add_command(program.app(), "relay", "lend a card to other machines", relay_examples, [&](const Progress& progress) {
+    arguments.json = program.json();
+    return relay(arguments, progress);
+  });
+  command.add_option("CARD,--card", arguments.card, tools::card_argument_help)->type_name("")->required();
+  command.add_option("--listen", arguments.listen, "where to listen, ADDRESS:PORT or [IPV6]:PORT")->type_name("ADDRESS:PORT")->capture_default_str();
+  command.add_option("--cert", arguments.certificate, "the certificate to show, in PEM")->type_name("FILE")->required();
+  command.add_option("--key", arguments.key, "the private key to it, in PEM")->type_name("FILE")->required();
+  command.add_option("--pin-source", arguments.pin_source, "the pass phrase of that key: file:PATH or env:NAME")->type_name("SOURCE");
+  command.add_option("--ca", arguments.authority, "the authority whose certificates may use the card, in PEM")->type_name("FILE")->required();
+}
+
 void add_create(Program& program, CreateArguments& arguments) {
   CLI::App& command = program.add_command(program.app(), "create", "make a token", create_examples,
                                           [&](const Progress& progress) { return create(arguments, progress); });
@@ -81,6 +107,9 @@ int main(int argc, char** argv) {
   info_command.add_flag("--wait", info_arguments.wait, "wait for the card if it is not there yet");
 
   program.add_command(program.app(), "list", "list the readers and what is in them", list_examples, list);
+
+  RelayArguments relay_arguments;
+  add_relay(program, relay_arguments);
 
   ServeArguments serve_arguments;
   CLI::App& serve_command = program.add_command(program.app(), "serve", "put a soft card into pcscd's virtual reader", serve_examples,

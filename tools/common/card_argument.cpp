@@ -30,8 +30,12 @@ Result<CardUri> parse_card_argument(const std::string& argument) {
   if (argument.find(':') != std::string::npos) {
     CAS_TRY_ASSIGN(uri, card::parse_card_uri(argument));
   }
-  if (uri.kind != CardUri::Kind::soft) return uri;
-  CAS_TRY_ASSIGN(uri.path, absolute_path(uri.path));
+  if (uri.kind == CardUri::Kind::pcsc) return uri;
+  for (std::string* file : {&uri.path, &uri.certificate, &uri.key, &uri.authority}) {
+    if (!file->empty()) {
+      CAS_TRY_ASSIGN(*file, absolute_path(*file));
+    }
+  }
   if (uri.pin_source.starts_with(file_scheme)) {
     CAS_TRY_ASSIGN(const std::string file, absolute_path(uri.pin_source.substr(file_scheme.size())));
     uri.pin_source = std::string(file_scheme) + file;

@@ -99,7 +99,7 @@ TEST_F(CasCard, AFailureLeavesNoHalfMadeCard) {
 TEST_F(CasCard, TellsWhatIsMissing) {
   expect_failure(card({"info", "none.card"}), 1, "cas-card", "there is no card store");
   expect_failure(card({"serve", "none.card"}), 1, "cas-card", "none.card");
-  expect_failure(card({"info", "nonsense:a"}), 2, "cas-card", "pcsc: or soft:");
+  expect_failure(card({"info", "nonsense:a"}), 2, "cas-card", "pcsc:, soft: or relay:");
   std::ofstream(folder() / "text.card") << "no card";
   std::ofstream(folder() / "text.card.pin") << "phrase\n";
   expect_failure(card({"info", "text.card"}), 1, "cas-card", "text.card");

@@ -51,6 +51,60 @@ TEST(CardUri, IsWritten) {
   EXPECT_EQ(format_card_uri({CardUri::Kind::soft, "", "c.card", "file:/x&y"}), "soft:c.card?pin-source=file:/x%26y");
 }
 
+TEST(CardUri, OfARelayIsParsedAndWritten) {
+  CardUri uri{CardUri::Kind::relay, "", "", "", "vault.example", 7816, "/a/desk.pem", "/a/desk.key", "/a/ca.pem", "vault.example"};
+  const auto expect = [&](const std::string& text, const std::string& written) {
+    SCOPED_TRACE(text);
+    const auto parsed = parse_card_uri(text);
+    ASSERT_OK(parsed);
+    EXPECT_EQ(parsed->kind, uri.kind);
+    EXPECT_EQ(parsed->host, uri.host);
+    EXPECT_EQ(parsed->port, uri.port);
+    EXPECT_EQ(parsed->certificate, uri.certificate);
+    EXPECT_EQ(parsed->key, uri.key);
+    EXPECT_EQ(parsed->authority, uri.authority);
+    EXPECT_EQ(parsed->server_name, uri.server_name);
+    EXPECT_EQ(parsed->pin_source, uri.pin_source);
+    EXPECT_EQ(parsed->path + parsed->reader, "");
+    EXPECT_EQ(format_card_uri(*parsed), written);
+    ASSERT_OK(parse_card_uri(written));
+    EXPECT_EQ(format_card_uri(*parse_card_uri(written)), written);
+  };
+  const std::string files = "?cert=/a/desk.pem&key=/a/desk.key&ca=/a/ca.pem";
+  expect("relay:vault.example:7816" + files, "relay:vault.example:7816" + files);
+  expect("RELAY:vault.example:7816?ca=/a/ca.pem&key=/a/desk.key&cert=/a/desk.pem&name=vault.example", "relay:vault.example:7816" + files);
+  uri.pin_source = "env:KEY_PIN";
+  uri.server_name = "10.0.0.7";
+  expect("relay:vault.example:7816" + files + "&pin-source=env:KEY_PIN&name=10.0.0.7", "relay:vault.example:7816" + files + "&name=10.0.0.7&pin-source=env:KEY_PIN");
+  uri.pin_source.clear();
+  uri.host = uri.server_name = "fd00::7";
+  uri.port = 65535;
+  uri.certificate = "a&b.pem";
+  expect("relay:[fd00::7]:65535?cert=a%26b.pem&key=/a/desk.key&ca=/a/ca.pem", "relay:[fd00::7]:65535?cert=a%26b.pem&key=/a/desk.key&ca=/a/ca.pem");
+}
+
+TEST(CardUri, OfARelayIsRefused) {
+  const std::string files = "?cert=c&key=k&ca=a";
+  const std::string longest(253, 'h');
+  ASSERT_OK(parse_card_uri("relay:" + longest + ":1" + files));
+  for (const std::string& place : {std::string(), std::string("host"), std::string("host:"), std::string(":1"), std::string("host:0"), std::string("host:65536"),
+                                   std::string("host:-1"), std::string("host:+1"), std::string("host: 1"), std::string("host:1a"), std::string("host:0x1"), std::string("//host:1"),
+                                   std::string("ann@host:1"), std::string("fd00::7:1"), std::string("[fd00::7]"), std::string("[fd00::7:1"), std::string("fd00::7]:1"),
+                                   std::string("[host]:1"), std::string("[]:1"), std::string("[127.0.0.1]:1"), std::string("[fe80::1%25eth0]:1"), std::string("[[::1]]:1"),
+                                   std::string("ho%73t:1"), std::string("ho st:1"), std::string("-host:1"), std::string(".host:1"), std::string("host/a:1"), longest + "h:1"}) {
+    SCOPED_TRACE(place);
+    EXPECT_FAILS(parse_card_uri("relay:" + place + files), ErrorKind::invalid_argument);
+  }
+  for (const char* query : {"", "?", "?cert=c&key=k", "?cert=c&ca=a", "?key=k&ca=a", "?cert=&key=k&ca=a", "?cert=c&key=k&ca=a&ca=b", "?cert=c&key=k&ca=a&reader=r",
+                            "?cert=c&key=k&ca=a&name=a%20b", "?cert=c&key=k&ca=a&name=[::1]", "?cert=c&key=k&ca=a&name=", "?cert=c&key=k&ca=a&pin-source=secret",
+                            "?cert=c&key=k&ca=a&pin-value=secret", "?cert=c&key=k&ca=a#f"}) {
+    SCOPED_TRACE(query);
+    const auto parsed = parse_card_uri(std::string("relay:host:1") + query);
+    EXPECT_FAILS(parsed, ErrorKind::invalid_argument);
+    EXPECT_EQ(parsed.error().message.find("secret"), std::string::npos);
+  }
+}
+
 TEST(CardUri, OfTheLargestNamesIsWrittenAndParsed) {
   const std::string longest(4096, ' ');
   const CardUri uri{CardUri::Kind::soft, "", longest, "file:" + longest.substr(5)};

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Computes secure_messaging.txt and card_store.txt anew from docs/formats/apdu.md and docs/formats/card-store.md, without
+"""Computes secure_messaging.txt, card_store.txt and relay_frames.txt anew from docs/formats/apdu.md, card-store.md and card-relay.md, without
 the library that the tests run: scrypt is Python's, single AES blocks and AES-CBC are the openssl program's, CMAC (RFC 4493)
 and GCM (NIST SP 800-38D) are done here. Prints what differs and exits with 1 if anything does; --write writes the files.
 """
@@ -145,9 +145,30 @@ def card_store():
     return "\n".join(lines) + "\n"
 
 
+def relay_frames():
+    # case, type, first byte and its name, text; or type and payload.
+    frames = [("hello of a client", 1, ("version", 1), ""), ("hello of a relay", 1, ("version", 1), "soft card /srv/cards/renderer.card"),
+              ("connect", 2, b""), ("connected", 3, b"card in reader Virtual PCD 00 00"),
+              ("a SELECT", 4, bytes.fromhex("00a4040006f06e6f74650100")), ("its answer", 5, bytes.fromhex("6f0284009000")),
+              ("an extended command", 4, bytes.fromhex("80100000000100") + b"\x5a" * 256 + bytes.fromhex("0000")),
+              ("wait", 6, b""), ("card present", 7, b""), ("card absent", 8, b"no card in reader Virtual PCD 00 00: insert it"),
+              ("card reset", 9, b"another program reset the card"), ("another client has the card", 10, ("code", 1), "try again"),
+              ("ping", 11, b"")]
+    lines = ["# Frames of a card relay: see docs/formats/card-relay.md. Written by check_card_vectors.py."]
+    for case, number, *content in frames:
+        named = len(content) == 2
+        payload = bytes([content[0][1]]) + content[1].encode() if named else content[0]
+        lines += ["", f"case = {case}", f"type = {number}", f"payload = {payload.hex()}"]
+        if named:
+            lines += [f"{content[0][0]} = {content[0][1]}", f"text = {content[1]}"]
+        lines += [f"frame = {(bytes([number]) + len(payload).to_bytes(4, 'big') + payload).hex()}"]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
 def main():
     wrong = False
-    for name, text in (("secure_messaging.txt", secure_messaging()), ("card_store.txt", card_store())):
+    for name, text in (("secure_messaging.txt", secure_messaging()), ("card_store.txt", card_store()),
+                       ("relay_frames.txt", relay_frames())):
         if sys.argv[1:] == ["--write"]:
             (FOLDER / name).write_text(text)
         elif (FOLDER / name).read_text() != text:
