@@ -115,7 +115,7 @@ TEST_F(CasCard, WrongArgumentsAreUsageErrors) {
 }
 
 TEST_F(CasCard, HelpTeachesWithExamples) {
-  for (const Arguments& arguments : std::vector<Arguments>{{"--help"}, {"create", "--help"}, {"info", "--help"}, {"list", "--help"}, {"serve", "--help"}}) {
+  for (const Arguments& arguments : std::vector<Arguments>{{"--help"}, {"create", "--help"}, {"info", "--help"}, {"list", "--help"}, {"relay", "--help"}, {"serve", "--help"}}) {
     const Outcome help = card(arguments);
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_NE(help.out.find("\n  cas-card "), std::string::npos) << help.out;

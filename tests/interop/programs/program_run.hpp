@@ -34,6 +34,8 @@ class RunningProgram {
   void send(int signal) const;
   /// Reads its stderr until `text` was in it `times` times; false when it ended first.
   bool wait_for_error_text(const std::string& text, std::size_t times = 1);
+  /// What was read of its stderr so far.
+  [[nodiscard]] const std::string& error_text() const { return outcome_.err; }
   /// Waits for its end.
   Outcome wait();
 
