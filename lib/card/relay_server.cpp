@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -123,18 +124,23 @@ void RelayServer::State::accept(const std::stop_token& stop, const Waiter& waite
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) (void)waiter.wait(-1, 0, after_failed_accept);
     return;
   }
-  std::string peer = address_text(address, size);
+  const std::string peer = address_text(address, size);
   forget_those_that_are_over();
   if (connections_.size() >= serving_.max_connections) {
-    log({RelayEvent::Kind::rejected, std::move(peer), {}, "there are too many connections"});
+    log({RelayEvent::Kind::rejected, peer, {}, "there are too many connections"});
     return;
   }
   prepare_relay_socket(socket.get());
   Connection& connection = connections_.emplace_back();
-  connection.thread = std::thread([this, &connection, stop, socket = std::move(socket), peer = std::move(peer)]() mutable {
-    serve(std::move(socket), peer, stop);
-    connection.over = true;
-  });
+  try {
+    connection.thread = std::thread([this, &connection, stop, peer, socket = std::move(socket)]() mutable {
+      serve(std::move(socket), peer, stop);
+      connection.over = true;
+    });
+  } catch (const std::system_error& error) {
+    connections_.pop_back();
+    log({RelayEvent::Kind::rejected, peer, {}, std::string("no thread can be started: ") + error.what()});
+  }
 }
 
 void RelayServer::State::forget_those_that_are_over() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "card/relay_session.hpp"
 
+#include <system_error>
 #include <thread>
 
 #include "base/secret.hpp"
@@ -86,10 +87,15 @@ Status RelaySession::wait() {
   const Waiter until(over.get_token());
   if (!until.valid()) return say_error({ErrorKind::io, "no event descriptor"});
   Status there = fail(ErrorKind::internal, "not waited yet");
-  std::thread card_watch([&] {
-    there = card_.wait_for_card(give_up.get_token());
-    over.request_stop();
-  });
+  std::thread card_watch;
+  try {
+    card_watch = std::thread([&] {
+      there = card_.wait_for_card(give_up.get_token());
+      over.request_stop();
+    });
+  } catch (const std::system_error&) {
+    return say_error({ErrorKind::io, "the relay cannot start a thread to wait for the card"});
+  }
   const Status heard = hear_pings(until);
   give_up.request_stop();
   card_watch.join();
