@@ -28,7 +28,9 @@ Result<FileLock> lock_folder(const fs::path& folder) {
   constexpr int steps = 500;
   for (int i = 1;; ++i) {
     auto lock = FileLock::acquire(folder / lock_name);
-    if (lock || i == steps || ::access(folder.c_str(), W_OK) != 0) return lock;
+    std::error_code error;
+    const bool busy = fs::is_directory(folder, error) && ::access(folder.c_str(), W_OK) == 0;
+    if (lock || !busy || i == steps) return lock;
     std::this_thread::sleep_for(step);
   }
 }
