@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view internal_prefix = "irl-";
 constexpr std::string_view key_suffix = ".pub";
 constexpr const char* lock_name = "update";
+constexpr std::string_view list_magic = "SPRL";
+constexpr std::size_t file_start_size = 8;  // Up to the signed header.
 
 /// A writer holds the lock for as long as one write takes: so it is worth a wait.
 Result<FileLock> lock_folder(const fs::path& folder) {
@@ -52,9 +54,8 @@ std::string name_of(const std::optional<Vdid>& vdid) {
 std::string internal_list_file(const Vdid& vdid) { return std::string(internal_prefix) + to_hex(vdid); }
 
 Result<std::optional<Vdid>> domain_of_list(ByteView file) {
-  constexpr std::string_view magic = "SPRL";
   ByteView signed_header = file;
-  if (file.size() >= magic.size() && equal(file.first(magic.size()), as_bytes(magic))) {
+  if (file.size() >= list_magic.size() && equal(file.first(list_magic.size()), as_bytes(list_magic))) {
     CAS_TRY_ASSIGN(signed_header, header_in(file));
   }
   auto header = RevocationHeader::parse(signed_header);
@@ -187,25 +188,53 @@ Result<HostLists::Taken> HostLists::take(ByteView file) {
   if (file.size() > max_revocation_file_size) return fail(ErrorKind::exhausted, "the file is larger than any revocation list");
   CAS_TRY_ASSIGN(const std::optional<Vdid> vdid, domain_of_list(file));
   const std::lock_guard lock(mutex_);
-  CAS_TRY_ASSIGN(const auto key, key_of({vdid}));
-  if (!key)
-    return fail(ErrorKind::not_found, "the revocation key of domain " + to_hex(*vdid) + " is not known here: show a token of the domain once, or install " +
-                                          internal_list_file(*vdid) + std::string(key_suffix) + " first");
-  CAS_TRY_ASSIGN(RevocationList list, RevocationList::parse(file, *key));
+  CAS_TRY_ASSIGN(const RevocationKey key, needed_key({vdid}));
+  CAS_TRY_ASSIGN(RevocationList list, RevocationList::parse(file, key));
   return use({vdid}, std::move(list), true);
 }
+
+Result<std::optional<ListPreview>> HostLists::preview(ByteView start) {
+  if (start.size() >= list_magic.size() && !equal(start.first(list_magic.size()), as_bytes(list_magic)))
+    return fail(ErrorKind::malformed, "this is no file of a revocation list");
+  const auto signed_header = header_in(start);
+  if (!signed_header) {
+    if (start.size() > file_start_size + max_revocation_header_size) return fail(ErrorKind::malformed, "this is no file of a revocation list");
+    return std::nullopt;
+  }
+  ListPreview preview;
+  CAS_TRY_ASSIGN(preview.vdid, domain_of_list(*signed_header));
+  const std::lock_guard lock(mutex_);
+  CAS_TRY_ASSIGN(const RevocationKey key, needed_key({preview.vdid}));
+  CAS_TRY_ASSIGN(const RevocationHeader header, RevocationHeader::parse_signed(*signed_header, key));
+  preview.index = header.index;
+  const std::size_t numbers = std::size_t{header.tokens.count} + header.hosts.count + header.domains.count;
+  preview.size = file_start_size + signed_header->size() + numbers * revoked_number_size;
+  static_cast<void>(look_again({preview.vdid}));  // a damaged file is what this one replaces
+  const auto& in_use = slot_of({preview.vdid}).list;
+  preview.newer = !in_use || header.index > in_use->index();
+  preview.same = in_use && header.index == in_use->index();
+  return preview;
+}
+
+Result<RevocationKey> HostLists::needed_key(const Place& place) {
+  CAS_TRY_ASSIGN(const auto key, key_of(place));
+  if (key) return *key;
+  return fail(ErrorKind::not_found, "the revocation key of domain " + to_hex(*place.vdid) + " is not known here: show a token of the domain once, or install " +
+                                        internal_list_file(*place.vdid) + std::string(key_suffix) + " first");
+}
+
+std::string ListPreview::name() const { return vdid ? internal_list_file(*vdid) : std::string(external_list_file); }
 
 Status HostLists::adopt(ByteView signed_header) {
   CAS_TRY_ASSIGN(const std::optional<Vdid> vdid, domain_of_list(signed_header));
   const std::lock_guard lock(mutex_);
-  CAS_TRY_ASSIGN(const auto key, key_of({vdid}));
-  if (!key) return fail(ErrorKind::not_found, "the revocation key of domain " + to_hex(*vdid) + " is not known here");
+  CAS_TRY_ASSIGN(const RevocationKey key, needed_key({vdid}));
   RevocationList list;
-  CAS_TRY_ASSIGN(list.header, RevocationHeader::parse_signed(signed_header, *key));
+  CAS_TRY_ASSIGN(list.header, RevocationHeader::parse_signed(signed_header, key));
   if (!lists_nothing(list.header)) return fail(ErrorKind::invalid_argument, "a header whose list has elements is not the whole list");
   list.signed_header = copy_of(signed_header);
   // What the header says of no elements must be what no elements give: the token compares just that.
-  CAS_TRY_ASSIGN(list, RevocationList::parse(list.encode(), *key));
+  CAS_TRY_ASSIGN(list, RevocationList::parse(list.encode(), key));
   return use({vdid}, std::move(list), false).map([](Taken) {});
 }
 

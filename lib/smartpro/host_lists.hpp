@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/durable_file.hpp"
@@ -17,6 +18,16 @@
 #include "smartpro/sac.hpp"
 
 namespace cas::smartpro {
+
+/// What the start of a list's file says of it, by its verified header.
+struct ListPreview {
+  std::optional<Vdid> vdid;  ///< Nothing for the external list.
+  std::uint64_t index = 0;
+  std::size_t size = 0;  ///< Of the whole file, in bytes.
+  bool newer = false;    ///< Than the list in use.
+  bool same = false;     ///< It is the list in use.
+  [[nodiscard]] std::string name() const;
+};
 
 /// The revocation lists of a host (paper, 4.1): the external one, and the internal one of each domain that it has met. Share one among all sessions of
 /// a process; any thread.
@@ -54,6 +65,8 @@ class HostLists {
   /// revocation key is not known; authentication_failed, malformed, truncated, unsupported; io, exhausted, permission_denied from the folder, and
   /// then the list in use stays.
   [[nodiscard]] Result<Taken> take(ByteView file);
+  /// Looks at the start of the file of a list: nothing when that is too short to tell. Errors as for `take`.
+  [[nodiscard]] Result<std::optional<ListPreview>> preview(ByteView start);
   /// Takes a header on whose list nothing stands, and which therefore is all of it. ErrorKind::invalid_argument when something does. Where the folder
   /// cannot be written it is used all the same: the next token brings it again.
   [[nodiscard]] Status adopt(ByteView signed_header);
@@ -89,6 +102,7 @@ class HostLists {
     std::optional<Vdid> vdid;
   };
 
+  [[nodiscard]] Result<RevocationKey> needed_key(const Place& place);
   HostLists(std::optional<std::filesystem::path> folder, const RevocationKey& root_key, FileOperations& files)
       : folder_(std::move(folder)), root_key_(root_key), files_(files) {}
 

@@ -35,6 +35,8 @@ struct TokenInfo {
 /// What a token's refusal means, as a sentence for the instruction that was refused.
 [[nodiscard]] Error token_error(std::uint8_t instruction, card::StatusWord status);
 
+class ListRefresher;
+
 /// How a host opens channels to tokens.
 struct ChannelOptions {
   crypto::DhGroup suite = crypto::DhGroup::p256;
@@ -42,6 +44,9 @@ struct ChannelOptions {
   Random* random = nullptr;          ///< Nothing: the system's.
   std::shared_ptr<HostLists> lists;  ///< Nothing: a host that has no list yet, and forgets those that it finds.
   ListAnswers answers = ListAnswers::proof;
+  /// Sessions alone: what keeps `lists` up to date. Their first channel waits for its first round, and a channel that fails for want of a list for another
+  /// one, up to five seconds each. Nothing: nobody does.
+  std::shared_ptr<ListRefresher> refresher;
 };
 
 /// A secure authenticated channel from a host to a token (paper, 3.4). One thread at a time.

@@ -2,6 +2,7 @@
 #include "smartpro/token_session.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "base/writer.hpp"
 #include "crypto/random.hpp"
 #include "smartpro/bridge_record.hpp"
+#include "smartpro/list_refresher.hpp"
 #include "smartpro/token_commands.hpp"
 
 namespace cas::smartpro {
@@ -17,6 +19,9 @@ namespace {
 
 /// How often a call opens the channel anew when the card was reset under it.
 constexpr int channel_attempts = 3;
+
+/// How long a source of revocation lists may keep a channel waiting.
+constexpr std::chrono::milliseconds patience{5000};
 
 bool channel_is_gone(ErrorKind kind) { return kind == ErrorKind::card_reset; }
 
@@ -44,11 +49,22 @@ struct TokenSession::State {
     channel.reset();
   }
 
+  Result<TokenChannel> establish() {
+    if (!options.refresher) return TokenChannel::establish(*card, *host, options);
+    options.refresher->wait_for_first({}, patience);
+    auto opened = TokenChannel::establish(*card, *host, options);
+    if (opened || opened.error().kind != ErrorKind::outdated) return opened;
+    // A list that has come out since, or of a domain that was not known until now.
+    const std::uint64_t version = options.lists->version();
+    if (!options.refresher->fetch_again({}, patience) || options.lists->version() == version) return opened;
+    return TokenChannel::establish(*card, *host, options);
+  }
+
   Status open_channel() {
     CAS_TRY(connect());
     if (channel && !channel->closed() && !channel->lists_changed()) return {};
     channel.reset();
-    CAS_TRY_ASSIGN(channel, TokenChannel::establish(*card, *host, options));
+    CAS_TRY_ASSIGN(channel, establish());
     return {};
   }
 
@@ -320,6 +336,12 @@ Result<TransferPackage> TokenSession::return_licence(ByteView lecm, const Conten
 }
 
 Status TokenSession::wait_for_card(std::stop_token stop) { return state_->card->wait_for_card(std::move(stop)); }
+
+Status TokenSession::wait_for_lists(std::stop_token stop) {
+  if (state_->options.refresher) state_->options.refresher->wait_for_first(stop, patience);  // not under the lock: it does not change
+  if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the wait for revocation lists was ended");
+  return {};
+}
 
 std::string TokenSession::card_description() const { return state_->card->description(); }
 
