@@ -51,6 +51,7 @@ Result<SecretBytes> LicenceGate::control_word(std::uint32_t period, ByteView lec
 }
 
 Result<smartpro::OpenedLicence> LicenceGate::open_waiting(ByteView lecm, const smartpro::OpenRequest& request) {
+  CAS_TRY(token_session(session_.get()).wait_for_lists(waits_.token()));
   for (int attempt = 1;; ++attempt) {
     auto licence = token_session(session_.get()).open_licence(lecm, request);
     if (licence || !card_is_away(licence.error().kind) || policy_ == CardRemovalPolicy::stop || attempt == max_attempts) return licence;

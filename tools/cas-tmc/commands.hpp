@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/credentials.hpp"
 #include "common/program.hpp"
@@ -52,6 +53,21 @@ struct InitArguments {
   std::string name = "home";
 };
 [[nodiscard]] Result<tools::Report> init(const InitArguments& arguments, const tools::Progress& progress);
+
+/// Of all commands of the group `lists`; each uses what it needs.
+struct ListsArguments {
+  std::vector<std::string> sources;
+  std::vector<std::string> files;
+  tools::CredentialsPlace host;
+};
+[[nodiscard]] Result<tools::Report> lists_status(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_fetch(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_install(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_source_add(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_source_remove(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_source_list(const tools::Progress& progress);
+/// Adds the group to the program. `arguments` outlives it.
+void add_lists(tools::Program& program, ListsArguments& arguments);
 
 /// --host and --host-pin-source.
 void add_host_options(CLI::App& command, tools::CredentialsPlace& host);

@@ -160,6 +160,7 @@ int main(int argc, char** argv) {
   DomainCreateArguments domain_arguments;
   EnrolArguments enrol_arguments;
   DomainArguments list_arguments;
+  ListsArguments lists_arguments;
   add_init(program, init_arguments);
   add_root(program, root_arguments);
   add_host(program, host_arguments);
@@ -174,5 +175,6 @@ int main(int argc, char** argv) {
   add_backup(program);
   add_roll(program);
   add_erl(program);
+  add_lists(program, lists_arguments);
   return program.run(argc, argv);
 }

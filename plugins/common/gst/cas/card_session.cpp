@@ -9,6 +9,7 @@
 #include "gst/cas/pointers.hpp"
 #include "smartpro/default_places.hpp"
 #include "smartpro/host_credentials.hpp"
+#include "smartpro/list_refresher.hpp"
 
 struct _GstCasCardSession {
   std::atomic<int> references{1};
@@ -93,7 +94,10 @@ Result<CardSessionPtr> open_session(CardRequest request) {
 
   smartpro::TokenSession::Options options;
   options.suite = request.suite;
-  if (const auto folder = smartpro::default_lists_folder()) options.lists = smartpro::HostLists::in_folder(*folder, credentials.root_revocation_key);
+  // The lists come by themselves, in a thread: nothing is waited for here.
+  CAS_TRY_ASSIGN(const smartpro::ProcessLists shared, smartpro::process_lists(credentials.root_revocation_key, request.lists_source));
+  options.lists = shared.lists;
+  options.refresher = shared.refresher;
   auto token = std::make_unique<smartpro::TokenSession>(
       std::move(card), std::make_shared<const smartpro::HostCredentials>(std::move(credentials)), options);
   return wrap_token_session(std::move(token), std::move(request));
@@ -111,7 +115,7 @@ bool fits(const GstCasCardSession* session, const CardRequest& request, Accepted
   const CardRequest& opened = session->opened;
   return (request.card_uri.empty() || request.card_uri == opened.card_uri) &&
          (request.host_folder.empty() || request.host_folder == opened.host_folder) &&
-         request.suite == opened.suite && check_kind(session, kinds).has_value();
+         (request.lists_source.empty() || request.lists_source == opened.lists_source) && request.suite == opened.suite && check_kind(session, kinds).has_value();
 }
 
 CardSessionPtr session_of(GstContext* context, const CardRequest& request, AcceptedKinds kinds) {
@@ -212,7 +216,7 @@ GstCasCardSession* gst_cas_card_session_open(const gchar* card_uri, const gchar*
   cas::Result<cas::gst::CardSessionPtr> session = cas::fail(cas::ErrorKind::internal, "out of memory");
   try {
     session = cas::gst::open_session({card_uri, host_folder, host_pin_source == nullptr ? "" : host_pin_source,
-                                      static_cast<cas::crypto::DhGroup>(suite)});
+                                      static_cast<cas::crypto::DhGroup>(suite), {}});
   } catch (const std::bad_alloc&) {
     // `session` says so.
   }

@@ -26,6 +26,7 @@ struct CardRequest {
   std::string host_folder;
   std::string host_pin_source;
   crypto::DhGroup suite = crypto::DhGroup::p256;
+  std::string lists_source;  ///< Where revocation lists come from.
 
   bool operator==(const CardRequest&) const = default;
 };

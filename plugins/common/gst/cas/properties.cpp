@@ -22,6 +22,12 @@ void install_card_properties(GObjectClass* object_class, const char* card_descri
       object_class, property_suite,
       g_param_spec_enum("suite", "Suite", "Key agreement of the secure channel to the card", GST_TYPE_CAS_SUITE,
                         GST_CAS_SUITE_P256, settable_until_ready));
+  g_object_class_install_property(
+      object_class, property_lists,
+      g_param_spec_string("lists", "Lists",
+                          "Where newer revocation lists come from: a file, a folder, or a URL of http: or https: (default: the sources named with "
+                          "'cas-tmc lists source add')",
+                          nullptr, settable_until_ready));
   gst_type_mark_as_plugin_api(GST_TYPE_CAS_SUITE, static_cast<GstPluginAPIFlags>(0));
 }
 
@@ -40,6 +46,7 @@ bool set_card_property(CardRequest& request, guint id, const GValue* value) {
     case property_card: request.card_uri = string_of(value); return true;
     case property_host: request.host_folder = string_of(value); return true;
     case property_host_pin_source: request.host_pin_source = string_of(value); return true;
+    case property_lists: request.lists_source = string_of(value); return true;
     case property_suite: request.suite = static_cast<crypto::DhGroup>(g_value_get_enum(value)); return true;
     default: return false;
   }
@@ -50,6 +57,7 @@ bool get_card_property(const CardRequest& request, guint id, GValue* value) {
     case property_card: set_string(value, request.card_uri); return true;
     case property_host: set_string(value, request.host_folder); return true;
     case property_host_pin_source: set_string(value, request.host_pin_source); return true;
+    case property_lists: set_string(value, request.lists_source); return true;
     case property_suite: g_value_set_enum(value, static_cast<gint>(request.suite)); return true;
     default: return false;
   }
