@@ -35,19 +35,19 @@ inline constexpr std::uint8_t activate = 0x50;
 inline constexpr std::uint8_t deactivate = 0x52;
 inline constexpr std::uint8_t register_bridge = 0x54;
 inline constexpr std::uint8_t restore = 0x56;
-inline constexpr std::uint8_t mask_status = 0x60;
-inline constexpr std::uint8_t update_mask = 0x62;
-inline constexpr std::uint8_t admit_bridge = 0x64;
-inline constexpr std::uint8_t show_mask = 0x66;
-inline constexpr std::uint8_t send_licence = 0x68;
-inline constexpr std::uint8_t take_back_licence = 0x6a;
-inline constexpr std::uint8_t receive_licence = 0x6c;
-inline constexpr std::uint8_t return_licence = 0x6e;
 inline constexpr std::uint8_t revoke_token = 0x70;
 inline constexpr std::uint8_t revise_mask = 0x72;
 inline constexpr std::uint8_t take_over = 0x74;
 inline constexpr std::uint8_t roll_domain = 0x76;
 inline constexpr std::uint8_t reissue_old_licence = 0x78;
+inline constexpr std::uint8_t mask_status = 0x80;
+inline constexpr std::uint8_t update_mask = 0x82;
+inline constexpr std::uint8_t admit_bridge = 0x84;
+inline constexpr std::uint8_t show_mask = 0x86;
+inline constexpr std::uint8_t send_licence = 0x88;
+inline constexpr std::uint8_t take_back_licence = 0x8a;
+inline constexpr std::uint8_t receive_licence = 0x8c;
+inline constexpr std::uint8_t return_licence = 0x8e;
 }  // namespace ins
 
 /// P1 of CHECK LIST.

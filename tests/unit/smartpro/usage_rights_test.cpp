@@ -69,5 +69,83 @@ TEST(UsageRights, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FAILS(UsageRights::parse(many.view()), ErrorKind::malformed);
 }
 
+TEST(UsageRights, WithNoHopLeftTheyKeepTheirDomains) {
+  UsageRights rights;
+  rights.bridge = true;
+  rights.bridge_hops = 0;
+  rights.bridge_to = {{1}, {2}};
+  const auto back = UsageRights::parse(rights.encode());
+  ASSERT_OK(back);
+  EXPECT_EQ(*back, rights);
+}
+
+/// Rights with a limit of every sort.
+UsageRights limited() {
+  UsageRights rights;
+  rights.process = false;
+  rights.bridge = true;
+  rights.bridge_hops = 2;
+  rights.bridge_to = {{1}, {2}};
+  rights.not_before = 100;
+  rights.not_after = 200;
+  rights.play_count = 3;
+  rights.output_flags = output_hdcp_required | output_no_analogue;
+  return rights;
+}
+
+TEST(UsageRightsWithin, TheSameAndNarrowerOnesAre) {
+  EXPECT_OK(limited().check_within(limited()));
+  EXPECT_OK(limited().check_within([] {
+    UsageRights all;
+    all.bridge = true;
+    all.bridge_hops = 2;
+    return all;
+  }()));
+  UsageRights narrower = limited();
+  narrower.render = false;
+  narrower.bridge_hops = 0;
+  narrower.bridge_to = {{2}};
+  narrower.not_before = 101;
+  narrower.not_after = 199;
+  narrower.play_count = 0;
+  narrower.output_flags |= output_no_recording;
+  EXPECT_OK(narrower.check_within(limited()));
+  narrower.bridge = false;
+  narrower.bridge_to.clear();
+  narrower.bridge_hops = 9;  // says nothing then
+  EXPECT_OK(narrower.check_within(limited()));
+}
+
+TEST(UsageRightsWithin, EachWiderOneIsNamed) {
+  const auto refusal = [](void (*widen)(UsageRights&)) {
+    UsageRights wider = limited();
+    widen(wider);
+    const Status checked = wider.check_within(limited());
+    return checked ? std::string("within") : std::string(error_kind_name(checked.error().kind)) + ": " + checked.error().message;
+  };
+  const std::string start = "refused: the new rights ";
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.process = true; }), start + "allow processing, and those of the licence do not");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.change_rights = true; }), start + "allow changes of rights, and those of the licence do not");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before = 99; }), start + "begin earlier than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before.reset(); }), start + "begin earlier than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after = 201; }), start + "end later than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after.reset(); }), start + "end later than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count = 4; }), start + "allow more plays than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count.reset(); }), start + "allow more plays than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.output_flags = output_hdcp_required; }), start + "lift a condition of output of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_hops = 3; }), start + "allow more hops than those of the licence");
+  const std::string domains = start + "allow bridging to a domain to which those of the licence do not";
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_to = {{1}, {3}}; }), domains);
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_to.clear(); }), domains);
+  UsageRights none;
+  none.render = false;
+  none.process = false;
+  EXPECT_FAILS(UsageRights{}.check_within(none), ErrorKind::refused);
+  UsageRights bridging;
+  bridging.bridge = true;
+  EXPECT_FAILS(bridging.check_within(UsageRights{}), ErrorKind::refused);
+  EXPECT_FAILS(bridging.check_bridging_within(UsageRights{}), ErrorKind::refused);
+}
+
 }  // namespace
 }  // namespace cas::smartpro
