@@ -165,8 +165,8 @@ Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenReques
 
 namespace {
 
-/// A mask goes to the token in parts of this size: one command of a card that takes extended lengths each.
-constexpr std::size_t mask_part_size = 4096;
+/// A mask goes to the token in parts of this size: with secure messaging around it still what a card takes in one command, 4,096 bytes.
+constexpr std::size_t mask_part_size = 4000;
 
 TlvWriter& write_content(TlvWriter& writer, TlvTag first, const ContentAtHand& content, Clock& clock) {
   return writer.field(first, content.header_digest)

@@ -55,6 +55,26 @@ void compare_terms(Inspection& inspection, const smartpro::LicenceView& terms, s
     note(inspection, name + " says that it is of key period " + std::to_string(terms.key_period));
 }
 
+/// The licence in what a slot holds: a domain's, or that of a transfer package. Damage is noted.
+void read_licence(Inspection& inspection, ByteView content, InspectedLicence& licence) {
+  const auto unreadable = [&](const Error& error) { note(inspection, licence_name(licence.period) + " cannot be read: " + error.message); };
+  Bytes transfer_licence;
+  if (smartpro::TransferPackage::is_one(content)) {
+    auto package = smartpro::TransferPackage::parse(content);
+    if (!package) return unreadable(package.error());
+    licence.destinations = std::move(package->cdis);
+    transfer_licence = std::move(package->lecm);
+    content = transfer_licence;
+  }
+  auto terms = smartpro::LicenceView::parse(content);
+  if (!terms) return unreadable(terms.error());
+  if (terms->transfer && licence.destinations.empty()) note(inspection, licence_name(licence.period) + " is a transfer licence without a destination");
+  compare_terms(inspection, *terms, licence.period);
+  licence.terms = std::move(*terms);
+  // They look into a buffer that does not last.
+  licence.terms->encrypted_part = licence.terms->authenticated_bytes = licence.terms->mac = {};
+}
+
 /// Reads one slot. Damage is noted; an error is one of reading.
 Status look_at_slot(Inspection& inspection, Input& input, const FileLayout& layout, std::uint32_t period, bool list) {
   const std::uint64_t offset = layout.slot_offset(period);
@@ -69,15 +89,8 @@ Status look_at_slot(Inspection& inspection, Input& input, const FileLayout& layo
     note(inspection, licence_name(period) + ": " + lecm.error().message);
     return {};
   }
-  InspectedLicence licence{period, offset, lecm->size(), std::nullopt};
-  if (auto terms = smartpro::LicenceView::parse(*lecm)) {
-    compare_terms(inspection, *terms, period);
-    licence.terms = std::move(*terms);
-    // They look into a buffer that the next slot overwrites.
-    licence.terms->encrypted_part = licence.terms->authenticated_bytes = licence.terms->mac = {};
-  } else {
-    note(inspection, licence_name(period) + " cannot be read: " + terms.error().message);
-  }
+  InspectedLicence licence{period, offset, lecm->size(), std::nullopt, {}};
+  read_licence(inspection, *lecm, licence);
   if (!list) return {};
   if (inspection.licences.size() < max_licences_listed)
     inspection.licences.push_back(std::move(licence));

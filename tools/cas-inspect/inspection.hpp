@@ -9,6 +9,7 @@
 #include "input.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/protected_file.hpp"
+#include "smartpro/transfer_package.hpp"
 
 namespace cas::inspect {
 
@@ -24,6 +25,7 @@ struct InspectedLicence {
   std::uint64_t offset = 0;  ///< Of its slot.
   std::size_t size = 0;
   std::optional<smartpro::LicenceView> terms;  ///< Nothing: it cannot be read. The views in it are not valid.
+  std::vector<smartpro::Cdi> destinations;     ///< Of a transfer package; the other side of the way back.
 };
 
 /// All that can be said of a protected file without a token.

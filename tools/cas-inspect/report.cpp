@@ -46,8 +46,20 @@ std::string content_size_text(const Inspection& inspection) {
   return std::to_string(inspection.extent->plain_size) + " bytes, by the size of the file";
 }
 
+/// Which way a transfer package goes, and through which hands.
+void passage_text(std::ostream& out, const InspectedLicence& licence) {
+  const LicenceView& terms = *licence.terms;
+  const bool back = terms.transfer == smartpro::TransferDirection::to_master_bridge;
+  if (terms.transfer) line(out, "on its way", back ? "back to that domain" : "out of that domain");
+  for (const smartpro::LicenceOrigin& origin : terms.origins)
+    line(out, "came through", "domain " + to_hex(origin.domain) + ", sent by master bridge " + serial_text(origin.master_bridge));
+  for (const smartpro::Cdi& cdi : licence.destinations)
+    line(out, back ? "returned by" : "destination",
+         "domain " + to_hex(cdi.destination) + ", simple bridge " + serial_text(cdi.simple_bridge) + " with index " + std::to_string(cdi.index));
+}
+
 void licence_text(std::ostream& out, const InspectedLicence& licence) {
-  out << "licence of key period " << licence.period << ", " << count_of(licence.size, "byte")
+  out << (licence.destinations.empty() ? "licence" : "transfer package") << " of key period " << licence.period << ", " << count_of(licence.size, "byte")
       << " (as it says itself; only a token can verify it)\n";
   if (!licence.terms) {
     line(out, "terms", "cannot be read");
@@ -57,6 +69,7 @@ void licence_text(std::ostream& out, const InspectedLicence& licence) {
   line(out, "domain (VDID)", to_hex(terms.vdid));
   line(out, "licence id", to_hex(terms.licence_id));
   line(out, "issued by token", serial_text(terms.issuer));
+  passage_text(out, licence);
   line(out, "rights", terms.summary ? terms.summary->describe() : "not given in clear");
 }
 
@@ -84,6 +97,15 @@ Json rights_json(const smartpro::UsageRights& rights) {
   return json;
 }
 
+Json transfer_json(smartpro::TransferDirection direction, const InspectedLicence& licence) {
+  Json json;
+  json["direction"] = direction == smartpro::TransferDirection::to_simple_bridge ? "to-simple-bridge" : "to-master-bridge";
+  json["destinations"] = Json::array();
+  for (const smartpro::Cdi& cdi : licence.destinations)
+    json["destinations"].push_back({{"vdid", to_hex(cdi.destination)}, {"simple_bridge", serial_text(cdi.simple_bridge)}, {"index", cdi.index}});
+  return json;
+}
+
 Json licence_json(const InspectedLicence& licence) {
   Json json;
   json["key_period"] = licence.period;
@@ -100,6 +122,10 @@ Json licence_json(const InspectedLicence& licence) {
   json["cipher"] = content_cipher_name(terms.cipher);
   json["header_digest"] = to_hex(terms.header_digest);
   json["rights"] = terms.summary ? rights_json(*terms.summary) : Json(nullptr);
+  json["origins"] = Json::array();
+  for (const smartpro::LicenceOrigin& origin : terms.origins)
+    json["origins"].push_back({{"vdid", to_hex(origin.domain)}, {"master_bridge", serial_text(origin.master_bridge)}});
+  json["transfer"] = terms.transfer ? transfer_json(*terms.transfer, licence) : Json(nullptr);
   return json;
 }
 

@@ -151,6 +151,13 @@ TEST_F(Mask, ASearchBelievesTheSignedMaskAlone) {
   EXPECT_FAILS(search({1}, 2), ErrorKind::authentication_failed);
 }
 
+TEST_F(Mask, BitsBehindTheEndCountForNothing) {
+  grow(20);
+  domain.mask_bits.back() |= 1;  // bit 23, in the last byte of a mask of 21 bits
+  domain.mask_header.digest = value_or_throw(crypto::sha256(domain.mask_bits));
+  EXPECT_EQ(value_or_throw(search({18, 23}, 3)), (std::vector<bool>{true, false}));
+}
+
 TEST_F(Mask, ASearchIsForOneToThirtyTwoBridges) {
   EXPECT_FAILS(MaskSearch::create({}), ErrorKind::invalid_argument);
   EXPECT_FAILS(MaskSearch::create(std::vector<std::uint32_t>(33, 1)), ErrorKind::invalid_argument);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "protected_file_fixture.hpp"
+#include "smartpro/transfer_package.hpp"
 #include "support/result_matchers.hpp"
 
 namespace cas::smartpro {
@@ -186,6 +187,76 @@ TEST_F(CasInspect, ComparesTheLicenceWithTheHeader) {
   const Ran unreadable = run("--json " + write(no_licence));
   EXPECT_EQ(unreadable.status, 1);
   EXPECT_EQ(unreadable.as_json().at("licences").at(0).at("readable"), false);
+}
+
+struct CasInspectTransfer : CasInspect {
+  /// A file whose only slot holds a package for two simple bridges, or back from the second one.
+  Bytes between_domains(TransferDirection direction) {
+    ProtectedFixture made = make_protected({gcm, 100, min_segment_size, 0, false, 1024});
+    LicenceTerms terms;
+    terms.vdid.fill(0xa1);
+    terms.content_id = made.header.content_id;
+    terms.cipher = made.header.cipher;
+    terms.header_digest = must(made.header.digest());
+    terms.transfer = direction;
+    terms.origins = {{{0xe5}, 5}, {terms.vdid, 0x1001}};
+    TransferPackage package{must(seal_licence(made.domain_key, terms, made.control_words[0])), {{0x2002, 9, {0xc3}, {}}}};
+    if (direction == TransferDirection::to_simple_bridge) package.cdis.insert(package.cdis.begin(), {0x2001, 1, {0xb2}, {}});
+    return with_slot(made, package.encode());
+  }
+  static Bytes with_slot(const ProtectedFixture& made, ByteView content) {
+    Bytes file = must(made.header.encode());
+    append(file, must(encode_licence_slot(content, made.header.licence_slot_size)));
+    append(file, ByteView(made.file).subspan(file.size()));
+    return file;
+  }
+};
+
+TEST_F(CasInspectTransfer, TellsWhereAPackageGoes) {
+  const std::string path = write(between_domains(TransferDirection::to_simple_bridge));
+  const Ran ran = run("--json " + path);
+  EXPECT_EQ(ran.status, 0) << ran.output;
+  const json licence = ran.as_json().at("licences").at(0);
+  EXPECT_EQ(licence.at("vdid"), "a1a1a1a1a1a1a1a1");
+  EXPECT_EQ(licence.at("transfer").at("direction"), "to-simple-bridge");
+  EXPECT_EQ(licence.at("transfer").at("destinations"),
+            json::parse(R"([{"vdid": "b200000000000000", "simple_bridge": "0000000000002001", "index": 1},
+                            {"vdid": "c300000000000000", "simple_bridge": "0000000000002002", "index": 9}])"));
+  EXPECT_EQ(licence.at("origins"), json::parse(R"([{"vdid": "e500000000000000", "master_bridge": "0000000000000005"},
+                                                   {"vdid": "a1a1a1a1a1a1a1a1", "master_bridge": "0000000000001001"}])"));
+  const Ran text = run(path);
+  EXPECT_EQ(text.status, 0);
+  EXPECT_THAT(text.output, HasSubstr("transfer package of key period 0"));
+  EXPECT_THAT(text.output, HasSubstr("out of that domain"));
+  EXPECT_THAT(text.output, HasSubstr("came through    domain a1a1a1a1a1a1a1a1, sent by master bridge 0000000000001001"));
+  EXPECT_THAT(text.output, HasSubstr("destination     domain c300000000000000, simple bridge 0000000000002002 with index 9"));
+}
+
+TEST_F(CasInspectTransfer, AndWhereItComesBackFrom) {
+  const std::string path = write(between_domains(TransferDirection::to_master_bridge));
+  EXPECT_EQ(run("--json " + path).as_json().at("licences").at(0).at("transfer").at("direction"), "to-master-bridge");
+  const Ran text = run(path);
+  EXPECT_THAT(text.output, HasSubstr("back to that domain"));
+  EXPECT_THAT(text.output, HasSubstr("returned by     domain c300000000000000, simple bridge 0000000000002002"));
+}
+
+TEST_F(CasInspectTransfer, FindsDamage) {
+  const ProtectedFixture made = make_protected({gcm, 100, min_segment_size, 0, false, 1024});
+  EXPECT_TRUE(run("--json " + write(made.file)).as_json().at("licences").at(0).at("transfer").is_null());
+  Bytes damaged = between_domains(TransferDirection::to_simple_bridge);
+  const std::size_t first_tag = made.layout().slot_offset(0) + licence_slot_overhead;
+  ASSERT_EQ(damaged[first_tag], 0x90);
+  damaged[first_tag + 3] ^= 0x40;
+  const Ran ran = run(write(damaged));
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_THAT(ran.output, HasSubstr("cannot be read"));
+  LicenceTerms terms;
+  terms.content_id = made.header.content_id;
+  terms.header_digest = must(made.header.digest());
+  terms.transfer = TransferDirection::to_simple_bridge;
+  const Ran alone = run(write(with_slot(made, must(seal_licence(made.domain_key, terms, made.control_words[0])))));
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_THAT(alone.output, HasSubstr("transfer licence without a destination"));
 }
 
 TEST_F(CasInspect, TellsWhatIsNoProtectedFile) {

@@ -4,10 +4,14 @@
 #include <algorithm>
 
 #include "crypto/constant_time.hpp"
+#include "smartpro/authorisation_mask.hpp"
+#include "smartpro/bridge_keys.hpp"
+#include "smartpro/bridge_record.hpp"
 #include "smartpro/domain_register.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/sac.hpp"
 #include "smartpro/token_memory.hpp"
+#include "smartpro/transfer_package.hpp"
 #include "tests/support/applet_memory.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/test_system.hpp"
@@ -109,6 +113,57 @@ TEST(SmartproVectors, Register) {
     EXPECT_EQ(back.number, entry.number);
   });
   EXPECT_OK(read.finish_reading());
+}
+
+std::uint64_t big_endian(ByteView bytes) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
+TEST(SmartproVectors, Bridging) {
+  test::for_each_vector("smartpro/bridging.txt", [](test::Vector& vector) {
+    const auto direction = static_cast<TransferDirection>(vector.number("direction"));
+    const BridgeContext context{to_array<LicenceId>(vector.hex("licence_id")), to_array<Vdid>(vector.hex("source")), big_endian(vector.hex("master_bridge")),
+                                big_endian(vector.hex("simple_bridge")), static_cast<std::uint32_t>(big_endian(vector.hex("index"))),
+                                to_array<Vdid>(vector.hex("destination"))};
+    const SecretBytes dkmb = value_or_throw(master_bridge_key(vector.secret("mkmb"), context.master_bridge));
+    const SecretBytes dksb = value_or_throw(simple_bridge_key(vector.secret("mksb"), context.simple_bridge, context.index));
+    EXPECT_EQ(to_hex(dkmb.reveal()), vector.text("dkmb"));
+    EXPECT_EQ(to_hex(dksb.reveal()), vector.text("dksb"));
+    const SecretBytes transfer_key = vector.secret("transfer_key");
+    const SecretBytes pair = value_or_throw(bridge_key(dkmb, dksb));
+    const Cdi cdi{context.simple_bridge, context.index, context.destination, value_or_throw(wrap_transfer_key(pair, context, direction, transfer_key))};
+    EXPECT_EQ(to_hex(cdi.encode()), vector.text("cdi"));
+
+    LicenceTerms terms;
+    terms.vdid = context.source;
+    terms.content_id.fill(0x11);
+    terms.licence_id = context.licence_id;
+    terms.issuer = big_endian(vector.hex("issuer"));
+    terms.key_period = 3;
+    terms.header_digest.fill(0x22);
+    terms.rights = value_or_throw(UsageRights::parse(vector.hex("rights")));
+    terms.transfer = direction;
+    const Bytes origins = vector.hex("origins");
+    for (std::size_t at = 0; at < origins.size(); at += 16)
+      terms.origins.push_back({to_array<Vdid>(ByteView(origins).subspan(at, 8)), big_endian(ByteView(origins).subspan(at + 8, 8))});
+    const Bytes package_bytes = vector.hex("package");
+    const TransferPackage package = value_or_throw(TransferPackage::parse(package_bytes));
+    EXPECT_EQ(to_hex(package.encode()), to_hex(package_bytes));
+    EXPECT_EQ(package.cdis.front(), cdi);
+    EXPECT_EQ(to_hex(value_or_throw(seal_licence(transfer_key, terms, vector.secret("control_word")))), to_hex(package.lecm));
+
+    const Bytes public_key = vector.hex("revocation_key");
+    const BridgeRecord record = value_or_throw(BridgeRecord::parse_signed(vector.hex("record"), public_key));
+    EXPECT_EQ(record, (BridgeRecord{context.source, context.simple_bridge, context.index, context.destination}));
+    const Bytes file = vector.hex("mask_file");
+    const AuthorisationMask mask = value_or_throw(AuthorisationMask::parse(file, public_key));
+    EXPECT_EQ(mask.header.version, 12U);
+    EXPECT_EQ(mask.header.bits, 10U);
+    for (std::uint32_t index = 0; index < 20; ++index) EXPECT_EQ(mask.authorises(index), index == 1 || index == 9) << index;
+    EXPECT_EQ(to_hex(mask.encode()), to_hex(file));
+  });
 }
 
 }  // namespace

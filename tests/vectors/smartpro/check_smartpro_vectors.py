@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Computes secure_channel.txt, licence.txt, register.txt and revocation.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md,
-smartpro-token.md and smartpro-revocation.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
+"""Computes secure_channel.txt, licence.txt, register.txt, revocation.txt and bridging.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md,
+smartpro-token.md, smartpro-revocation.md and smartpro-bridging.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
 certificates were issued once. Prints what differs and exits with 1 if anything does; --write writes the files.
 """
 import hashlib
@@ -260,6 +260,65 @@ def absence(count):
     return {"count": str(count), "digest": sha256(*payload), "root": root, "absent": str(absent), "proof": proof}
 
 
+# --- bridging ---
+
+P256_N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+
+
+def aes_block(key, block):
+    return openssl("ecb", key, block)
+
+
+def key_wrap(key, secret):
+    """RFC 3394, 2.2.1."""
+    head, blocks = b"\xa6" * 8, [secret[at:at + 8] for at in range(0, len(secret), 8)]
+    for step in range(6 * len(blocks)):
+        at = step % len(blocks)
+        both = aes_block(key, head + blocks[at])
+        head, blocks[at] = number(int.from_bytes(both[:8], "big") ^ (step + 1), 8), both[8:]
+    return head + b"".join(blocks)
+
+
+def sign(private, message):
+    """ECDSA in DER, with a nonce that is nobody's secret."""
+    digest = int.from_bytes(sha256(message), "big")
+    nonce = int.from_bytes(sha256(b"nonce", message), "big") % P256_N
+    r = p256_times(nonce, P256_G)[0] % P256_N
+    s = pow(nonce, -1, P256_N) * (digest + r * private) % P256_N
+    return tlv(0x30, b"".join(tlv(0x02, number(value, value.bit_length() // 8 + 1)) for value in (r, s)))
+
+
+def bridging(direction):
+    """A transfer licence for two simple bridges, or the first one's way back."""
+    mkmb, mksb, transfer_key = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
+    source, master, simple = b"\xa1" * 8, number(0x1001, 8), [(number(0x2001, 8), number(1, 4), b"\xb2" * 8), (number(0x2002, 8), number(9, 4), b"\xc3" * 8)]
+    control_word, licence_id, issuer = b"\xaa" * 16, bytes([0x70 + direction] * 16), master if direction == 1 else simple[0][0]
+    rights = tlv(0x80, b"\x0b") + tlv(0x84, b"\1" + b"\xb2" * 8)
+    origins = b"\xe5" * 8 + number(5, 8) + source + master
+    clear = (tlv(0x80, b"\1") + tlv(0x81, source) + tlv(0x82, b"\x11" * 16) + tlv(0x83, licence_id) + tlv(0x84, issuer) + tlv(0x85, b"\1")
+             + tlv(0x86, number(3, 4)) + tlv(0x87, b"\x22" * 32) + tlv(0x8a, bytes([direction])) + tlv(0x8b, origins) + tlv(0xc8, rights))
+    encryption, mac = (kbkdf(transfer_key, b"SmartPRO LECM " + use, licence_id, 32) for use in (b"encryption", b"MAC"))
+    body = clear + tlv(0x88, aes_ctr(encryption, tlv(0x80, control_word) + tlv(0x81, rights)))
+    lecm, cdis, first = body + tlv(0x89, cmac(mac, body)), [], {}
+    label = b"SmartPRO CDI" if direction == 1 else b"SmartPRO return CDI"
+    dkmb = aes_block(mkmb, master + bytes(8))
+    for serial, index, destination in simple[:3 - direction]:
+        dksb = aes_block(mksb, serial + index + bytes(4))
+        kek = kbkdf(dkmb + dksb, label, licence_id + source + master + serial + index + destination, 32)
+        cdis.append(tlv(0x80, serial) + tlv(0x81, index) + tlv(0x82, destination) + tlv(0x83, key_wrap(kek, transfer_key)))
+        first = first or {"simple_bridge": serial, "index": index, "destination": destination, "dksb": dksb}
+    signer = int.from_bytes(bytes(range(0x80, 0xa0)), "big")
+    record = tlv(0x80, source) + tlv(0x81, first["simple_bridge"]) + tlv(0x82, first["index"]) + tlv(0x83, first["destination"])
+    bits = bytes.fromhex("4040")
+    header = tlv(0x80, source) + tlv(0x81, number(12, 8)) + tlv(0x82, number(10, 4)) + tlv(0x83, sha256(bits))
+    header += tlv(0x86, sign(signer, b"SmartPRO authorisation mask" + header))
+    return {"direction": str(direction), "mkmb": mkmb, "mksb": mksb, "source": source, "master_bridge": master, "dkmb": dkmb, **first,
+            "transfer_key": transfer_key, "licence_id": licence_id, "issuer": issuer, "origins": origins, "rights": rights, "control_word": control_word,
+            "cdi": cdis[0], "package": tlv(0x90, lecm) + b"".join(tlv(0x91, cdi) for cdi in cdis),
+            "revocation_key": P256.public(number(signer, 32)), "record": record + tlv(0x86, sign(signer, b"SmartPRO bridge record" + record)),
+            "mask_file": b"SPAM\1\0" + number(len(header), 2) + header + bits}
+
+
 RIGHTS = tlv(0x80, b"\1") + tlv(0x82, number(NOW, 8)) + tlv(0x83, number(3, 4)) + tlv(0x85, number(2, 4))
 FILES = {
     "secure_channel.txt": ("The channel between a host and a token: see docs/formats/smartpro-channel.md.", [channel(P256), channel(Ffdhe2048)]),
@@ -268,6 +327,7 @@ FILES = {
     "register.txt": ("A progenitor's register, record after record: see docs/formats/smartpro-token.md.", register()),
     "revocation.txt": ("What a revocation list's header says of 1000, 1010, 1020, ..., and a proof of absence: see docs/formats/smartpro-revocation.md.",
                        [absence(count) for count in (0, 1, 32, 33, 64, 65, 100, 224, 1000)]),
+    "bridging.txt": ("Bridging out of a domain and back: see docs/formats/smartpro-bridging.md.", [bridging(1), bridging(2)]),
 }
 
 
