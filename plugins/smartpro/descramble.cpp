@@ -68,18 +68,6 @@ enum DescrambleProperty : guint {
   property_stats,
 };
 
-GType removal_policy_type() {
-  static const GType type = [] {
-    static const GEnumValue values[] = {
-        {static_cast<gint>(CardRemovalPolicy::wait), "Wait for the card to come back", "wait"},
-        {static_cast<gint>(CardRemovalPolicy::stop), "Stop with an error", "stop"},
-        {0, nullptr, nullptr},
-    };
-    return g_enum_register_static("GstSmartproCardRemovalPolicy", values);
-  }();
-  return type;
-}
-
 CardSessionPtr shared_session(Descramble& descramble) {
   const ObjectLock lock(descramble.parts.element);
   return CardSessionPtr(descramble.session ? gst_cas_card_session_ref(descramble.session.get()) : nullptr);

@@ -3,7 +3,6 @@
 
 #include <gst/cas/card_session.hpp>
 #include <gst/cas/pointers.hpp>
-#include <gst/cas/stop_switch.hpp>
 #include <gst/gst.h>
 
 #include <array>
@@ -11,13 +10,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "card_wait.hpp"
 #include "smartpro/protected_reader.hpp"
 #include "smartpro/usage_rights.hpp"
 
 namespace cas::gst {
-
-/// What smartpro-descramble does when the card is gone and a licence has to be opened.
-enum class CardRemovalPolicy { wait, stop };
 
 /// Opens licences with the card for smartpro-descramble: waits for a card that was pulled, and tells the bus about rights
 /// and cards. `control_word` belongs to the streaming thread; it posts messages, so no lock but a STREAM_LOCK is held then.
@@ -31,8 +28,8 @@ class LicenceGate final : public smartpro::LicenceOpener {
   void close();
 
   /// Ends waits for a card; for flushes and for the way down. Any thread.
-  void stop_waits() { waits_.stop(); }
-  void allow_waits() { waits_.rearm(); }
+  void stop_waits() { card_.stop(); }
+  void allow_waits() { card_.allow(); }
 
   [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) override;
 
@@ -48,8 +45,6 @@ class LicenceGate final : public smartpro::LicenceOpener {
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] Result<smartpro::OpenedLicence> open_waiting(ByteView lecm, const smartpro::OpenRequest& request);
-  [[nodiscard]] Status wait_for_card(const Error& why, std::uint32_t period);
   void note_rights(const smartpro::OpenedLicence& licence);
 
   struct Known {
@@ -58,12 +53,10 @@ class LicenceGate final : public smartpro::LicenceOpener {
   };
 
   GstElement* const element_;
-  CardSessionPtr session_;
-  CardRemovalPolicy policy_ = CardRemovalPolicy::wait;
   std::array<std::uint8_t, 16> play_id_{};
-  StopSwitch waits_;
   std::optional<Known> known_;  // Under the object lock.
   Counters counters_;
+  CardWait card_{element_, counters_.card_waits};
 };
 
 }  // namespace cas::gst

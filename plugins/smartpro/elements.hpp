@@ -7,6 +7,7 @@
 
 inline constexpr char smartpro_media_type[] = "application/x-smartpro";
 
+GST_ELEMENT_REGISTER_DECLARE(lecm_bridge)
 GST_ELEMENT_REGISTER_DECLARE(smartpro_scramble)
 GST_ELEMENT_REGISTER_DECLARE(smartpro_descramble)
 GST_TYPE_FIND_REGISTER_DECLARE(smartpro)

@@ -6,6 +6,7 @@
 static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(smartpro_scramble, plugin);
   registered |= GST_ELEMENT_REGISTER(smartpro_descramble, plugin);
+  registered |= GST_ELEMENT_REGISTER(lecm_bridge, plugin);
   registered |= GST_TYPE_FIND_REGISTER(smartpro, plugin);
   return registered;
 }

@@ -131,8 +131,9 @@ Status parse_field(UsageRights& rights, const char* field, const GValue* value) 
 
 }  // namespace
 
-Result<UsageRights> parse_rights(const GstStructure* structure) {
-  UsageRights rights;
+Result<UsageRights> parse_rights(const GstStructure* structure) { return change_rights(structure, {}); }
+
+Result<UsageRights> change_rights(const GstStructure* structure, UsageRights rights) {
   if (structure == nullptr) return rights;
   for (gint i = 0; i < gst_structure_n_fields(structure); ++i) {
     const gchar* field = gst_structure_nth_field_name(structure, static_cast<guint>(i));
