@@ -104,7 +104,7 @@ if $valgrind; then
   # What meson's environment has for the element tests; GLib's slices hide what leaks.
   export GST_REGISTRY=$build/tests/elements/registry-valgrind.bin GST_PLUGIN_PATH=$build/plugins/smartpro G_SLICE=always-malloc
   # Left out: what takes long by design (Slow in its name), and codecs and HTTP sources, which are not ours.
-  for program in "$build"/tests/unit/*/*_tests "$build"/tests/elements/element_tests; do
+  for program in "$build"/tests/unit/*/*_tests "$build"/tests/elements/*_tests; do
     [ -x "$program" ] || continue
     if valgrind --quiet --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite --error-exitcode=9 \
       --num-callers=30 --suppressions="$top/tests/valgrind.supp" "$program" --gtest_brief=1 --gtest_filter='-*Slow*:*Playback*:*Http*'; then
