@@ -118,7 +118,8 @@ Result<Bytes> LicenceRewriter::new_start(std::size_t content_size) {
   FileHeader changed = header_->header;
   changed.licence_slot_size = slot_size_out_;
   if (const Status possible = changed.check(); !possible)
-    return fail(ErrorKind::exhausted, "with licence slots of " + std::to_string(slot_size_out_) + " bytes, no file can be: " + possible.error().message);
+    return fail(ErrorKind::exhausted,
+                "with licence slots of " + std::to_string(slot_size_out_) + " bytes, no file can be: " + possible.error().message);
   layout_out_.emplace(changed, header_->body_offset);
 
   const ByteView fields = ByteView(seen_).subspan(preamble_size, static_cast<std::size_t>(header_->body_offset) - preamble_size);

@@ -24,9 +24,9 @@ namespace cas::smartpro {
 /// In how many pieces the bytes come makes no difference. What was given out before an error is right. After an error
 /// nothing is taken any more: every call gives that error again.
 ///
-/// What it finds of a damaged file is what the sizes tell: it has no keys. A cut is found within the start, a slot, a tag or behind a slot, or where the
-/// header states the size of the content; bytes behind the end are found with a stated size. The rest is found by who opens the content. Memory: the
-/// header, or one slot. One thread at a time.
+/// What it finds of a damaged file is what the sizes tell: it has no keys. A cut is found within the start, a slot, a tag or behind a slot, or
+/// where the header states the size of the content; bytes behind the end are found with a stated size. The rest is found by who opens the
+/// content. Memory: the start with the first slot, then one slot. One thread at a time.
 class LicenceRewriter {
  public:
   /// `converter` makes the new licences, and outlives the rewriter. The new slots have `least_slot_size` bytes at least (no more than
@@ -45,8 +45,8 @@ class LicenceRewriter {
   /// What becomes of the next bytes, of which there is at least one. ErrorKind::malformed: the file is complete, so that they do not belong to it.
   [[nodiscard]] Result<Run> next() const;
 
-  /// Takes bytes of a run to see, no more than its size. Gives what is to be written: nothing until the last byte of a licence slot came, which is converted
-  /// in this call. Errors: malformed, truncated or unsupported (the file), exhausted (a licence does not fit into a slot), and what the converter
+  /// Takes bytes of a run to see, no more than its size. Gives what is to be written: nothing until the last byte of a licence slot came, which
+  /// is converted in this call. Errors: malformed, truncated or unsupported (the file), exhausted (a licence does not fit into a slot), and what the converter
   /// fails with.
   [[nodiscard]] Result<Bytes> see(ByteView bytes);
   /// Whether `see` of so many bytes converts a licence, which may take long.

@@ -3,7 +3,8 @@
 
 namespace cas::gst {
 
-Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings&, smartpro::TokenSession& session, const smartpro::TokenInfo&) {
+Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings&, smartpro::TokenSession& session,
+                                                                   const smartpro::TokenInfo&) {
   return fail(ErrorKind::unsupported, "this build has no commands for bridge tokens such as " + session.card_description());
 }
 

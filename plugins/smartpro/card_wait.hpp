@@ -34,8 +34,8 @@ class CardWait {
   void stop() { switch_.stop(); }
   void allow() { switch_.rearm(); }
 
-  /// What `exchange` gives, a Result, called with the token's session: until it is not the card's absence that it fails with, or waiting is of no use.
-  /// `period` is told to the bus. ErrorKind::cancelled: a wait was ended.
+  /// What `exchange` gives, a Result, called with the token's session: until it is not the card's absence that it fails with, or waiting is of no
+  /// use. `period` is told to the bus. ErrorKind::cancelled: a wait was ended.
   template <typename Exchange>
   auto exchange(std::uint32_t period, Exchange&& exchange) -> decltype(exchange(std::declval<smartpro::TokenSession&>())) {
     CAS_TRY(token_session(session_.get()).wait_for_lists(switch_.token()));

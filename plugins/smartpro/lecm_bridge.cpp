@@ -8,10 +8,13 @@
  * scrambled as it is and goes through untouched, and no card ever holds the key of another domain.
  *
  * It takes two of them. In the source domain, with mode=master, each licence becomes one for the way, addressed to the bridges of one or more
- * destinations. What comes out plays nowhere. In a destination domain, with mode=simple, that becomes a licence of the destination domain, within
- * the rights that the source granted. With direction=back, content goes home the same way.
+ * destinations; what comes out plays nowhere:
+ * `filesrc location=rushes.spro ! lecm-bridge destinations=b.bridge,c.bridge ! filesink location=on-the-way.spro`
  *
- * The page docs/elements/lecm-bridge.md has the launch lines.
+ * In a destination domain, with mode=simple, that becomes a licence of the destination domain, within the rights that the source granted:
+ * `filesrc location=on-the-way.spro ! lecm-bridge mode=simple ! filesink location=rushes-b.spro`
+ *
+ * With direction=back, content goes home the same way.
  *
  * Since: 0.1
  */
@@ -19,15 +22,13 @@
 #include <gst/cas/properties.hpp>
 #include <gst/gst.h>
 
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "bridge_converter.hpp"
 #include "bridge_licences.hpp"
+#include "bridge_properties.hpp"
 #include "bridge_stream.hpp"
 #include "elements.hpp"
-#include "rights_structure.hpp"
 
 GST_DEBUG_CATEGORY(lecm_bridge_debug);
 #define GST_CAT_DEFAULT lecm_bridge_debug
@@ -36,17 +37,6 @@ using namespace cas;
 using namespace cas::gst;
 
 namespace {
-
-/// What the properties say, beside the card.
-struct BridgeProperties {
-  BridgeMode mode = BridgeMode::master;
-  BridgeDirection direction = BridgeDirection::forward;
-  std::string destinations;
-  std::string mask;
-  StructurePtr usage_rights;
-  guint licence_slot_size = 0;
-  CardRemovalPolicy removal_policy = CardRemovalPolicy::wait;
-};
 
 /// Lock order: state lock, STREAM_LOCK of the sink pad, object lock. The object lock is held for moments, never while pushing, querying, posting
 /// or talking to a card.
@@ -68,75 +58,8 @@ struct Bridge {
   BridgeStream stream;
 };
 
-enum BridgeProperty : guint {
-  property_mode = first_own_property,
-  property_direction,
-  property_destinations,
-  property_mask,
-  property_usage_rights,
-  property_licence_slot_size,
-  property_card_removal_policy,
-  property_stats,
-};
-
-GType mode_type() {
-  static const GType type = [] {
-    static const GEnumValue values[] = {
-        {static_cast<gint>(BridgeMode::master), "Master bridge, in the source domain: licences of the domain from and to licences for the way", "master"},
-        {static_cast<gint>(BridgeMode::simple), "Simple bridge, in a destination domain: licences for the way to and from licences of the domain", "simple"},
-        {0, nullptr, nullptr},
-    };
-    return g_enum_register_static("GstLecmBridgeMode", values);
-  }();
-  return type;
-}
-
-GType direction_type() {
-  static const GType type = [] {
-    static const GEnumValue values[] = {
-        {static_cast<gint>(BridgeDirection::forward), "From the source domain to destination domains", "forward"},
-        {static_cast<gint>(BridgeDirection::back), "From a destination domain back to the source domain", "back"},
-        {0, nullptr, nullptr},
-    };
-    return g_enum_register_static("GstLecmBridgeDirection", values);
-  }();
-  return type;
-}
-
 smartpro::TokenKind kind_of(BridgeMode mode) {
   return mode == BridgeMode::master ? smartpro::TokenKind::master_bridge : smartpro::TokenKind::simple_bridge;
-}
-
-/// Paths with ',' between them.
-std::vector<std::filesystem::path> parse_paths(std::string_view text) {
-  std::vector<std::filesystem::path> paths;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    if (end > 0) paths.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return paths;
-}
-
-/// The properties as a converter needs them; fails on the first that cannot be. Call under the object's lock.
-Result<BridgeSettings> settings_of(const BridgeProperties& properties) {
-  BridgeSettings settings;
-  settings.mode = properties.mode;
-  settings.direction = properties.direction;
-  settings.destinations = parse_paths(properties.destinations);
-  settings.mask = properties.mask;
-  const bool master = settings.mode == BridgeMode::master;
-  if (master && settings.destinations.empty())
-    return fail(ErrorKind::invalid_argument,
-                "the property 'destinations' has to name the files with the records of the simple bridges, as 'destinations=b.bridge,c.bridge'");
-  if (!master && !(settings.destinations.empty() && settings.mask.empty()))
-    return fail(ErrorKind::invalid_argument, "the properties 'destinations' and 'mask' are for a master bridge: a simple bridge takes what is addressed to it");
-  if (properties.usage_rights) {
-    CAS_TRY(change_rights(properties.usage_rights.get(), {}));  // What cannot be is found here, and not at the first licence.
-    const std::shared_ptr<GstStructure> changes(gst_structure_copy(properties.usage_rights.get()), gst_structure_free);
-    settings.change_rights = [changes](const smartpro::UsageRights& granted) { return change_rights(changes.get(), granted); };
-  }
-  return settings;
 }
 
 /// A session for the card that the properties name now.
@@ -207,6 +130,14 @@ static GstFlowReturn gst_lecm_bridge_chain(GstPad*, GstObject* parent, GstBuffer
 static GstFlowReturn gst_lecm_bridge_chain_list(GstPad*, GstObject* parent, GstBufferList* list) {
   BufferListPtr owned(list);
   return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return bridge_of(parent).stream.push_list(std::move(owned)); });
+}
+
+static gboolean gst_lecm_bridge_sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  // Here no flush can come between that allows waits again.
+  if (active) bridge_of(parent).licences.allow_waits();
+  else bridge_of(parent).licences.stop_waits();
+  return TRUE;
 }
 
 static gboolean lecm_bridge_sink_event(GstPad* pad, GstObject* parent, EventPtr event) {
@@ -297,7 +228,6 @@ static GstStateChangeReturn gst_lecm_bridge_change_state(GstElement* element, Gs
     });
     if (!ready) return GST_STATE_CHANGE_FAILURE;
   }
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) bridge.licences.stop_waits();
   const GstStateChangeReturn result = GST_ELEMENT_CLASS(gst_lecm_bridge_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
     bridge.stream.reset();
@@ -314,23 +244,9 @@ static GstStateChangeReturn gst_lecm_bridge_change_state(GstElement* element, Gs
 static void lecm_bridge_set_property(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
   if (!may_set_property(GST_ELEMENT(object), pspec)) return;
   Bridge& bridge = bridge_of(object);
-  BridgeProperties& properties = bridge.properties;
   const ObjectLock lock(object);
-  if (set_card_property(bridge.card, id, value)) return;
-  switch (id) {
-    case property_mode: properties.mode = static_cast<BridgeMode>(g_value_get_enum(value)); break;
-    case property_direction: properties.direction = static_cast<BridgeDirection>(g_value_get_enum(value)); break;
-    case property_destinations: properties.destinations = string_of(value); break;
-    case property_mask: properties.mask = string_of(value); break;
-    case property_usage_rights: {
-      const GstStructure* rights = gst_value_get_structure(value);
-      properties.usage_rights.reset(rights == nullptr ? nullptr : gst_structure_copy(rights));
-      break;
-    }
-    case property_licence_slot_size: properties.licence_slot_size = g_value_get_uint(value); break;
-    case property_card_removal_policy: properties.removal_policy = static_cast<CardRemovalPolicy>(g_value_get_enum(value)); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
+  if (set_card_property(bridge.card, id, value) || set_bridge_property(bridge.properties, id, value)) return;
+  G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_lecm_bridge_set_property(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
@@ -350,20 +266,10 @@ static GstStructure* bridge_stats(const Bridge& bridge) {
 
 static void lecm_bridge_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
   const Bridge& bridge = bridge_of(object);
-  const BridgeProperties& properties = bridge.properties;
   const ObjectLock lock(object);
-  if (get_card_property(bridge.card, id, value)) return;
-  switch (id) {
-    case property_mode: g_value_set_enum(value, static_cast<gint>(properties.mode)); break;
-    case property_direction: g_value_set_enum(value, static_cast<gint>(properties.direction)); break;
-    case property_destinations: set_string(value, properties.destinations); break;
-    case property_mask: set_string(value, properties.mask); break;
-    case property_usage_rights: gst_value_set_structure(value, properties.usage_rights.get()); break;
-    case property_licence_slot_size: g_value_set_uint(value, properties.licence_slot_size); break;
-    case property_card_removal_policy: g_value_set_enum(value, static_cast<gint>(properties.removal_policy)); break;
-    case property_stats: g_value_take_boxed(value, bridge_stats(bridge)); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
+  if (get_card_property(bridge.card, id, value) || get_bridge_property(bridge.properties, id, value)) return;
+  if (id == property_bridge_stats) g_value_take_boxed(value, bridge_stats(bridge));
+  else G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_lecm_bridge_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -378,52 +284,25 @@ static void gst_lecm_bridge_finalize(GObject* object) {
   G_OBJECT_CLASS(gst_lecm_bridge_parent_class)->finalize(object);
 }
 
-static void install_bridge_properties(GObjectClass* object_class) {
-  install_card_properties(object_class, "URI of the bridge card (default: this machine's master or simple bridge, see 'cas-card')");
-  const auto install = [&](guint id, GParamSpec* pspec) { g_object_class_install_property(object_class, id, pspec); };
-  install(property_mode, g_param_spec_enum("mode", "Mode", "Which of the two bridges on the way between domains this is", mode_type(),
-                                           static_cast<gint>(BridgeMode::master), settable_until_ready));
-  install(property_direction, g_param_spec_enum("direction", "Direction", "Which way the content goes", direction_type(),
-                                                static_cast<gint>(BridgeDirection::forward), settable_until_ready));
-  install(property_destinations,
-          g_param_spec_string("destinations", "Destinations",
-                              "Master bridge: files with the records of the simple bridges to send to or take back from, with ',' between them", nullptr,
-                              settable_until_ready));
-  install(property_mask,
-          g_param_spec_string("mask", "Authorisation mask",
-                              "Master bridge: file with the mask of the bridges that still may be sent to (default: bridging/mask-VDID in $CAS_HOME)",
-                              nullptr, settable_until_ready));
-  install(property_usage_rights,
-          g_param_spec_boxed("usage-rights", "Usage rights",
-                             "Limits to put on the new licences, with the fields of smartpro-scramble; what is not named stays, and nothing can be widened",
-                             GST_TYPE_STRUCTURE, settable_until_ready));
-  install(property_licence_slot_size,
-          g_param_spec_uint("licence-slot-size", "Licence slot size",
-                            "Bytes that the new file has for each licence, at least (0: as many as the old one, or as the first licence needs)", 0,
-                            smartpro::max_licence_slot_size, 0, settable_until_ready));
-  install(property_card_removal_policy,
-          g_param_spec_enum("card-removal-policy", "Card removal policy", "What to do when a licence has to be converted and the card is gone",
-                            removal_policy_type(), static_cast<gint>(CardRemovalPolicy::wait), settable_until_ready));
-  install(property_stats, g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
-  for (const GType type : {mode_type(), direction_type(), removal_policy_type()}) gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-}
-
 static void gst_lecm_bridge_class_init(GstLecmBridgeClass* klass) {
   GObjectClass* object_class = G_OBJECT_CLASS(klass);
   GstElementClass* element_class = GST_ELEMENT_CLASS(klass);
   object_class->set_property = gst_lecm_bridge_set_property;
   object_class->get_property = gst_lecm_bridge_get_property;
   object_class->finalize = gst_lecm_bridge_finalize;
+  install_card_properties(object_class, "URI of the bridge card (default: this machine's master or simple bridge, see 'cas-card')");
   install_bridge_properties(object_class);
   element_class->change_state = gst_lecm_bridge_change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "SmartPRO licence bridge", "Filter/Converter",
-                                        "Takes protected files from one domain to others, still scrambled: only the licences change", "gst-plugins-cas");
+                                        "Takes protected files from one domain to others, still scrambled: only the licences change",
+                                        "gst-plugins-cas");
 }
 
 static void gst_lecm_bridge_init(GstLecmBridge* self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
+  gst_pad_set_activatemode_function(self->sinkpad, gst_lecm_bridge_sink_activate_mode);
   gst_pad_set_chain_function(self->sinkpad, gst_lecm_bridge_chain);
   gst_pad_set_chain_list_function(self->sinkpad, gst_lecm_bridge_chain_list);
   gst_pad_set_event_function(self->sinkpad, gst_lecm_bridge_sink_event);

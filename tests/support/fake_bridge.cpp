@@ -88,7 +88,8 @@ void give_fake_card(GstElement* to) {
 
 namespace cas::gst {
 
-Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings, smartpro::TokenSession&, const smartpro::TokenInfo&) {
+Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings, smartpro::TokenSession&,
+                                                                   const smartpro::TokenInfo&) {
   test::FakeBridge& fake = test::fake_bridge();
   fake.settings.push_back(settings);
   if (fake.at_start) return fail(*fake.at_start);

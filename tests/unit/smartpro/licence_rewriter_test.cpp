@@ -101,7 +101,8 @@ Bytes rewritten_in_place(const ProtectedFixture& made, std::size_t growth, std::
     const ByteView slot = ByteView(made.file).subspan(static_cast<std::size_t>(at), layout.slot_size());
     append(out, must(encode_licence_slot(TurningConverter::turned(must(parse_licence_slot(slot)), growth), slot_size)));
     const std::uint64_t begin = at + layout.slot_size();
-    const std::uint64_t end = made.header.period_segments == 0 ? made.file.size() : std::min<std::uint64_t>(layout.slot_offset(period + 1), made.file.size());
+    const std::uint64_t size = made.file.size();
+    const std::uint64_t end = made.header.period_segments == 0 ? size : std::min(layout.slot_offset(period + 1), size);
     append(out, ByteView(made.file).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
     at = end;
   }
@@ -192,7 +193,8 @@ TEST_P(Rewriting, GivesWhatIsRightBeforeEveryCutAndTellsOfIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Rewriting,
-                         testing::Values(FileShape{gcm, 0}, FileShape{ctr, 0}, FileShape{gcm, 0, 1024, 2, true}, FileShape{ctr, 0, 1024, 2, true}, FileShape{gcm, 1},
+                         testing::Values(FileShape{gcm, 0}, FileShape{ctr, 0}, FileShape{gcm, 0, 1024, 2, true},
+                                         FileShape{ctr, 0, 1024, 2, true}, FileShape{gcm, 1},
                                          FileShape{gcm, 3000}, FileShape{ctr, 2048, 1024, 0, true}, FileShape{gcm, 3072, 1024, 1},
                                          FileShape{ctr, 3072, 1024, 1, true}, FileShape{gcm, 4096, 1024, 2, true}, FileShape{gcm, 4500, 1024, 2},
                                          FileShape{ctr, 4500, 1024, 3, true}));
@@ -233,7 +235,8 @@ TEST(LicenceRewriter, MakesAFileOfAnotherDomainWithTheSameContent) {
 
 TEST(LicenceRewriter, MakesSlotsAsLargeAsTheFirstLicenceNeeds) {
   const ProtectedFixture made = make_protected({gcm, 3000, 1024, 1});
-  const std::size_t licence = must(parse_licence_slot(ByteView(made.file).subspan(static_cast<std::size_t>(made.read_header().body_offset), 320))).size();
+  const auto first_slot = static_cast<std::size_t>(made.read_header().body_offset);
+  const std::size_t licence = must(parse_licence_slot(ByteView(made.file).subspan(first_slot, 320))).size();
   const std::size_t fills = 320 - licence_slot_overhead - licence;
   for (const auto& [growth, least, expected] : {std::tuple<std::size_t, std::uint32_t, std::size_t>{fills, 0, 320},
                                                 {fills + 1, 0, 321},
@@ -266,7 +269,8 @@ TEST(LicenceRewriter, RefusesALaterLicenceThatIsTooLongForTheFirstOnesSlots) {
   ASSERT_TRUE(rewritten.error.has_value());
   EXPECT_EQ(rewritten.error->kind, ErrorKind::exhausted);
   const std::uint32_t slot_size = must(Preamble::parse(rewritten.file)).licence_slot_size;
-  EXPECT_NE(rewritten.error->message.find(std::to_string(slot_size + 1)), std::string::npos) << "it says which size would do: " << rewritten.error->message;
+  EXPECT_NE(rewritten.error->message.find(std::to_string(slot_size + 1)), std::string::npos)
+      << "it says which size would do: " << rewritten.error->message;
   EXPECT_EQ(rewritten.passed.size(), 2U * (1024 + 16)) << "what is before the second licence went out";
 
   const Rewritten again = rewrite(made.file, converter, SIZE_MAX, slot_size + 1);
@@ -307,7 +311,8 @@ TEST(LicenceRewriter, KnowsTheSizeOfTheNewFile) {
 // --- Damage ---
 
 TEST(LicenceRewriter, FindsBytesBehindAStatedEnd) {
-  for (const FileShape& shape : {FileShape{gcm, 3000, 1024, 0, true}, FileShape{gcm, 4096, 1024, 2, true}, FileShape{ctr, 4100, 1024, 2, true}, FileShape{ctr, 0, 1024, 0, true}}) {
+  for (const FileShape& shape : {FileShape{gcm, 3000, 1024, 0, true}, FileShape{gcm, 4096, 1024, 2, true}, FileShape{ctr, 4100, 1024, 2, true},
+                                 FileShape{ctr, 0, 1024, 0, true}}) {
     SCOPED_TRACE(describe(shape));
     const ProtectedFixture made = make_protected(shape);
     Bytes longer = made.file;
@@ -336,9 +341,9 @@ TEST(LicenceRewriter, RefusesADamagedStart) {
   const struct {
     std::size_t byte;
     ErrorKind kind;
-  } places[] = {{0, ErrorKind::malformed},       {9, ErrorKind::unsupported},       {13, ErrorKind::malformed},   {17, ErrorKind::malformed},
-                {25, ErrorKind::malformed},      {preamble_size, ErrorKind::malformed}, {body + 3, ErrorKind::malformed}, {body + 5, ErrorKind::malformed},
-                {body + 319, ErrorKind::malformed}};
+  } places[] = {{0, ErrorKind::malformed},  {9, ErrorKind::unsupported},           {13, ErrorKind::malformed},
+                {17, ErrorKind::malformed}, {25, ErrorKind::malformed},            {preamble_size, ErrorKind::malformed},
+                {body + 3, ErrorKind::malformed}, {body + 5, ErrorKind::malformed}, {body + 319, ErrorKind::malformed}};
   for (const auto& [byte, kind] : places) {
     SCOPED_TRACE("byte " + std::to_string(byte));
     Bytes damaged = made.file;
@@ -422,7 +427,9 @@ TEST(LicenceRewriter, HoldsItsDriverToTheRuns) {
     }
     use(rewriter);
   };
-  before_content([&](LicenceRewriter& rewriter) { EXPECT_FAILS(rewriter.see(ByteView(made.file).subspan(content, 1)), ErrorKind::invalid_argument); });
+  before_content([&](LicenceRewriter& rewriter) {
+    EXPECT_FAILS(rewriter.see(ByteView(made.file).subspan(content, 1)), ErrorKind::invalid_argument);
+  });
   before_content([&](LicenceRewriter& rewriter) {
     EXPECT_EQ(must(rewriter.next()).size, 1040U);
     EXPECT_FAILS(rewriter.pass(1041), ErrorKind::invalid_argument);
