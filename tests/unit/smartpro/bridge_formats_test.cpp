@@ -399,7 +399,7 @@ TEST_F(PassedOn, OriginsAndDirectionAreUnderTheMac) {
   EXPECT_TRUE(value_or_throw(LicenceView::parse(domain.licence({}))).origins.empty());
   Bytes changed = lecm;
   const Bytes field = test::hex("8b20");
-  std::ranges::search(changed, field).begin()[2] ^= 1;
+  std::search(changed.begin(), changed.end(), field.begin(), field.end())[2] ^= 1;
   EXPECT_FAILS(unseal_licence(domain.domain_key, value_or_throw(LicenceView::parse(changed))), ErrorKind::authentication_failed);
 }
 
