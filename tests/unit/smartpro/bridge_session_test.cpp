@@ -98,6 +98,23 @@ TEST_F(BridgeSession, ASimpleBridgeFindsItsOwnAmongSeveral) {
   EXPECT_NE(refused.error().message.find("not addressed to this token"), std::string::npos);
 }
 
+TEST_F(BridgeSession, ThirtyTwoDestinationsFitIntoOneAnswer) {
+  std::vector<Bytes> records{source.sign(record)};
+  rights.bridge_to = {destination.vdid};
+  while (records.size() < max_package_destinations) {
+    const Vdid domain{0xe0, static_cast<std::uint8_t>(records.size())};
+    records.push_back(source.sign(source.register_bridge(0x7000 + records.size(), domain)));
+    rights.bridge_to.push_back(domain);
+  }
+  const auto out = value_or_throw(MasterBridgeConverter::create(session("master"), {records, source.mask(), {}}));
+  const Bytes bytes = value_or_throw(out->convert(3, source.licence(rights, std::vector<LicenceOrigin>(7)), header));
+  EXPECT_LE(bytes.size(), max_package_size);
+  const TransferPackage package = value_or_throw(TransferPackage::parse(bytes));
+  EXPECT_EQ(package.cdis.size(), 32U);
+  EXPECT_EQ(package.cdis[31].simple_bridge, 0x7000U + 31);
+  EXPECT_OK(SimpleBridgeConverter(session("simple")).convert(3, bytes, header));
+}
+
 TEST_F(BridgeSession, TheMaskAndTheBridgesAreToldAgainToANewChannel) {
   const auto host = session("master");
   const auto out = value_or_throw(MasterBridgeConverter::create(host, {{source.sign(record)}, source.mask(), {}}));
