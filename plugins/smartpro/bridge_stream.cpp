@@ -90,8 +90,10 @@ void BridgeStream::reset() {
 }
 
 void BridgeStream::start_segment(const GstSegment& segment, guint32 seqnum) {
-  const std::uint64_t start = segment.format == GST_FORMAT_BYTES ? segment.start : 0;
-  if (announced_ && !starts_elsewhere_ && start == rewriter_->position_in()) return;  // On from where it was.
+  const bool bytes = segment.format == GST_FORMAT_BYTES;
+  const std::uint64_t start = bytes ? segment.start : 0;
+  // On from where it was. Who counts no bytes goes nowhere else without a flush or a new stream.
+  if (announced_ && !starts_elsewhere_ && (!bytes || start == rewriter_->position_in())) return;
   reset();
   starts_elsewhere_ = start != 0;
   seqnum_ = seqnum;

@@ -207,7 +207,11 @@ TEST_F(LecmBridge, GoesOnWithASegmentThatContinues) {
   bridge.start();
   ASSERT_EQ(bridge.push(ByteView(file).first(2000)), GST_FLOW_OK);
   bridge.segment(2000);
-  ASSERT_EQ(bridge.push(ByteView(file).subspan(2000)), GST_FLOW_OK);
+  ASSERT_EQ(bridge.push(ByteView(file).subspan(2000, 3000)), GST_FLOW_OK);
+  GstSegment time;
+  gst_segment_init(&time, GST_FORMAT_TIME);
+  gst_harness_push_event(*bridge, gst_event_new_segment(&time));
+  ASSERT_EQ(bridge.push(ByteView(file).subspan(5000)), GST_FLOW_OK);
   ASSERT_TRUE(bridge.end());
   EXPECT_TRUE(equal(bridge.output(), bridged(file, 0)));
 }
