@@ -4,6 +4,7 @@
 
 #include "base/reader.hpp"
 #include "smartpro/absence_proof.hpp"
+#include "smartpro/list_synchronisation.hpp"
 #include "smartpro/revocation_list.hpp"
 #include "tests/support/seeded_random.hpp"
 
@@ -27,6 +28,8 @@ struct World {
     return *builder.finish();
   }();
   AbsenceProver prover = *AbsenceProver::create(numbers);
+  RevocationKey root_key = to_array<RevocationKey>(public_key);
+  std::shared_ptr<HostLists> lists = HostLists::in_memory(root_key);
 };
 
 void check_proof(World& world, ByteView bytes) {
@@ -41,6 +44,14 @@ void check_proof(World& world, ByteView bytes) {
     proof = std::move(changed);
   }
   if (verify_absence(world.elements, *number, proof) && std::ranges::binary_search(world.numbers, *number)) std::abort();
+}
+
+/// What the start of a list says must hold for the whole of it.
+void check_preview(World& world, ByteView bytes) {
+  const auto preview = world.lists->preview(bytes);
+  const auto fresh = HostLists::in_memory(world.root_key);
+  const bool taken = fresh->take(bytes).has_value();
+  if (taken && (!preview || !*preview || (*preview)->size != bytes.size())) std::abort();
 }
 
 }  // namespace
@@ -60,6 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (builder->add_payload(rest) && builder->finish()->count * revoked_number_size != rest.size()) std::abort();
       break;
     }
+    case 16: check_preview(world, rest); break;
+    case 17: (void)confirm_lists(rest, {}, *world.lists); break;
     default: check_proof(world, rest); break;
   }
   return 0;

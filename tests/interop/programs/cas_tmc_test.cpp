@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fstream>
 
+#include "base/durable_file.hpp"
 #include "base/file_lock.hpp"
+#include "crypto/random.hpp"
 #include "program_test.hpp"
+#include "smartpro/root_authority.hpp"
 #include "tests/support/result_matchers.hpp"
 
 namespace cas::test {
@@ -300,6 +303,79 @@ TEST_F(CasTmc, AReportThatCannotBeWrittenIsAFailure) {
   const Outcome outcome = run_program({"/bin/sh", "-c", std::string("exec '") + cas_tmc + "' domain list >/dev/full"}, environment(), folder());
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.err.find("cannot be written"), std::string::npos) << outcome.err;
+}
+
+/// This machine's revocation lists.
+class CasTmcLists : public CasTmc {
+ protected:
+  void SetUp() override {
+    CasTmc::SetUp();
+    ASSERT_EQ(tmc({"root"}).exit_code, 0);
+    ASSERT_EQ(tmc({"host", "--capabilities", "all"}).exit_code, 0);
+    fs::create_directories(folder() / "published");
+  }
+  void publish(const std::string& name, std::uint64_t index, std::vector<smartpro::RevokedNumber> tokens) {
+    auto root = smartpro::RootAuthority::load(home() / "root", {}, system_clock(), crypto::system_random());
+    ASSERT_OK(root);
+    smartpro::RevocationList list;
+    list.header.kind = smartpro::RevocationListKind::external;
+    list.header.index = index;
+    list.tokens = std::move(tokens);
+    const auto issued = root->issue_revocation_list(std::move(list));
+    ASSERT_OK(issued);
+    ASSERT_OK(write_file_durably(folder() / "published" / name, issued->encode()));
+  }
+};
+
+TEST_F(CasTmcLists, AreFetchedFromTheirSources) {
+  EXPECT_EQ(tmc_json({"lists", "status"})["lists"][0]["index"], 0);
+  expect_failure(tmc({"lists", "fetch"}), 1, "cas-tmc", "lists source add");
+  const std::string published = (folder() / "published").string();
+  EXPECT_EQ(tmc_json({"lists", "source", "add", "published"})["sources"], Json({published}));  // paths are kept whole
+  EXPECT_EQ(tmc_json({"lists", "source", "add", published, "https://ann:secret@lists.example/studio/"})["sources"].size(), 2U);
+  EXPECT_EQ(tmc_json({"lists", "source", "list"})["sources"], Json({published, "https://lists.example/studio/"}));
+  EXPECT_EQ(tmc_json({"lists", "source", "remove", "https://lists.example/studio/"})["sources"], Json({published}));
+  expect_failure(tmc({"lists", "source", "remove", "elsewhere"}), 1, "cas-tmc", "no source");
+  expect_failure(tmc({"lists", "source", "add", "ftp://lists.example/"}), 2, "cas-tmc", "http");
+
+  EXPECT_EQ(tmc_json({"lists", "fetch"})["reports"][0]["outcome"], "not-there");
+  publish("erl", 3, {7, 8});
+  EXPECT_EQ(tmc_json({"lists", "fetch"})["reports"][0]["outcome"], "newer");
+  EXPECT_EQ(tmc_json({"lists", "fetch"})["reports"][0]["outcome"], "at-hand");
+  const Json status = tmc_json({"lists", "status"});
+  EXPECT_EQ(status["lists"][0]["index"], 3);
+  EXPECT_EQ(status["lists"][0]["tokens"], 2);
+  publish("other", 4, {});
+  EXPECT_EQ(tmc_json({"lists", "fetch", "--source", published + "/other"})["reports"][0]["index"], 4);
+  expect_failure(tmc({"lists", "fetch", "--source", published + "/nothing"}), 1, "cas-tmc", "nothing");
+}
+
+TEST_F(CasTmcLists, AreInstalledFromFiles) {
+  publish("list", 3, {7});
+  EXPECT_EQ(tmc({"lists", "install", "published/list"}).exit_code, 0);
+  EXPECT_EQ(tmc({"lists", "install", "published/list"}).exit_code, 0);
+  EXPECT_EQ(tmc_json({"lists", "status"})["lists"][0]["index"], 3);
+  publish("list", 2, {});
+  expect_failure(tmc({"lists", "install", "published/list"}), 1, "cas-tmc", "older");
+  const std::string key = read_text(home() / "host" / "root-revocation.pub");
+  ASSERT_OK(write_file_durably(folder() / "irl-0102030405060708.pub", as_bytes(key)));
+  ASSERT_OK(write_file_durably(folder() / "irl-01.pub", as_bytes(key)));
+  EXPECT_EQ(tmc({"lists", "install", "irl-0102030405060708.pub"}).exit_code, 0);
+  EXPECT_EQ(tmc_json({"lists", "status"})["lists"][1]["list"], "irl-0102030405060708");
+  expect_failure(tmc({"lists", "install", "irl-01.pub"}), 2, "cas-tmc", "irl-VDID.pub");
+  expect_failure(tmc({"lists", "install", "nothing"}), 1, "cas-tmc", "nothing");
+}
+
+TEST_F(CasTmcLists, StopARevokedToken) {
+  make_card("progenitor.card", true);
+  ASSERT_EQ(tmc({"domain", "create", "studio", "--progenitor", "progenitor.card"}).exit_code, 0);
+  make_card("player.card");
+  publish("erl", 1, {std::stoull(serial_of("player.card"), nullptr, 16)});
+  ASSERT_EQ(tmc({"lists", "install", "published/erl"}).exit_code, 0);
+  expect_failure(tmc({"enrol", "--token", "player.card", "--kind", "renderer"}), 1, "cas-tmc", "revoked");
+  // The progenitor has the list now: a machine without it has to get it.
+  fs::remove_all(home() / "lists");
+  expect_failure(tmc({"list"}), 1, "cas-tmc", "cas-tmc lists fetch");
 }
 
 }  // namespace
