@@ -29,7 +29,8 @@ struct ListPreview {
   [[nodiscard]] std::string name() const;
 };
 
-/// The revocation lists of a host (paper, 4.1): the external one, and the internal one of each domain that it has met. Share one among all sessions of
+/// The revocation lists of a host (paper, 4.1): the external one, and the internal one of each domain that it has met. Share one among all sessions
+/// of
 /// a process; any thread.
 ///
 /// They live in a folder, which several processes may use at once: what another one has put there is used as soon as it is there.
@@ -61,7 +62,8 @@ class HostLists {
     newer,    ///< It is in use, and on the medium.
     at_hand,  ///< It is the one that is in use already: nothing was done.
   };
-  /// Verifies the file of a list, keeps it and uses it. ErrorKind::refused when it is older than the one in use; not_found when it is of a domain whose
+  /// Verifies the file of a list, keeps it and uses it. ErrorKind::refused when it is older than the one in use; not_found when it is of a domain
+  /// whose
   /// revocation key is not known; authentication_failed, malformed, truncated, unsupported; io, exhausted, permission_denied from the folder, and
   /// then the list in use stays.
   [[nodiscard]] Result<Taken> take(ByteView file);

@@ -24,7 +24,8 @@ class InitiatorRun {
   [[nodiscard]] Result<Bytes> authenticate(card::AppletMemory& memory, ByteView message2);
   /// After authenticate: who the peer is. Message 3, and with it the channel, waits for the answers.
   [[nodiscard]] const crypto::Certificate& peer() const { return sac_->peer(); }
-  /// CHECK LIST with P1 1 to 3. Gives the next question, or message 3; nothing where it was no last part. ErrorKind::revoked when the peer is on a list;
+  /// CHECK LIST with P1 1 to 3. Gives the next question, or message 3; nothing where it was no last part. ErrorKind::revoked when the peer is on a
+  /// list;
   /// refused when nothing was asked; otherwise as ListInquiry.
   [[nodiscard]] Result<Bytes> check_list(card::AppletMemory& memory, std::uint8_t p1, ByteView data);
   /// Whether message 3 has been given.

@@ -60,7 +60,8 @@ class ListFetcher {
   ListFetcher(std::shared_ptr<HostLists> lists, Options options) : lists_(std::move(lists)), options_(std::move(options)) {}
 
   [[nodiscard]] Result<std::vector<std::string>> sources() const;
-  /// Takes what is newer, from every source: the external list, and those of the domains that the host has met. A source that fails does not keep others
+  /// Takes what is newer, from every source: the external list, and those of the domains that the host has met. A source that fails does not keep
+  /// others
   /// from being asked. Ends at once when `stop` is requested, with what there is by then.
   [[nodiscard]] std::vector<ListReport> fetch(std::stop_token stop);
 

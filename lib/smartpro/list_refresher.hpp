@@ -58,7 +58,8 @@ struct ProcessLists {
   std::shared_ptr<ListRefresher> refresher;  ///< Null where there is no source.
 };
 
-/// The lists in the default folder, kept up to date from `source`, or where that is empty from the folder's sources. The same ones for all who ask while somebody
+/// The lists in the default folder, kept up to date from `source`, or where that is empty from the folder's sources. The same ones for all who ask
+/// while somebody
 /// holds them. Where this machine has no home folder they are in memory. Never waits for a source. ErrorKind::invalid_argument for what is no source.
 [[nodiscard]] Result<ProcessLists> process_lists(const RevocationKey& root_key, const std::string& source);
 

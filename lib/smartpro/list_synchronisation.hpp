@@ -41,7 +41,8 @@ struct SharedLists {
 /// How a CHECK LIST reaches the token that asks: P1 and data; in clear, or in a channel.
 using CheckListCommand = std::function<Result<Bytes>(std::uint8_t p1, ByteView data)>;
 
-/// Answers the questions of a token until there are none (paper, figure 5). `answer` is what the token has said; the result is what it says after the last
+/// Answers the questions of a token until there are none (paper, figure 5). `answer` is what the token has said; the result is what it says after the
+/// last
 /// question. ErrorKind::revoked with a sentence on who is; outdated when it asks for a list that was not synchronised.
 [[nodiscard]] Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers, const CheckListCommand& check_list);
 /// CHECK LIST in clear to the applet that is selected.
@@ -50,7 +51,8 @@ using CheckListCommand = std::function<Result<Bytes>(std::uint8_t p1, ByteView d
 /// The end of figure 5: "Check if Token SN is in ERL or in IRL", and its domain. ErrorKind::revoked.
 [[nodiscard]] Status check_not_revoked(const SharedLists& lists, const crypto::Certificate& token);
 
-/// Compares what the token says in its secure channel (the answer to LIST STATUS there) with what it was synchronised on: until then, all was said in clear.
+/// Compares what the token says in its secure channel (the answer to LIST STATUS there) with what it was synchronised on: until then, all was said in
+/// clear.
 /// ErrorKind::authentication_failed when somebody between has changed it.
 [[nodiscard]] Status confirm_lists(ByteView list_status, const SharedLists& agreed, HostLists& lists);
 

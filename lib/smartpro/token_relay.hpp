@@ -12,7 +12,8 @@
 
 namespace cas::smartpro {
 
-/// A Token Management Center between a progenitor and another token (paper, 3.2): it carries the messages of their secure channel, and answers what each
+/// A Token Management Center between a progenitor and another token (paper, 3.2): it carries the messages of their secure channel, and answers what
+/// each
 /// asks of revocation lists about the other. It sees certificates, public values and ciphertext. Every run of a progenitor with a token goes this
 /// way, whatever the commands are called:
 ///
@@ -29,7 +30,8 @@ struct PreparedToken {
   const SharedLists& lists;
 };
 
-/// Carries the SAC that starts with `message1`. `authenticate` is the progenitor's command that takes message 2. ErrorKind::revoked when one of the two is on a
+/// Carries the SAC that starts with `message1`. `authenticate` is the progenitor's command that takes message 2. ErrorKind::revoked when one of the
+/// two is on a
 /// list of the other; outdated when they have different external lists; errors of the channel, and of the commands.
 [[nodiscard]] Status bring_together(TokenChannel& progenitor, std::uint8_t authenticate, ByteView message1, const PreparedToken& token, ListAnswers answers);
 

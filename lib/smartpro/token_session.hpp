@@ -116,7 +116,8 @@ class TokenSession {
   /// Waits for a card; ErrorKind::cancelled when `stop` is requested. Calls of other threads go on meanwhile.
   [[nodiscard]] Status wait_for_card(std::stop_token stop);
 
-  /// Waits until the revocation lists have been fetched for the first time, or it has taken five seconds, or `stop` is requested (ErrorKind::cancelled). Otherwise the
+  /// Waits until the revocation lists have been fetched for the first time, or it has taken five seconds, or `stop` is requested
+  /// (ErrorKind::cancelled). Otherwise the
   /// first call that needs a channel does, which cannot be stopped. Returns at once where nobody fetches lists (see ChannelOptions).
   [[nodiscard]] Status wait_for_lists(std::stop_token stop);
 
