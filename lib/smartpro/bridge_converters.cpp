@@ -16,7 +16,8 @@ Result<std::optional<UsageRights>> changed_rights(const RightsChange& change, By
   if (!view.summary) return fail(ErrorKind::refused, "the licence does not show its rights: they cannot be changed on the way");
   UsageRights rights = *view.summary;
   if (hop && rights.bridge_hops > 0) --rights.bridge_hops;
-  return change(std::move(rights));
+  CAS_TRY_ASSIGN(UsageRights changed, change(std::move(rights)));
+  return changed;
 }
 
 }  // namespace

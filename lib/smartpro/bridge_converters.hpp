@@ -13,8 +13,9 @@
 namespace cas::smartpro {
 
 /// What becomes of the rights of a licence on its way (paper, 2.3: "Usage Rights associated to the content may be modified by the Sender Bridge"). It is given
-/// the rights that the licence would have in the other domain, and gives those that it shall have. Called by the converter's thread.
-using RightsChange = std::function<UsageRights(UsageRights)>;
+/// the rights that the licence would have in the other domain, and gives those that it shall have; what it fails with ends the conversion. Called by
+/// the converter's thread.
+using RightsChange = std::function<Result<UsageRights>(UsageRights)>;
 
 /// Over a master bridge token: a licence of its domain becomes a transfer package for the simple bridges given, and a package that comes back becomes a licence
 /// of its domain again.

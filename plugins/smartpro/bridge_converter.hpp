@@ -2,12 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/error.hpp"
-#include "smartpro/licence_bridge.hpp"
+#include "smartpro/bridge_converters.hpp"
 #include "smartpro/token_session.hpp"
 #include "smartpro/usage_rights.hpp"
 
@@ -32,7 +31,7 @@ struct BridgeSettings {
   /// File of the authorisation mask, for a master bridge. Empty: bridging/mask-VDID in the home folder (default_places.hpp).
   std::filesystem::path mask;
   /// The rights of the new licence, out of those of the old one; the token refuses what would widen them. Nothing: they stay.
-  std::function<Result<smartpro::UsageRights>(const smartpro::UsageRights& granted)> change_rights;
+  smartpro::RightsChange change_rights;
 };
 
 /// Who converts licences with the token of `session`, which `token` describes; both outlive it. Reads the files that the settings name, and

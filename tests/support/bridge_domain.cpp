@@ -59,6 +59,7 @@ Bytes BridgeDomain::registration(const BridgeRecord& record) const {
       .field(tag::register_mkmb, mkmb.reveal())
       .field(tag::register_dksb, value_or_throw(simple_bridge_key(mksb, record.simple_bridge, record.index)).reveal())
       .number(tag::register_index, record.index, 4)
+      .field(tag::register_destination, record.destination)
       .take();
 }
 
@@ -112,7 +113,7 @@ ProgenitorPeer::ProgenitorPeer(TestSystem& system) : system_(system), credential
 
 Result<SecretBytes> ProgenitorPeer::command(card::Card& card, std::uint8_t instruction, ByteView data) {
   CAS_TRY(card.connect());
-  CAS_TRY_ASSIGN(TokenChannel channel, TokenChannel::establish(card, credentials_, crypto::DhGroup::p256, system_.clock, system_.random));
+  CAS_TRY_ASSIGN(TokenChannel channel, TokenChannel::establish(card, credentials_, system_.channel_options()));
   return channel.command(instruction, data);
 }
 

@@ -41,11 +41,6 @@ constexpr const char* remove_examples = R"(
 constexpr const char* list_examples = R"(
   cas-tmc lists source list --json | jq -r '.sources[]')";
 
-void add_host_options(CLI::App& command, tools::CredentialsPlace& host) {
-  command.add_option("--host", host.folder, "the folder of this host's credentials (default: $CAS_HOME/host)")->type_name("FOLDER");
-  command.add_option("--host-pin-source", host.pin_source, "the pass phrase of its keys: file:PATH or env:NAME")->type_name("SOURCE");
-}
-
 }  // namespace
 
 void add_lists(Program& program, ListsArguments& arguments) {

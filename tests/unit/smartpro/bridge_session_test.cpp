@@ -282,7 +282,7 @@ TEST_F(BridgeSession, AProgenitorAloneRegistersABridge) {
   const BridgeRecord next = source.register_bridge(simple, destination.vdid);
   const auto card = system.card("simple");
   ASSERT_OK(card->connect());
-  TokenChannel host = value_or_throw(TokenChannel::establish(*card, *system.host(), crypto::DhGroup::p256, system.clock, system.random));
+  TokenChannel host = value_or_throw(TokenChannel::establish(*card, *system.host(), system.channel_options()));
   EXPECT_FAILS(host.command(ins::register_bridge, source.registration(next)), ErrorKind::authentication_failed);
   EXPECT_FAILS(plain_command(*card, ins::register_bridge, source.registration(next)), ErrorKind::authentication_failed);
   EXPECT_OK(progenitor.command(*card, ins::register_bridge, source.registration(next)));

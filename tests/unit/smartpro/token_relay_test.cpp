@@ -108,24 +108,25 @@ TEST_P(Enrolment, NobodyGetsRoundTheProgenitorsQuestion) {
   const SharedLists lists = value_or_throw(prepare_token(*token, *system.lists(), GetParam()));
   const auto start = [&] {
     const Bytes request = TlvWriter()
-                              .number(tag::enrol_kind, static_cast<std::uint64_t>(TokenKind::renderer), 1)
-                              .number(tag::enrol_time, 1, 8)
-                              .number(tag::enrol_suite, 1, 1)
+                              .number(tag::run_purpose, static_cast<std::uint64_t>(RunPurpose::activate), 1)
+                              .number(tag::run_time, 1, 8)
+                              .number(tag::run_suite, 1, 1)
+                              .number(tag::run_kind, static_cast<std::uint64_t>(TokenKind::renderer), 1)
                               .take();
-    const SecretBytes message1 = value_or_throw(channel.command(ins::enrol_initiate, request));
+    const SecretBytes message1 = value_or_throw(channel.command(ins::run_initiate, request));
     const Bytes said = value_or_throw(plain_command(*token, ins::sac_initiate, message1.reveal()));
     const Bytes message2 = value_or_throw(answer_questions(said, lists, GetParam(), check_list_in_clear(*token)));
-    return value_or_throw(channel.command(ins::enrol_authenticate, message2));
+    return value_or_throw(channel.command(ins::run_authenticate, message2));
   };
   ASSERT_EQ(start().reveal().front(), tag::list_question);
-  EXPECT_FAILS(channel.command(ins::enrol_activate, {}), ErrorKind::refused);
-  EXPECT_FAILS(channel.command(ins::enrol_authenticate, {}), ErrorKind::refused);
+  EXPECT_FAILS(channel.command(ins::run_command, {}), ErrorKind::refused);
+  EXPECT_FAILS(channel.command(ins::run_authenticate, {}), ErrorKind::refused);
   EXPECT_FAILS(channel.command(ins::check_list, {}, check_list_start), ErrorKind::invalid_argument);
   EXPECT_FAILS(channel.command(ins::check_list, {}, 4), ErrorKind::invalid_argument);
   // A wrong answer ends the enrolment.
   EXPECT_FAILS(channel.command(ins::check_list, Bytes(40), check_list_proof), ErrorKind::authentication_failed);
   EXPECT_FAILS(channel.command(ins::check_list, Bytes(40), check_list_proof), ErrorKind::refused);
-  EXPECT_FAILS(channel.command(ins::enrol_activate, {}), ErrorKind::refused);
+  EXPECT_FAILS(channel.command(ins::run_command, {}), ErrorKind::refused);
 }
 
 TEST_P(Enrolment, AProgenitorDoesNotTalkToATokenOfOtherLists) {
