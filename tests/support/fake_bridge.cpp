@@ -77,8 +77,10 @@ void reset_fake_bridge(smartpro::TokenKind kind) {
 
 void give_fake_card(GstElement* to) {
   // No credentials: no channel is ever opened.
-  auto token = std::make_unique<smartpro::TokenSession>(fake_bridge().card, nullptr, smartpro::TokenSession::Options{});
-  auto session = gst::wrap_token_session(std::move(token), {"test:", "test", "", crypto::DhGroup::p256});
+  smartpro::TokenSession::Options options;
+  options.lists = smartpro::HostLists::in_memory({});
+  auto token = std::make_unique<smartpro::TokenSession>(fake_bridge().card, nullptr, options);
+  auto session = gst::wrap_token_session(std::move(token), {"test:", "test", "", crypto::DhGroup::p256, {}});
   if (!session) throw std::runtime_error(session.error().message);
   const gst::ContextPtr context(gst_cas_context_new_card_session(session->get(), TRUE));
   gst_element_set_context(to, context.get());

@@ -202,16 +202,16 @@ TEST_F(CasTmc, AnOldRegisterIsFoundOut) {
   use_initialised_home();
   const fs::path file = home() / "domains" / "home" / "register";
   const std::string newest = read_text(file);
-  write_text(file, newest.substr(0, 84));
+  write_text(file, newest.substr(0, 116));
   expect_failure(tmc({"list"}), 1, "cas-tmc", "old or cut copy");
   make_card("new.card");
   expect_failure(tmc({"enrol", "--token", "new.card", "--kind", "renderer"}), 1, "cas-tmc", "old or changed copy");
-  EXPECT_EQ(read_text(file), newest.substr(0, 84));
+  EXPECT_EQ(read_text(file), newest.substr(0, 116));
   std::string changed = newest;
-  changed[50] = static_cast<char>(changed[50] ^ 1);
+  changed[70] = static_cast<char>(changed[70] ^ 1);
   write_text(file, changed);
   expect_failure(tmc({"list"}), 1, "cas-tmc", "damaged at record 2");
-  write_text(file, newest.substr(0, 126));  // one lost record comes back from the card
+  write_text(file, newest.substr(0, 174));  // one lost record comes back from the card
   EXPECT_EQ(tmc({"list"}).exit_code, 0);
   EXPECT_EQ(read_text(file), newest);
 }
