@@ -22,54 +22,9 @@ if [ $# -eq 1 ]; then
   original=$(realpath -- "$1")
 fi
 
-step() { printf '\n== %s\n' "$*"; }
-# Words as one would type them.
-typed() {
-  local word line=
-  for word; do
-    case $word in
-      *[!A-Za-z0-9_./:=,+@%!-]* | '') line+=" '${word//\'/\'\\\'\'}'" ;;
-      *) line+=" $word" ;;
-    esac
-  done
-  printf '%s\n' "${line# }"
-}
-# Shows a command, and runs it.
-run() { echo "$ $(typed "$@")"; "$@"; }
-fail() { echo "quickstart.sh: $*" >&2; exit 1; }
-# Runs something long; its output is shown when it fails.
-quietly() {
-  "$@" >"$log" 2>&1 && return
-  tail -n 40 "$log" >&2
-  fail "failed: $* (all of it: $log)"
-}
-
-step "installing what is missing"
-"$top/tools/dev/install-deps.sh" run
-
-build=${BUILD_DIR:-$top/build}
-# In a checkout of somebody else, the build goes among one's own files.
-if [ -z "${BUILD_DIR:-}" ] && ! { mkdir -p "$build" && [ -w "$build" ] && { [ ! -e "$build/build.ninja" ] || [ -O "$build/build.ninja" ]; }; } 2>/dev/null; then
-  build=${XDG_CACHE_HOME:-$HOME/.cache}/gst-plugins-cas/build
-fi
-build=$(realpath -m -- "$build")
-mkdir -p "$build"
-log=$build/quickstart.log
-
-step "building in $build"
-[ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top"
-quietly meson compile -C "$build" cas-card cas-tmc cas-inspect gstsmartpro
-
-# What an installed version needs none of: where the programs and the plugin are.
-export PATH=$build/tools/cas-card:$build/tools/cas-tmc:$build/tools/cas-inspect:$PATH
-export GST_PLUGIN_PATH=$build/plugins/smartpro${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
-export GST_REGISTRY=$build/quickstart-registry.bin
-unset CAS_CARD
-
-work=$build/quickstart
-rm -rf -- "$work"
-mkdir -p "$work"
-cd "$work"
+program=quickstart.sh
+source "$top/pipelines/environment.sh"
+prepare quickstart
 export CAS_HOME=$work/home
 
 step "a root, this host, a domain, and its tokens, all in files below $CAS_HOME"
@@ -87,11 +42,7 @@ step "what to protect"
 if [ -z "$original" ]; then
   original=$work/clip.mp4
   echo "encoding ten seconds of H.264 and AAC in MP4, the index behind the content as recorders leave it"
-  quietly gst-launch-1.0 -e \
-    videotestsrc num-buffers=250 pattern=ball ! video/x-raw,width=320,height=180,framerate=25/1 \
-    ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! queue ! mux. \
-    audiotestsrc num-buffers=430 wave=ticks ! audio/x-raw,rate=44100,channels=2 ! avenc_aac ! aacparse ! queue ! mux. \
-    mp4mux name=mux ! filesink location="$original"
+  encode_clip "$original"
 fi
 ls -l -- "$original"
 name=$(basename -- "$original")

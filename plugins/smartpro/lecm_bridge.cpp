@@ -9,12 +9,18 @@
  *
  * It takes two of them. In the source domain, with mode=master, each licence becomes one for the way, addressed to the bridges of one or more
  * destinations; what comes out plays nowhere:
- * `filesrc location=rushes.spro ! lecm-bridge destinations=b.bridge,c.bridge ! filesink location=on-the-way.spro`
+ *
+ * |[
+ * gst-launch-1.0 filesrc location=rushes.spro ! lecm-bridge destinations=partner.bridge ! filesink location=sent.spro
+ * ]|
  *
  * In a destination domain, with mode=simple, that becomes a licence of the destination domain, within the rights that the source granted:
- * `filesrc location=on-the-way.spro ! lecm-bridge mode=simple ! filesink location=rushes-b.spro`
  *
- * With direction=back, content goes home the same way.
+ * |[
+ * gst-launch-1.0 filesrc location=sent.spro ! lecm-bridge mode=simple ! filesink location=received.spro
+ * ]|
+ *
+ * With direction=back, content goes home the same way. The cards, the records and the mask come from cas-tmc.
  *
  * Since: 0.1
  */
