@@ -18,9 +18,7 @@ Result<ContentClaim> ContentClaim::read(const TlvFields& fields, TlvTag first) {
 Status ContentClaim::check(const LicenceTerms& terms) const {
   if (!equal(terms.header_digest, header_digest) || static_cast<std::uint64_t>(terms.cipher) != cipher || terms.key_period != key_period)
     return fail(ErrorKind::malformed, "the licence is for other content");
-  if ((terms.rights.not_before && time < *terms.rights.not_before) || (terms.rights.not_after && time >= *terms.rights.not_after))
-    return fail(ErrorKind::expired, "the licence is not valid at this time");
-  return {};
+  return terms.rights.check_time(time);
 }
 
 Result<UnsealedLicence> open_domain_licence(const card::AppletMemory& memory, const Membership& membership, ByteView lecm) {

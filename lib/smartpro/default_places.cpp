@@ -42,17 +42,20 @@ Result<std::filesystem::path> default_lists_folder() {
   return home / "lists";
 }
 
-Result<std::string> default_card_uri(TokenKind kind) {
+Result<std::string> default_card_uri(TokenKind kind) { return default_card_uri(std::span(&kind, 1)); }
+
+Result<std::string> default_card_uri(std::span<const TokenKind> kinds) {
   if (const auto uri = environment("CAS_CARD")) return *uri;
-  CAS_TRY_ASSIGN(const std::filesystem::path file, default_card_file(kind));
-  auto content = read_file(file, max_uri_size);
-  if (!content) {
-    if (content.error().kind == ErrorKind::not_found) return std::string("pcsc:");
-    return fail(std::move(content).error());
+  for (const TokenKind kind : kinds) {
+    CAS_TRY_ASSIGN(const std::filesystem::path file, default_card_file(kind));
+    auto content = read_file(file, max_uri_size);
+    if (!content && content.error().kind == ErrorKind::not_found) continue;
+    if (!content) return fail(std::move(content).error());
+    std::string uri = as_text(*content);
+    while (!uri.empty() && (uri.back() == '\n' || uri.back() == '\r')) uri.pop_back();
+    return uri;
   }
-  std::string uri = as_text(*content);
-  while (!uri.empty() && (uri.back() == '\n' || uri.back() == '\r')) uri.pop_back();
-  return uri;
+  return std::string("pcsc:");
 }
 
 Status set_default_card_uri(TokenKind kind, const std::string& uri) {

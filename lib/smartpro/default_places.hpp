@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "base/error.hpp"
@@ -17,7 +18,7 @@ namespace cas::smartpro {
 ///   domains/NAME/    what a TMC knows of a domain   (cas-tmc domain)
 ///   cards/           soft cards
 ///   lists/           revocation lists, and where they come from   (cas-tmc lists)
-///   default-cards/acquisition, default-cards/renderer: the URI of this machine's token of that kind
+///   default-cards/acquisition, default-cards/renderer, default-cards/processing: the URI of this machine's token of that kind
 [[nodiscard]] Result<std::filesystem::path> home_folder();
 
 [[nodiscard]] Result<std::filesystem::path> default_host_folder();
@@ -27,6 +28,8 @@ namespace cas::smartpro {
 /// The URI of this machine's token of `kind`: $CAS_CARD, else the default-cards file, else "pcsc:" (the first card with
 /// the applet in any reader).
 [[nodiscard]] Result<std::string> default_card_uri(TokenKind kind);
+/// The same where a token of any of these kinds (one at least) will do: the first kind for which there is a file counts.
+[[nodiscard]] Result<std::string> default_card_uri(std::span<const TokenKind> kinds);
 /// Makes `uri` the default for `kind`.
 [[nodiscard]] Status set_default_card_uri(TokenKind kind, const std::string& uri);
 

@@ -5,6 +5,7 @@
 
 #include "base/tlv.hpp"
 #include "smartpro/licence.hpp"
+#include "smartpro/licence_reissue.hpp"
 #include "smartpro/play_slots.hpp"
 #include "smartpro/progenitor_secrets.hpp"
 #include "smartpro/revocation_header.hpp"
@@ -109,6 +110,7 @@ Result<Bytes> TokenApplet::process_plain(const CommandApdu& command) {
     case ins::sac_authenticate: return sac_authenticate(command.data);
     case ins::create_licence:
     case ins::open_licence:
+    case ins::reissue_licence:
     case ins::activate:
     case ins::deactivate:
     case ins::restore:
@@ -152,6 +154,7 @@ Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
   switch (command.ins) {
     case ins::create_licence: return create_licence(command.data);
     case ins::open_licence: return open_licence(command.data);
+    case ins::reissue_licence: return reissue(command.data);
     case ins::activate: return activate(command.data);
     case ins::deactivate: return deactivate(command.data);
     case ins::restore: return restore(command.data);
@@ -189,6 +192,15 @@ Result<Membership> TokenApplet::require_kind(TokenKind kind) const {
   if (membership.kind == TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to no domain");
   if (membership.kind != kind) return fail(ErrorKind::unsupported, "this kind of token does not do that");
   return membership;
+}
+
+/// Paper, 2.1: content "can be accessed, if allowed, by any renderer devices, or processing devices of the VD". A host works with the kind of
+/// token that its own certificate is for.
+Result<Membership> TokenApplet::require_opener() const {
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  const bool processing = membership.kind == TokenKind::processing;
+  CAS_TRY(require_peer(processing ? role_host_processing : role_host_renderer));
+  return processing ? membership : require_kind(TokenKind::renderer);
 }
 
 Result<SacParty> TokenApplet::sac_party() const {
@@ -367,8 +379,8 @@ Result<Bytes> TokenApplet::create_licence(ByteView data) {
 }
 
 Result<Bytes> TokenApplet::open_licence(ByteView data) {
-  CAS_TRY(require_peer(role_host_renderer));
-  CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::renderer));
+  CAS_TRY_ASSIGN(const Membership membership, require_opener());
+  const bool processing = membership.kind == TokenKind::processing;
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to open a licence"));
   CAS_TRY(fields.check_known({tag::open_lecm, tag::open_header_digest, tag::open_cipher, tag::open_key_period, tag::open_time, tag::open_play_id}));
   CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::open_lecm));
@@ -387,18 +399,23 @@ Result<Bytes> TokenApplet::open_licence(ByteView data) {
   // Paper, 2.2: "A given license is valid only in one Virtual Domain for only one content."
   if (!equal(terms.header_digest, digest) || static_cast<std::uint64_t>(terms.cipher) != cipher || terms.key_period != period)
     return fail(ErrorKind::malformed, "the licence is for other content");
-  if (!terms.rights.render) return fail(ErrorKind::refused, "the licence does not allow rendering");
-  const auto now = static_cast<UnixSeconds>(time);  // the host's word
-  if ((terms.rights.not_before && now < *terms.rights.not_before) || (terms.rights.not_after && now >= *terms.rights.not_after))
-    return fail(ErrorKind::expired, "the licence is not valid at this time");
+  if (!processing && !terms.rights.render) return fail(ErrorKind::refused, "the licence does not allow rendering");
+  if (processing && !terms.rights.process) return fail(ErrorKind::refused, "the licence does not allow processing");
+  CAS_TRY(terms.rights.check_time(static_cast<UnixSeconds>(time)));  // the host's word
 
   SecretTlvWriter writer;
   writer.field(tag::opened_control_word, unsealed->control_word.reveal()).field(tag::opened_rights, terms.rights.encode());
-  if (terms.rights.play_count) {
+  if (terms.rights.play_count && !processing) {  // processing is no play
     CAS_TRY_ASSIGN(const std::uint32_t left, count_play(memory_, terms.header_digest, to_array<PlayId>(play_id), *terms.rights.play_count));
     writer.number(tag::opened_plays_left, left, 4);
   }
   return copy_of(writer.take().reveal());
+}
+
+Result<Bytes> TokenApplet::reissue(ByteView data) {
+  CAS_TRY(require_peer(role_host_processing));
+  CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::processing));
+  return reissue_licence(memory_, random_, identity_->certificate.serial_number(), membership, data);
 }
 
 Result<Bytes> TokenApplet::activate(ByteView data) {

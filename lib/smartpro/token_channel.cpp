@@ -15,19 +15,38 @@ using card::ResponseApdu;
 
 constexpr std::uint32_t longest_response = 65536;
 
+/// The refusals of a processing token (paper, 2.1).
+std::optional<Error> reissue_error(card::StatusWord status) {
+  switch (status) {
+    case card::sw::security_status_not_satisfied:
+      return Error{ErrorKind::refused, "this host's certificate does not allow processing: use a host made with the capability 'processing'"};
+    case sw_token::wrong_kind:
+      return Error{ErrorKind::refused, "the token is not a processing token: insert a processing token of the content's domain"};
+    case card::sw::conditions_not_satisfied:
+      return Error{ErrorKind::refused, "the usage rights do not allow processing, or not with those new rights, or the token belongs to no domain"};
+    case sw_token::outside_validity: return Error{ErrorKind::expired, "the licence is not valid at this time"};
+    case card::sw::referenced_data_not_found:
+      return Error{ErrorKind::wrong_domain, "the licence is of another domain than the token: insert a token of the content's domain"};
+    case card::sw::incorrect_data: return Error{ErrorKind::authentication_failed, "the licence of the content that was opened was changed, or is on its way between two domains"};
+    default: return std::nullopt;
+  }
+}
+
 /// The refusals that mean something else for one instruction than for the others.
 std::optional<Error> licence_error(std::uint8_t instruction, card::StatusWord status) {
+  if (instruction == ins::reissue_licence) return reissue_error(status);
   const bool opening = instruction == ins::open_licence;
   if (!opening && instruction != ins::create_licence) return std::nullopt;
   switch (status) {
     case card::sw::security_status_not_satisfied:
-      return Error{ErrorKind::refused, opening ? "this host's certificate does not allow rendering: use a host made with the capability 'renderer'"
+      return Error{ErrorKind::refused, opening ? "this host's certificate does not allow rendering, or not processing where the token is for that: use a host made with "
+                                                 "the capability 'renderer', or 'processing'"
                                                : "this host's certificate does not allow acquisition: use a host made with the capability 'acquisition'"};
     case sw_token::wrong_kind:
-      return Error{ErrorKind::refused, opening ? "the token is not a renderer: insert a renderer token of the content's domain"
+      return Error{ErrorKind::refused, opening ? "the token is neither a renderer nor a processing token: insert one of the content's domain"
                                                : "the token cannot make licences for clear content: insert an acquisition token"};
     case card::sw::conditions_not_satisfied:
-      return Error{ErrorKind::refused, opening ? "the usage rights do not allow rendering on this token, or the token belongs to no domain"
+      return Error{ErrorKind::refused, opening ? "the usage rights do not allow rendering, or processing with a processing token, or the token belongs to no domain"
                                                : "the token belongs to no domain: enrol it with cas-tmc"};
     case card::sw::authentication_blocked:
       return Error{ErrorKind::used_up, "the plays that the licence grants on this token are used up"};
@@ -133,6 +152,7 @@ const char* instruction_name(std::uint8_t instruction) {
     case ins::sac_authenticate: return "SAC AUTHENTICATE";
     case ins::create_licence: return "CREATE LICENCE";
     case ins::open_licence: return "OPEN LICENCE";
+    case ins::reissue_licence: return "REISSUE LICENCE";
     case ins::create_domain: return "CREATE DOMAIN";
     case ins::run_initiate: return "RUN INITIATE";
     case ins::run_authenticate: return "RUN AUTHENTICATE";

@@ -114,6 +114,25 @@ Result<TokenInfo> TokenSession::info() {
   }
 }
 
+namespace {
+
+Result<CreatedLicence> read_created(ByteView answer) {
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer, "the token's licence"));
+  CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::created_lecm, 1, max_lecm_size));
+  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag::created_control_word, control_word_size));
+  return CreatedLicence{copy_of(lecm), SecretBytes::copy_of(control_word)};
+}
+
+/// What a processing token refuses without saying which of it: told apart from the licence's clear part.
+Status check_may_be_reissued(const LicenceView& view, const std::optional<UsageRights>& rights) {
+  if (!view.summary) return {};
+  if (!view.summary->process) return fail(ErrorKind::refused, "the usage rights of the content do not allow processing");
+  if (!rights) return {};
+  return view.summary->change_rights ? rights->check_bridging_within(*view.summary) : rights->check_within(*view.summary);
+}
+
+}  // namespace
+
 Result<CreatedLicence> TokenSession::create_licence(const LicenceRequest& request) {
   const Bytes data = TlvWriter()
                          .field(tag::create_content_id, request.content_id)
@@ -124,10 +143,24 @@ Result<CreatedLicence> TokenSession::create_licence(const LicenceRequest& reques
                          .take();
   const std::lock_guard lock(state_->mutex);
   CAS_TRY_ASSIGN(const SecretBytes response, state_->command(ins::create_licence, data));
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(response.reveal(), "the token's licence"));
-  CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::created_lecm, 1, max_lecm_size));
-  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag::created_control_word, control_word_size));
-  return CreatedLicence{copy_of(lecm), SecretBytes::copy_of(control_word)};
+  return read_created(response.reveal());
+}
+
+Result<CreatedLicence> TokenSession::reissue_licence(ByteView source, const ContentAtHand& content, const std::optional<UsageRights>& rights) {
+  if (TransferPackage::is_one(source))
+    return fail(ErrorKind::wrong_domain, "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it in there first");
+  CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(source));
+  CAS_TRY(check_may_be_reissued(view, rights));
+  TlvWriter writer;
+  writer.field(tag::reissue_lecm, source)
+      .field(tag::reissue_header_digest, content.header_digest)
+      .number(tag::reissue_cipher, static_cast<std::uint64_t>(content.cipher), 1)
+      .number(tag::reissue_key_period, content.key_period, 4)
+      .number(tag::reissue_time, static_cast<std::uint64_t>(state_->options.clock->now()), 8);
+  if (rights) writer.field(tag::reissue_rights, rights->encode());
+  const std::lock_guard lock(state_->mutex);
+  CAS_TRY_ASSIGN(const SecretBytes response, state_->command(ins::reissue_licence, writer.view()));
+  return read_created(response.reveal());
 }
 
 Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenRequest& request) {

@@ -55,11 +55,11 @@ struct OpenedLicence {
   std::optional<std::uint32_t> plays_left;  ///< After this one, when the licence has a play count.
 };
 
-/// The content whose licence is to go to another domain, or come from one.
+/// The content whose licence is to go to another domain, or come from one, or is issued anew.
 struct ContentAtHand {
   HeaderDigest header_digest{};
   ContentCipher cipher = ContentCipher::aes_128_gcm;
-  std::uint32_t key_period = 0;  ///< Of the slot that the licence was found in.
+  std::uint32_t key_period = 0;  ///< Of the slot that the licence was found in, or is for.
 };
 
 /// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it anew
@@ -88,8 +88,14 @@ class TokenSession {
   /// An acquisition token draws a control word and makes the licence for it (paper, 3.3).
   [[nodiscard]] Result<CreatedLicence> create_licence(const LicenceRequest& request);
 
-  /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3).
+  /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3). So does a processing token, under the right
+  /// to process, and counts no play (2.1).
   [[nodiscard]] Result<OpenedLicence> open_licence(ByteView lecm, const OpenRequest& request);
+
+  /// A processing token draws a control word for worked-on content and makes the licence for it, from that of the content that was opened: `source`, whose
+  /// content id, origins and domain it has (paper, 2.1). `rights`: within those of the source, or others where the source lets rights be changed, but nothing
+  /// more of bridging; nothing: the same. ErrorKind::refused when they go further, or the source does not allow processing.
+  [[nodiscard]] Result<CreatedLicence> reissue_licence(ByteView source, const ContentAtHand& content, const std::optional<UsageRights>& rights);
 
   /// What a master bridge token's authorisation mask is: the header at hand (paper, 4.2), not verified here.
   [[nodiscard]] Result<MaskHeader> mask_status();

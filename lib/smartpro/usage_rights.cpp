@@ -132,6 +132,11 @@ Status UsageRights::check_bridging_within(const UsageRights& granted) const {
   return {};
 }
 
+Status UsageRights::check_time(UnixSeconds time) const {
+  if ((not_before && time < *not_before) || (not_after && time >= *not_after)) return fail(ErrorKind::expired, "the licence is not valid at this time");
+  return {};
+}
+
 std::string UsageRights::describe() const {
   std::string text;
   if (render) add_clause(text, ", ", "render");

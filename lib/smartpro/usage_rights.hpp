@@ -53,6 +53,9 @@ struct UsageRights {
   /// The part of it about bridging alone, which no right to change rights lifts.
   [[nodiscard]] Status check_bridging_within(const UsageRights& granted) const;
 
+  /// Whether the window is open at that time, not_after excluded. ErrorKind::expired.
+  [[nodiscard]] Status check_time(UnixSeconds time) const;
+
   bool operator==(const UsageRights&) const = default;
 };
 

@@ -248,7 +248,7 @@ TEST_F(Applet, RefusesWhatNeedsAChannelWithoutOne) {
     }
     EXPECT_NE(status(*card, {0x84, number, 0, 0, {1, 2, 3}, 256}), card::sw::ok) << instruction;
   }
-  for (const std::uint8_t number : {ins::create_licence, ins::open_licence, ins::create_domain, ins::run_command, ins::activate})
+  for (const std::uint8_t number : {ins::create_licence, ins::open_licence, ins::reissue_licence, ins::create_domain, ins::run_command, ins::activate})
     EXPECT_EQ(status(*card, {0x80, number, 0, 0, {}, 256}), card::sw::security_status_not_satisfied);
   EXPECT_EQ(status(*card, {0x80, 0x7e, 0, 0, {}, 256}), card::sw::instruction_not_supported);
   EXPECT_EQ(status(*card, {0xc0, ins::get_token_info, 0, 0, {}, 256}), card::sw::class_not_supported);

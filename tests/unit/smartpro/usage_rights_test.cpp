@@ -147,5 +147,16 @@ TEST(UsageRightsWithin, EachWiderOneIsNamed) {
   EXPECT_FAILS(bridging.check_bridging_within(UsageRights{}), ErrorKind::refused);
 }
 
+TEST(UsageRightsWindow, IsOpenFromItsBeginningToBeforeItsEnd) {
+  UsageRights rights;
+  EXPECT_OK(rights.check_time(0));
+  rights.not_before = 100;
+  rights.not_after = 200;
+  EXPECT_FAILS(rights.check_time(99), ErrorKind::expired);
+  EXPECT_OK(rights.check_time(100));
+  EXPECT_OK(rights.check_time(199));
+  EXPECT_FAILS(rights.check_time(200), ErrorKind::expired);
+}
+
 }  // namespace
 }  // namespace cas::smartpro
