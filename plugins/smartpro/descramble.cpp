@@ -5,7 +5,8 @@
  * @see_also: smartpro-scramble
  *
  * Gives the content of a protected file (application/x-smartpro) to everybody downstream as if it were not protected, for a
- * renderer card whose domain and rights allow it. Players plug it by themselves.
+ * renderer card whose domain and rights allow it. Players plug it by themselves. With a processing card it opens content to be worked on, which
+ * smartpro-scramble protects again under the licence that is announced here.
  *
  * ## Example launch lines
  * |[
@@ -14,6 +15,9 @@
  * |[
  * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! qtdemux ! fakesink
  * ]| Puts the element before a demuxer by hand.
+ * |[
+ * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream ! filesink location=again.spro
+ * ]| Opens content with a processing card, and protects it again.
  *
  * Since: 0.1
  */
@@ -28,6 +32,7 @@
 #include "descramble_pull.hpp"
 #include "descramble_push.hpp"
 #include "elements.hpp"
+#include "licence_announcement.hpp"
 
 GST_DEBUG_CATEGORY(smartpro_descramble_debug);
 #define GST_CAT_DEFAULT smartpro_descramble_debug
@@ -60,8 +65,6 @@ struct Descramble {
   DescramblePush push;
 };
 
-constexpr smartpro::TokenKind accepted_kind = smartpro::TokenKind::renderer;
-
 enum DescrambleProperty : guint {
   property_card_removal_policy = first_own_property,
   property_rights,
@@ -81,7 +84,7 @@ Status ensure_session(Descramble& descramble) {
     wanted = descramble.card;
     if (descramble.session && descramble.session_card == wanted) return {};
   }
-  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(descramble.parts.element, wanted, {accepted_kind}));
+  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(descramble.parts.element, wanted, {smartpro::TokenKind::renderer, smartpro::TokenKind::processing}));
   const ObjectLock lock(descramble.parts.element);
   std::swap(descramble.session, session);
   descramble.session_card = wanted;
@@ -230,6 +233,7 @@ static gboolean descramble_sink_event(GstPad* pad, GstObject* parent, EventPtr e
       break;
     case GST_EVENT_STREAM_START: break;
     default:
+      if (is_licence_event(event.get())) return TRUE;  // Of what was protected within: ours is another one.
       if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) return push.pass_on(std::move(event));
       break;
   }
@@ -306,6 +310,10 @@ static gboolean gst_smartpro_descramble_query(GstPad* pad, GstObject* parent, Gs
       gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
       if (from_downstream && format == GST_FORMAT_BYTES) return answer_seeking(descramble, query);
       break;
+    case GST_QUERY_CUSTOM:
+      if (!from_downstream || !is_licence_query(query)) break;
+      descramble.parts.gate.answer(query);
+      return FALSE;  // Others are asked as well.
     default: break;
   }
   return gst_pad_query_default(pad, parent, query);
@@ -394,7 +402,8 @@ static void gst_smartpro_descramble_class_init(GstSmartproDescrambleClass* klass
   object_class->set_property = gst_smartpro_descramble_set_property;
   object_class->get_property = gst_smartpro_descramble_get_property;
   object_class->finalize = gst_smartpro_descramble_finalize;
-  install_card_properties(object_class, "URI of the renderer card (default: this machine's, see 'cas-card')");
+  install_card_properties(object_class, "URI of the renderer card, or of a processing card (default: the processing card of a smartpro-scramble downstream that has one, or this "
+                          "machine's renderer card, or where it has none its processing card, see 'cas-card')");
   g_object_class_install_property(
       object_class, property_card_removal_policy,
       g_param_spec_enum("card-removal-policy", "Card removal policy", "What to do when a licence has to be opened and the card is gone",
@@ -410,7 +419,7 @@ static void gst_smartpro_descramble_class_init(GstSmartproDescrambleClass* klass
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "SmartPRO descrambler", "Decryptor",
-                                        "Gives the content of protected files, with a renderer card", "gst-plugins-cas");
+                                        "Gives the content of protected files, with a renderer card or a processing card", "gst-plugins-cas");
 }
 
 static void gst_smartpro_descramble_init(GstSmartproDescramble* self) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crypto/random.hpp"
+#include "licence_announcement.hpp"
 #include "rights_structure.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(smartpro_descramble_debug);
@@ -24,6 +25,7 @@ void LicenceGate::close() {
   counters_.card_waits = 0;
   const ObjectLock lock(element_);
   known_.reset();
+  licence_.reset();
 }
 
 Result<SecretBytes> LicenceGate::control_word(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) {
@@ -36,6 +38,12 @@ Result<SecretBytes> LicenceGate::control_word(std::uint32_t period, ByteView lec
                  card_.exchange(period, [&](smartpro::TokenSession& token) { return token.open_licence(lecm, request); }));
   ++counters_.licences;
   GST_DEBUG_OBJECT(element_, "licence of period %u opened", period);
+  {
+    StructurePtr announcement = licence_structure(period, lecm, header);
+    const ObjectLock lock(element_);
+    licence_ = std::move(announcement);
+    announced_ = false;
+  }
   note_rights(licence);
   return std::move(licence.control_word);
 }
@@ -48,6 +56,17 @@ void LicenceGate::note_rights(const smartpro::OpenedLicence& licence) {
     known_ = Known{licence.rights, licence.plays_left};
   }
   gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), rights("smartpro-rights").release()));
+}
+
+EventPtr LicenceGate::take_announcement() {
+  const ObjectLock lock(element_);
+  if (!licence_ || std::exchange(announced_, true)) return nullptr;
+  return new_licence_event(StructurePtr(gst_structure_copy(licence_.get())));
+}
+
+void LicenceGate::answer(GstQuery* query) const {
+  const ObjectLock lock(element_);
+  if (licence_) add_licence(query, StructurePtr(gst_structure_copy(licence_.get())));
 }
 
 StructurePtr LicenceGate::rights(const char* name) const {

@@ -38,6 +38,11 @@ class LicenceGate final : public smartpro::LicenceOpener {
   /// The same for people, as tags: to be given a new owner.
   [[nodiscard]] GstTagList* rights_tags() const;
 
+  /// The event that tells downstream under which licence content comes now; nothing when it has been given out for that licence. Takes the object lock.
+  [[nodiscard]] EventPtr take_announcement();
+  /// Writes the licence opened last into a query (licence_announcement.hpp); nothing before the first one. Takes the object lock.
+  void answer(GstQuery* query) const;
+
   struct Counters {
     std::atomic<std::uint64_t> licences{0};
     std::atomic<std::uint64_t> card_waits{0};
@@ -54,7 +59,10 @@ class LicenceGate final : public smartpro::LicenceOpener {
 
   GstElement* const element_;
   std::array<std::uint8_t, 16> play_id_{};
-  std::optional<Known> known_;  // Under the object lock.
+  // Under the object lock:
+  std::optional<Known> known_;
+  StructurePtr licence_;       // As it is announced.
+  bool announced_ = false;
   Counters counters_;
   CardWait card_{element_, counters_.card_waits};
 };

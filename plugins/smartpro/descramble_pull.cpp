@@ -114,6 +114,10 @@ Status DescramblePull::announce() {
   return {};
 }
 
+void DescramblePull::announce_licence() {
+  if (EventPtr licence = parts_.gate.take_announcement()) gst_pad_push_event(parts_.src, licence.release());
+}
+
 void DescramblePull::start_stream() {
   const TextPtr stream_id(gst_pad_create_stream_id(parts_.src, parts_.element, nullptr));
   guint group = gst_util_group_id_next();
@@ -132,6 +136,7 @@ GstFlowReturn DescramblePull::push_next() {
     gst_event_set_seqnum(event, seqnum_);
     gst_pad_push_event(parts_.src, event);
     if (!std::exchange(tags_told_, true)) gst_pad_push_event(parts_.src, gst_event_new_tag(parts_.gate.rights_tags()));
+    announce_licence();
   }
   const std::uint64_t segment_size = reader_->layout().segment_size();
   const std::uint64_t position = segment_.position;
@@ -146,6 +151,7 @@ GstFlowReturn DescramblePull::push_next() {
   if (const GstFlowReturn flow = read_buffer(position, buffer.get()); flow != GST_FLOW_OK) return flow;
   segment_.position = position + gst_buffer_get_size(buffer.get());
   ++parts_.segments;
+  announce_licence();
   return gst_pad_push(parts_.src, buffer.release());
 }
 

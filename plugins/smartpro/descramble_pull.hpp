@@ -59,6 +59,7 @@ class DescramblePull {
   [[nodiscard]] Status open_reader();
   [[nodiscard]] Status announce();
   void start_stream();
+  void announce_licence();
   [[nodiscard]] GstFlowReturn push_next();
   [[nodiscard]] GstFlowReturn read_buffer(std::uint64_t offset, GstBuffer* buffer);
   [[nodiscard]] GstFlowReturn failed(const Error& error);

@@ -160,14 +160,16 @@ GstFlowReturn DescramblePush::push_untyped() {
   return GST_FLOW_OK;
 }
 
-/// Segment, tags and the events that came before them.
+/// Segment, tags and the events that came before them; the licence whenever it is another one.
 void DescramblePush::announce() {
-  if (!std::exchange(segment_needed_, false)) return;
-  GstEvent* event = gst_event_new_segment(&segment_);
-  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event, seqnum_);
-  gst_pad_push_event(parts_.src, event);
-  if (!std::exchange(tags_sent_, true)) gst_pad_push_event(parts_.src, gst_event_new_tag(parts_.gate.rights_tags()));
-  for (EventPtr& early : std::exchange(early_events_, {})) gst_pad_push_event(parts_.src, early.release());
+  if (std::exchange(segment_needed_, false)) {
+    GstEvent* event = gst_event_new_segment(&segment_);
+    if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event, seqnum_);
+    gst_pad_push_event(parts_.src, event);
+    if (!std::exchange(tags_sent_, true)) gst_pad_push_event(parts_.src, gst_event_new_tag(parts_.gate.rights_tags()));
+    for (EventPtr& early : std::exchange(early_events_, {})) gst_pad_push_event(parts_.src, early.release());
+  }
+  if (EventPtr licence = parts_.gate.take_announcement()) gst_pad_push_event(parts_.src, licence.release());
 }
 
 GstFlowReturn DescramblePush::push_content(BufferPtr plain) {

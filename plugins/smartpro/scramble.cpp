@@ -5,7 +5,8 @@
  * @see_also: smartpro-descramble
  *
  * Protects a byte stream of any kind for the domain of an acquisition card: what comes out is a protected file
- * (application/x-smartpro) that every renderer card of the domain plays, within the rights that are set here.
+ * (application/x-smartpro) that every renderer card of the domain plays, within the rights that are set here. With a processing card it protects
+ * content again that smartpro-descramble has opened.
  *
  * ## Example launch lines
  * |[
@@ -14,6 +15,9 @@
  * |[
  * gst-launch-1.0 videotestsrc num-buffers=100 ! x264enc ! matroskamux streamable=true ! smartpro-scramble usage-rights="rights,play-count=(int)3,not-after=(string)2027-01-31T00:00:00Z" ! filesink location=screener.spro
  * ]| Protects what an encoder makes; it may be played three times until the end of January 2027.
+ * |[
+ * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream ! filesink location=again.spro
+ * ]| Protects content again that was opened, with a processing card.
  *
  * Since: 0.1
  */
@@ -22,10 +26,12 @@
 #include <gst/gst.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "base/hex.hpp"
 #include "elements.hpp"
+#include "licence_announcement.hpp"
 #include "rights_structure.hpp"
 #include "scramble_stream.hpp"
 
@@ -51,14 +57,14 @@ struct Scramble {
   guint segment_size = smartpro::default_segment_size;
   guint key_period = 0;
   StructurePtr usage_rights;
+  std::string licence_from;
   CardSessionPtr session;    // From NULL->READY to READY->NULL.
-  CardRequest session_card;  // What it was opened for.
+  CardRequest session_card;  // What it was opened for, with a token of what kind.
+  smartpro::TokenKind session_kind = smartpro::TokenKind::acquisition;
 
   // Under the STREAM_LOCK of the sink pad.
   ScrambleStream stream;
 };
-
-constexpr smartpro::TokenKind accepted_kind = smartpro::TokenKind::acquisition;
 
 enum ScrambleProperty : guint {
   property_content_id = first_own_property,
@@ -66,6 +72,7 @@ enum ScrambleProperty : guint {
   property_segment_size,
   property_key_period,
   property_usage_rights,
+  property_licence_from,
   property_stats,
 };
 
@@ -90,15 +97,34 @@ Result<std::optional<smartpro::ContentId>> parse_content_id(std::string text) {
   return smartpro::to_array<smartpro::ContentId>(*bytes);
 }
 
+/// Where the licence of content that was opened is issued anew: what changes about it.
+Status set_reissue(ScrambleSettings& settings, const GstStructure* usage_rights) {
+  settings.reissue = true;
+  if (settings.content_id)
+    return fail(ErrorKind::invalid_argument, "with the property 'licence-from' the content stays the same work: leave 'content-id' unset");
+  if (usage_rights == nullptr) return {};
+  const std::shared_ptr<GstStructure> changes(gst_structure_copy(usage_rights), gst_structure_free);
+  settings.change_rights = [changes](const smartpro::UsageRights& granted) { return change_rights(changes.get(), granted); };
+  return {};
+}
+
 /// The properties as the stream needs them; fails on the first that cannot be.
 Result<ScrambleSettings> settings_of(Scramble& scramble) {
   ScrambleSettings settings;
-  const ObjectLock lock(scramble.element);
-  CAS_TRY_ASSIGN(settings.content_id, parse_content_id(scramble.content_id));
-  settings.cipher = scramble.cipher;
-  settings.segment_size = scramble.segment_size;
-  settings.period_segments = scramble.key_period;
-  CAS_TRY_ASSIGN(settings.rights, parse_rights(scramble.usage_rights.get()));
+  std::string licence_from;
+  {
+    const ObjectLock lock(scramble.element);
+    licence_from = scramble.licence_from;
+    CAS_TRY_ASSIGN(settings.content_id, parse_content_id(scramble.content_id));
+    settings.cipher = scramble.cipher;
+    settings.segment_size = scramble.segment_size;
+    settings.period_segments = scramble.key_period;
+    CAS_TRY_ASSIGN(settings.rights, parse_rights(scramble.usage_rights.get()));
+    if (!licence_from.empty()) CAS_TRY(set_reissue(settings, scramble.usage_rights.get()));
+  }
+  if (settings.reissue && licence_from != licence_from_upstream) {
+    CAS_TRY_ASSIGN(settings.source_licence, licence_of_file(licence_from));
+  }
   smartpro::FileHeader header;
   header.segment_size = settings.segment_size;
   CAS_TRY(header.check());
@@ -108,17 +134,20 @@ Result<ScrambleSettings> settings_of(Scramble& scramble) {
 /// A session for the card that the properties name now.
 Result<CardSessionPtr> session_for(Scramble& scramble) {
   CardRequest wanted;
+  smartpro::TokenKind kind{};
   {
     const ObjectLock lock(scramble.element);
     wanted = scramble.card;
-    if (scramble.session && scramble.session_card == wanted)
+    kind = scramble.licence_from.empty() ? smartpro::TokenKind::acquisition : smartpro::TokenKind::processing;
+    if (scramble.session && scramble.session_card == wanted && scramble.session_kind == kind)
       return CardSessionPtr(gst_cas_card_session_ref(scramble.session.get()));
   }
-  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(scramble.element, wanted, {accepted_kind}));
+  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(scramble.element, wanted, {kind}));
   CardSessionPtr before;  // Released after the lock is.
   const ObjectLock lock(scramble.element);
   before = std::exchange(scramble.session, CardSessionPtr(gst_cas_card_session_ref(session.get())));
   scramble.session_card = wanted;
+  scramble.session_kind = kind;
   return session;
 }
 
@@ -180,6 +209,10 @@ static gboolean scramble_sink_event(GstPad* pad, GstObject* parent, EventPtr eve
       return TRUE;
     }
     case GST_EVENT_GAP: return TRUE;  // A byte stream has none.
+    case GST_EVENT_CUSTOM_DOWNSTREAM_STICKY:
+      if (!is_licence_event(event.get())) break;
+      stream.note_licence(gst_event_get_structure(event.get()));
+      return TRUE;  // What goes out is under another one.
     case GST_EVENT_FLUSH_STOP: stream.reset(); break;
     case GST_EVENT_EOS: {
       const GstFlowReturn flow = stream.finish();
@@ -206,6 +239,9 @@ static gboolean gst_smartpro_scramble_sink_query(GstPad* pad, GstObject* parent,
       return TRUE;
     }
     case GST_QUERY_ALLOCATION: return FALSE;  // What downstream offers is for protected bytes.
+    case GST_QUERY_CUSTOM:
+      if (is_licence_query(query)) return FALSE;  // What goes out is under another licence.
+      break;
     case GST_QUERY_CONTEXT: {
       CardSessionPtr session;
       {
@@ -290,6 +326,7 @@ static void scramble_set_property(GObject* object, guint id, const GValue* value
       scramble.usage_rights.reset(rights == nullptr ? nullptr : gst_structure_copy(rights));
       break;
     }
+    case property_licence_from: scramble.licence_from = string_of(value); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }
 }
@@ -319,6 +356,7 @@ static void gst_smartpro_scramble_get_property(GObject* object, guint id, GValue
     case property_segment_size: g_value_set_uint(value, scramble.segment_size); break;
     case property_key_period: g_value_set_uint(value, scramble.key_period); break;
     case property_usage_rights: gst_value_set_structure(value, scramble.usage_rights.get()); break;
+    case property_licence_from: set_string(value, scramble.licence_from); break;
     case property_stats: g_value_take_boxed(value, scramble_stats(scramble.stream.counters())); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }
@@ -330,7 +368,7 @@ static void gst_smartpro_scramble_finalize(GObject* object) {
 }
 
 static void install_scramble_properties(GObjectClass* object_class) {
-  install_card_properties(object_class, "URI of the acquisition card (default: this machine's, see 'cas-card')");
+  install_card_properties(object_class, "URI of the acquisition card, or with 'licence-from' of the processing card (default: this machine's, see 'cas-card')");
   g_object_class_install_property(
       object_class, property_content_id,
       g_param_spec_string("content-id", "Content id",
@@ -351,8 +389,15 @@ static void install_scramble_properties(GObjectClass* object_class) {
   g_object_class_install_property(
       object_class, property_usage_rights,
       g_param_spec_boxed("usage-rights", "Usage rights",
-                         "What may be done with the content (default: play and process without limits)", GST_TYPE_STRUCTURE,
-                         settable_until_ready));
+                         "What may be done with the content (default: play and process without limits; with 'licence-from': as the licence says, and what is named here "
+                         "changes it)",
+                         GST_TYPE_STRUCTURE, settable_until_ready));
+  g_object_class_install_property(
+      object_class, property_licence_from,
+      g_param_spec_string("licence-from", "Licence from",
+                          "Protects content again that was opened, with a processing card, under the licence of this protected file, or 'upstream': the one "
+                          "that smartpro-descramble before this element has opened (default: none, the content is clear)",
+                          nullptr, settable_until_ready));
   g_object_class_install_property(
       object_class, property_stats,
       g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
@@ -370,7 +415,7 @@ static void gst_smartpro_scramble_class_init(GstSmartproScrambleClass* klass) {
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "SmartPRO scrambler", "Filter/Encryptor",
-                                        "Protects content for the domain of an acquisition card", "gst-plugins-cas");
+                                        "Protects content for the domain of an acquisition card, or again with a processing card", "gst-plugins-cas");
 }
 
 static void gst_smartpro_scramble_init(GstSmartproScramble* self) {

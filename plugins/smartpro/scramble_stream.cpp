@@ -11,6 +11,7 @@
 #include "crypto/random.hpp"
 #include "elements.hpp"
 #include "media_type.hpp"
+#include "smartpro/licence.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(smartpro_scramble_debug);
 #define GST_CAT_DEFAULT smartpro_scramble_debug
@@ -46,6 +47,7 @@ bool comes_from_source(GstPad* sink) {
 
 void ScrambleStream::configure(const ScrambleSettings& settings, CardSessionPtr session) {
   settings_ = settings;
+  source_.configure(settings.source_licence);
   session_ = std::move(session);
 }
 
@@ -56,6 +58,7 @@ void ScrambleStream::reset() {
   rewound_ = false;
   finished_ = false;
   held_.clear();
+  source_.reset();
   layout_.reset();
   cipher_.reset();
   next_segment_ = 0;
@@ -177,7 +180,7 @@ Status ScrambleStream::write_start() {
   Random& random = crypto::system_random();
   header_ = {};
   CAS_TRY(random.fill(header_.file_id));
-  header_.content_id = settings_.content_id.value_or(header_.file_id);
+  CAS_TRY_ASSIGN(header_.content_id, content_id());
   header_.cipher = settings_.cipher;
   header_.segment_size = settings_.segment_size;
   header_.period_segments = settings_.period_segments;
@@ -215,9 +218,29 @@ std::optional<std::uint64_t> ScrambleStream::plain_size() const {
   return known >= received_ ? std::optional(known) : std::nullopt;
 }
 
+/// Content that was opened is the same work when it is protected again.
+Result<smartpro::ContentId> ScrambleStream::content_id() {
+  if (!settings_.reissue) return settings_.content_id.value_or(header_.file_id);
+  CAS_TRY_ASSIGN(const Bytes source, source_.lecm());
+  CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(source));
+  return view.content_id;
+}
+
+Result<smartpro::CreatedLicence> ScrambleStream::make_licence(std::uint32_t period) {
+  smartpro::TokenSession& token = token_session(session_.get());
+  if (!settings_.reissue) return token.create_licence({header_.content_id, digest_, header_.cipher, period, settings_.rights});
+  CAS_TRY_ASSIGN(const Bytes source, source_.lecm());
+  std::optional<smartpro::UsageRights> rights;
+  if (settings_.change_rights) {
+    CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(source));
+    if (!view.summary) return fail(ErrorKind::unsupported, "the licence of the content does not tell its rights, so that they cannot be changed: leave 'usage-rights' unset");
+    CAS_TRY_ASSIGN(rights, settings_.change_rights(*view.summary));
+  }
+  return token.reissue_licence(source, {digest_, header_.cipher, period}, rights);
+}
+
 Status ScrambleStream::start_period(std::uint32_t period) {
-  const smartpro::LicenceRequest request{header_.content_id, digest_, header_.cipher, period, settings_.rights};
-  CAS_TRY_ASSIGN(const smartpro::CreatedLicence licence, token_session(session_.get()).create_licence(request));
+  CAS_TRY_ASSIGN(const smartpro::CreatedLicence licence, make_licence(period));
   CAS_TRY_ASSIGN(const Bytes slot, smartpro::encode_licence_slot(licence.lecm, header_.licence_slot_size));
   CAS_TRY_ASSIGN(cipher_, smartpro::SegmentCipher::create(header_, licence.control_word, period));
   emit_bytes(slot);

@@ -12,8 +12,10 @@
 #include <optional>
 #include <vector>
 
+#include "smartpro/bridge_converters.hpp"
 #include "smartpro/protected_file.hpp"
 #include "smartpro/usage_rights.hpp"
+#include "source_licence.hpp"
 
 namespace cas::gst {
 
@@ -23,7 +25,10 @@ struct ScrambleSettings {
   smartpro::ContentCipher cipher = smartpro::ContentCipher::aes_128_gcm;
   std::uint32_t segment_size = smartpro::default_segment_size;
   std::uint32_t period_segments = 0;
-  smartpro::UsageRights rights;
+  smartpro::UsageRights rights;             ///< Of licences for clear content.
+  bool reissue = false;                     ///< The content was opened before: its licence is issued anew.
+  std::optional<Bytes> source_licence;      ///< Then: that licence; nothing: upstream tells.
+  smartpro::RightsChange change_rights;     ///< Then: what becomes of its rights; nothing: they stay.
 };
 
 /// Content in, a protected file out, in one pass: the streaming side of smartpro-scramble.
@@ -31,7 +36,7 @@ struct ScrambleSettings {
 /// Everything but the counters belongs to the streaming thread (the sink pad's STREAM_LOCK). No lock is taken here.
 class ScrambleStream {
  public:
-  ScrambleStream(GstElement* element, GstPad* sink, GstPad* src) : element_(element), sink_(sink), src_(src) {}
+  ScrambleStream(GstElement* element, GstPad* sink, GstPad* src) : element_(element), sink_(sink), src_(src), source_(sink) {}
   ~ScrambleStream() { reset(); }
   ScrambleStream(const ScrambleStream&) = delete;
   ScrambleStream& operator=(const ScrambleStream&) = delete;
@@ -44,6 +49,8 @@ class ScrambleStream {
   void close();
 
   void set_caps(GstCaps* caps);
+  /// What a smartpro-descramble upstream says of the licence that content comes under.
+  void note_licence(const GstStructure* announced) { source_.note(announced); }
   /// A segment event from upstream; sends ours when it is the first one.
   void start_segment(const GstSegment& segment);
   [[nodiscard]] GstFlowReturn push(BufferPtr buffer);
@@ -68,6 +75,8 @@ class ScrambleStream {
   [[nodiscard]] GstFlowReturn drain(bool at_end);
   [[nodiscard]] Status write_start();
   [[nodiscard]] Status start_period(std::uint32_t period);
+  [[nodiscard]] Result<smartpro::ContentId> content_id();
+  [[nodiscard]] Result<smartpro::CreatedLicence> make_licence(std::uint32_t period);
   [[nodiscard]] Status seal_segment(std::size_t plain_size, bool last);
   [[nodiscard]] std::string media_type();
   [[nodiscard]] std::optional<std::uint64_t> plain_size() const;
@@ -82,6 +91,7 @@ class ScrambleStream {
 
   ScrambleSettings settings_;
   CardSessionPtr session_;
+  SourceLicence source_;
 
   CapsPtr caps_;                               // Of upstream, if it tells.
   bool announced_ = false;                     // Our caps and segment have gone out.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <span>
 
 #include "gst/cas/element_error.hpp"
 #include "gst/cas/pointers.hpp"
@@ -103,12 +104,17 @@ Result<CardSessionPtr> open_session(CardRequest request) {
   return wrap_token_session(std::move(token), std::move(request));
 }
 
+std::string names_of(AcceptedKinds kinds) {
+  std::string names;
+  for (const smartpro::TokenKind kind : kinds) names += (names.empty() ? "'" : " or '") + std::string(smartpro::token_kind_name(kind)) + "'";
+  return names;
+}
+
 Status check_kind(const GstCasCardSession* session, AcceptedKinds kinds) {
   if (std::find(kinds.begin(), kinds.end(), session->info.kind) != kinds.end()) return {};
   return fail(ErrorKind::invalid_argument, session->token->card_description() + " is a token of the kind '" +
-                                               smartpro::token_kind_name(session->info.kind) + "', and '" +
-                                               smartpro::token_kind_name(*kinds.begin()) +
-                                               "' is needed here: name another card with the property 'card'");
+                                               smartpro::token_kind_name(session->info.kind) + "', and " + names_of(kinds) +
+                                               " is needed here: name another card with the property 'card'");
 }
 
 bool fits(const GstCasCardSession* session, const CardRequest& request, AcceptedKinds kinds) {
@@ -156,9 +162,9 @@ CardSessionPtr find_session(GstElement* element, const CardRequest& request, Acc
   return session_of_element(element, request, kinds);
 }
 
-Result<CardRequest> with_defaults(CardRequest request, smartpro::TokenKind kind) {
+Result<CardRequest> with_defaults(CardRequest request, AcceptedKinds kinds) {
   if (request.card_uri.empty()) {
-    CAS_TRY_ASSIGN(request.card_uri, smartpro::default_card_uri(kind));
+    CAS_TRY_ASSIGN(request.card_uri, smartpro::default_card_uri(std::span(kinds.begin(), kinds.size())));
   }
   if (request.host_folder.empty()) {
     CAS_TRY_ASSIGN(const std::filesystem::path folder, smartpro::default_host_folder());
@@ -175,7 +181,7 @@ Result<CardSessionPtr> acquire_card_session(GstElement* element, const CardReque
     GST_DEBUG_OBJECT(element, "shares the session with %s", session->token->card_description().c_str());
     return session;
   }
-  CAS_TRY_ASSIGN(CardRequest complete, with_defaults(request, *kinds.begin()));
+  CAS_TRY_ASSIGN(CardRequest complete, with_defaults(request, kinds));
   CAS_TRY_ASSIGN(CardSessionPtr session, open_session(std::move(complete)));
   CAS_TRY(check_kind(session.get(), kinds));
   GST_DEBUG_OBJECT(element, "opened a session with %s", session->token->card_description().c_str());

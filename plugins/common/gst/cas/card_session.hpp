@@ -31,7 +31,7 @@ struct CardRequest {
   bool operator==(const CardRequest&) const = default;
 };
 
-/// What the kinds of token are that an element can work with; the first one names the default card.
+/// What the kinds of token are that an element can work with; the first one of which this machine has a default card names it.
 using AcceptedKinds = std::initializer_list<smartpro::TokenKind>;
 
 /// Finds the session that the pipeline already has, if it is with the card that is asked for (URI, host and suite are unset or the
