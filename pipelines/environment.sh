@@ -56,7 +56,7 @@ prepare() {  # prepare NAME
 # Ten seconds of H.264 and AAC in MP4, the index behind the content as recorders leave it.
 encode_clip() {  # encode_clip FILE
   quietly gst-launch-1.0 -e \
-    videotestsrc num-buffers=250 pattern=ball ! video/x-raw,width=320,height=180,framerate=25/1 \
+    videotestsrc num-buffers=250 pattern=ball ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
     ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! queue ! mux. \
     audiotestsrc num-buffers=430 wave=ticks ! audio/x-raw,rate=44100,channels=2 ! avenc_aac ! aacparse ! queue ! mux. \
     mp4mux name=mux ! filesink location="$1"

@@ -130,8 +130,8 @@ refused "wrong-domain" dubbing gst-launch-1.0 -q filesrc location=grading/rushes
 
 step "the grading station takes the colour out; what it makes is the same work, under rights no wider than it got"
 at grading gst-launch-1.0 -q -e filesrc location=grading/rushes.spro ! smartpro-descramble card="$(uri_of grading/station)" ! qtdemux name=demux \
-  demux.video_0 ! queue ! h264parse ! avdec_h264 ! videobalance saturation=0 ! x264enc speed-preset=ultrafast tune=zerolatency ! h264parse ! queue ! mux. \
-  demux.audio_0 ! queue ! aacparse ! mux. \
+  demux.video_0 ! queue ! h264parse ! avdec_h264 ! videoconvert ! videobalance saturation=0 ! videoconvert ! x264enc speed-preset=ultrafast tune=zerolatency ! queue ! mux. \
+  demux.audio_0 ! queue ! aacparse ! queue ! mux. \
   matroskamux streamable=true name=mux ! tee name=split ! queue ! smartpro-scramble licence-from=grading/rushes.spro ! filesink location=grading/graded.spro \
   split. ! queue ! filesink location=graded.mkv
 # It cannot make protected content of its own.
