@@ -129,7 +129,10 @@ Result<Bytes> Progenitor::revoke_token(std::uint8_t p1, ByteView data) {
   }
   if (p1 > revise_last_part) return fail(ErrorKind::invalid_argument, "REVOKE TOKEN knows P1 0, 1 and 2");
   if (!revocation_) return fail(ErrorKind::refused, "no token is being revoked");
-  CAS_TRY(revocation_->addition.add(data));
+  if (Status added = revocation_->addition.add(data); !added) {
+    revocation_.reset();  // what a part that was refused has left behind is no list
+    return fail(std::move(added).error());
+  }
   return p1 == revise_last_part ? finish_revocation() : Bytes{};
 }
 
@@ -168,7 +171,10 @@ Result<Bytes> Progenitor::revise_mask(std::uint8_t p1, ByteView data) {
   }
   if (p1 > revise_last_part) return fail(ErrorKind::invalid_argument, "REVISE MASK knows P1 0, 1 and 2");
   if (!mask_revision_) return fail(ErrorKind::refused, "no mask is being revised");
-  CAS_TRY(mask_revision_->update.add(data));
+  if (Status added = mask_revision_->update.add(data); !added) {
+    mask_revision_.reset();
+    return fail(std::move(added).error());
+  }
   return p1 == revise_last_part ? finish_mask() : Bytes{};
 }
 
@@ -188,16 +194,22 @@ Result<Bytes> Progenitor::take_over(std::uint8_t p1, ByteView data) {
   if (p1 == read_register_start) {
     CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::load(memory_));
     CAS_TRY_ASSIGN(const MaskHeader mask, MaskHeader::parse(secrets.mask_header));
-    catching_up_ = CatchingUp{secrets.next_bridge_index, mask.version, 0};
+    CAS_TRY_ASSIGN(const std::uint64_t irl_index, load_number(memory_, object::dormant_backup, 0));
     CAS_TRY(register_.start_behind_head());
+    catching_up_ = CatchingUp{secrets.next_bridge_index, mask.version, irl_index, false};
     return Bytes{};
   }
   if (!catching_up_) return fail(ErrorKind::refused, "no register is being shown");
   if (p1 == read_register_end) return finish_take_over(data);
   if (p1 != read_register_next) return fail(ErrorKind::invalid_argument, "TAKE OVER knows P1 0, 1 and 2");
-  CAS_TRY_ASSIGN(const RegisterEntry entry, register_.read_next(data));
-  CAS_TRY(note_while_catching_up(entry));
-  return entry.encode();
+  const auto entry = register_.read_next(data);
+  const Status noted = entry ? note_while_catching_up(*entry) : fail(entry.error());
+  if (!noted) {
+    // What was refused is not to be passed over by showing the record behind it.
+    catching_up_.reset();
+    return fail(noted.error());
+  }
+  return entry->encode();
 }
 
 Status Progenitor::note_while_catching_up(const RegisterEntry& entry) {
@@ -206,6 +218,7 @@ Status Progenitor::note_while_catching_up(const RegisterEntry& entry) {
     case RegisterEvent::bridge_authorised:
     case RegisterEvent::bridge_barred: ++catching_up_->mask_version; break;
     case RegisterEvent::revoked: catching_up_->irl_index = entry.number; break;
+    case RegisterEvent::secrets_released: catching_up_->found_itself |= entry.token == party_.certificate->serial_number(); break;
     case RegisterEvent::rolled:
     case RegisterEvent::took_over:
       return fail(ErrorKind::refused, "this backup is from before the domain got a new key or progenitor");
@@ -220,13 +233,16 @@ Result<Bytes> Progenitor::finish_take_over(ByteView data) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "end of a register"));
   CAS_TRY(fields.check_known({tag::take_over_time, tag::take_over_mask_header}));
   CAS_TRY_ASSIGN(const ByteView mask_header, fields.required(tag::take_over_mask_header));
+  CAS_TRY_ASSIGN(const UnixSeconds time, time_field(fields, tag::take_over_time));
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  // Nothing tells that a chain goes on. A register from before this backup, or before a list that is about, is one that was cut.
+  if (!seen.found_itself) return fail(ErrorKind::outdated, "the register is from before this backup was made");
   // The register tells how many masks and lists there have been: with older ones, numbers would be given twice.
   CAS_TRY_ASSIGN(const MaskHeader mask, MaskHeader::parse_signed(mask_header, membership.revocation_key));
   CAS_TRY_ASSIGN(const ListIndices lists, TokenLists(memory_).indices());
   if (mask.vdid != membership.vdid || mask.version != seen.mask_version)
     return fail(ErrorKind::outdated, "the authorisation mask is not the one that the register ends with");
-  if (lists.internal < seen.irl_index) return fail(ErrorKind::outdated, "the revocation list is older than the one that the register ends with");
+  if (lists.internal != seen.irl_index) return fail(ErrorKind::outdated, "the revocation list is not the one that the register ends with");
   CAS_TRY(register_.take_end());
   CAS_TRY(store_number(memory_, object::next_bridge_index, seen.next_index));
   CAS_TRY(memory_.write(object::progenitor_mask, mask_header));
@@ -235,7 +251,7 @@ Result<Bytes> Progenitor::finish_take_over(ByteView data) {
   entry.event = RegisterEvent::took_over;
   entry.token = party_.certificate->serial_number();
   entry.kind = TokenKind::progenitor;
-  CAS_TRY_ASSIGN(entry.time, time_field(fields, tag::take_over_time));
+  entry.time = time;
   CAS_TRY_ASSIGN(const RegisterRecord record, register_.add(entry));
   return TlvWriter().field(tag::revised_record, record).take();
 }

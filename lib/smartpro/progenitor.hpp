@@ -59,6 +59,7 @@ class Progenitor {
     std::uint64_t next_index = 1;
     std::uint64_t mask_version = 0;
     std::uint64_t irl_index = 0;
+    bool found_itself = false;  ///< The record that it was given the secrets.
   };
 
   card::AppletMemory& memory_;

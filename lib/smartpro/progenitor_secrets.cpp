@@ -4,6 +4,7 @@
 #include "base/reader.hpp"
 #include "base/tlv.hpp"
 #include "base/writer.hpp"
+#include "crypto/constant_time.hpp"
 #include "smartpro/authorisation_mask.hpp"
 #include "smartpro/bridge_keys.hpp"
 #include "smartpro/licence.hpp"
@@ -92,6 +93,21 @@ Status ProgenitorSecrets::store(card::AppletMemory& memory, SerialNumber progeni
   CAS_TRY(store_number(memory, object::generation, generation));
   CAS_TRY(TokenLists(memory).take_first_internal(irl_header, membership));
   return store_membership(memory, membership);
+}
+
+Status ProgenitorSecrets::check_renews(card::AppletMemory& memory) const {
+  if (memory.read(object::dormant_backup).empty()) return fail(ErrorKind::refused, "this token belongs to a domain already");
+  CAS_TRY_ASSIGN(const ProgenitorSecrets held, load(memory));
+  // Who knows the domain's revocation key is its progenitor.
+  if (held.vdid != vdid || !crypto::constant_time_equal(held.revocation_private.reveal(), revocation_private.reveal()))
+    return fail(ErrorKind::refused, "this token is a backup of another domain's progenitor");
+  const auto records = [](const std::optional<RegisterRecord>& head) -> Result<std::uint64_t> {
+    if (!head) return std::uint64_t{0};
+    return ByteReader(*head).u64();
+  };
+  CAS_TRY_ASSIGN(const std::uint64_t known, records(held.register_head));
+  CAS_TRY_ASSIGN(const std::uint64_t given, records(register_head));
+  return given >= known ? Status{} : fail(ErrorKind::refused, "this token has a newer backup already");
 }
 
 SecretBytes ProgenitorSecrets::encode() const {

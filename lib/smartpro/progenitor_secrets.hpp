@@ -42,6 +42,10 @@ struct ProgenitorSecrets {
   /// Into the memory of a token that is `progenitor` from then on.
   [[nodiscard]] Status store(card::AppletMemory& memory, SerialNumber progenitor) const;
 
+  /// Whether these may replace what a token has: ErrorKind::refused when it is no backup that sleeps, and when they are of another domain, or from before
+  /// those that it has.
+  [[nodiscard]] Status check_renews(card::AppletMemory& memory) const;
+
   [[nodiscard]] SecretBytes encode() const;
   [[nodiscard]] static Result<ProgenitorSecrets> parse(ByteView bytes);
 };

@@ -455,8 +455,9 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
 Result<Bytes> TokenApplet::deactivate(ByteView data) {
   CAS_TRY(require_peer(role_progenitor));
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
-  if (membership.kind == TokenKind::blank || membership.kind == TokenKind::progenitor)
-    return fail(ErrorKind::refused, "this token is no member of a domain");
+  // A progenitor whose TMC was stopped before it had the answer asks again.
+  if (membership.kind == TokenKind::blank) return Bytes{};
+  if (membership.kind == TokenKind::progenitor) return fail(ErrorKind::refused, "this token is no member of a domain");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "deactivation"));
   CAS_TRY(fields.check_known({tag::deactivate_signature}));
   CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag::deactivate_signature, 8, 80));
@@ -471,12 +472,12 @@ Result<Bytes> TokenApplet::restore(ByteView data) {
   CAS_TRY(require_peer(role_progenitor));
   if (!identity_->certificate.has_role(role_progenitor)) return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
-  if (membership.kind != TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to a domain already");
   CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::parse(data));
+  if (membership.kind != TokenKind::blank) CAS_TRY(secrets.check_renews(memory_));
+  CAS_TRY_ASSIGN(const RevocationHeader irl, RevocationHeader::parse(secrets.irl_header));
+  // Paper, 3.2: "There is only one progenitor in a Virtual Domain". This one waits until it takes over. First, since what a command wrote before it failed stays.
+  CAS_TRY(store_number(memory_, object::dormant_backup, irl.index));
   CAS_TRY(secrets.store(memory_, identity_->certificate.serial_number()));
-  // Paper, 3.2: "There is only one progenitor in a Virtual Domain". This one waits until it takes over.
-  constexpr std::array<std::uint8_t, 1> dormant{1};
-  CAS_TRY(memory_.write(object::dormant_backup, dormant));
   return Bytes{};
 }
 

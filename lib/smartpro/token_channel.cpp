@@ -245,6 +245,8 @@ Result<TokenInfo> read_token_info(card::Card& card) {
     CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::info_vdid, sizeof(Vdid)));
     info.vdid = to_array<Vdid>(vdid);
   }
+  if (kind > static_cast<std::uint64_t>(TokenKind::simple_bridge) || info.vdid.has_value() != (info.kind != TokenKind::blank))
+    return fail(ErrorKind::malformed, "the card tells of a domain what no token does");
   return info;
 }
 

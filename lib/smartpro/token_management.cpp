@@ -142,7 +142,12 @@ Result<TokenInfo> ProgenitorSession::enrol(card::Card& token, TokenKind kind, Re
 Result<TokenInfo> ProgenitorSession::deactivate(card::Card& token, RegisterFile& register_file) {
   CAS_TRY(token.connect());
   CAS_TRY_ASSIGN(const TokenInfo info, read_token_info(token));
-  if (info.kind == TokenKind::blank) return fail(ErrorKind::refused, "the token in " + token.description() + " belongs to no domain");
+  if (info.kind == TokenKind::blank) {
+    CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, read_register(register_file));
+    // It may have forgotten the domain, and its answer was lost: the progenitor asks it again then.
+    if (std::ranges::find(entries, info.serial_number, &RegisterEntry::token) == entries.end())
+      return fail(ErrorKind::refused, "the token in " + token.description() + " belongs to no domain");
+  }
   if (info.kind == TokenKind::progenitor) return fail(ErrorKind::refused, "the token in " + token.description() + " is a progenitor: without it nobody can run its domain");
   CAS_TRY(run_with(token, run_request(RunPurpose::deactivate, info.kind, {}), register_file));
   return read_token_info(token);
@@ -162,7 +167,12 @@ Result<Bytes> ProgenitorSession::register_bridge(card::Card& token, RegisterFile
 
 Result<TokenInfo> ProgenitorSession::back_up(card::Card& token, RegisterFile& register_file) {
   CAS_TRY(token.connect());
-  CAS_TRY(check_blank(token));
+  CAS_TRY_ASSIGN(const TokenInfo before, read_token_info(token));
+  if (before.personalised && before.serial_number == serial_number())
+    return fail(ErrorKind::refused, "the token in " + token.description() + " is the progenitor itself: a backup is another card");
+  // A backup of this domain is made anew; the token sees to it that it is one.
+  CAS_TRY_ASSIGN(const DomainRecord domain, read_domain());
+  if (before.kind != TokenKind::progenitor || before.vdid != domain.vdid) CAS_TRY(check_blank(token));
   CAS_TRY(run_with(token, run_request(RunPurpose::back_up, TokenKind::progenitor, {}), register_file));
   return read_token_info(token);
 }

@@ -65,12 +65,12 @@ class ProgenitorSession {
 
   /// Brings a blank token into the domain as `kind`.
   [[nodiscard]] Result<TokenInfo> enrol(card::Card& token, TokenKind kind, RegisterFile& register_file);
-  /// Makes a member forget the domain: it is blank again.
+  /// Makes a member forget the domain: it is blank again. A blank token that the register names is asked again, and confirms.
   [[nodiscard]] Result<TokenInfo> deactivate(card::Card& token, RegisterFile& register_file);
   /// Gives a simple bridge of another domain the keys to receive from this one, under a new index: its signed bridge record. The mask is to be
   /// revised before a master bridge sends it anything.
   [[nodiscard]] Result<Bytes> register_bridge(card::Card& token, RegisterFile& register_file);
-  /// Makes a blank progenitor token a backup of this one, with all its secrets. It sleeps until it takes over.
+  /// Makes a blank progenitor token a backup of this one, with all its secrets, or brings a backup up to date. It sleeps until it takes over.
   [[nodiscard]] Result<TokenInfo> back_up(card::Card& token, RegisterFile& register_file);
 
   /// Puts a token on the domain's revocation list: the new list. The channel of this session ends with it. ErrorKind::revoked when it stands there already.

@@ -22,7 +22,7 @@ namespace cas::smartpro {
 ///   0d  registrations         (simple bridge)
 ///   10  register key          11  revocation private key                          12  register head      (progenitor, as all below)
 ///   13  MKMB                  14  MKSB                  15  mask header           16  domain key before the last roll
-///   17  next bridge index     18  dormant backup        19  generation of the domain key
+///   17  next bridge index     18  dormant backup: the IRL's index when it was made      19  generation of the domain key
 namespace object {
 inline constexpr std::uint16_t root_certificate = 0x01;
 inline constexpr std::uint16_t own_certificate = 0x02;

@@ -11,68 +11,10 @@
 #include "smartpro/bridge_record.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/list_addition.hpp"
-#include "smartpro/token_commands.hpp"
-#include "smartpro/token_management.hpp"
-#include "tests/support/result_matchers.hpp"
-#include "tests/support/test_system.hpp"
+#include "tests/unit/smartpro/domain_management_fixture.hpp"
 
 namespace cas::smartpro {
 namespace {
-
-using test::TestSystem;
-using test::value_or_throw;
-
-class DomainManagement : public testing::Test {
- protected:
-  TestSystem system;
-  DomainRecord domain;
-
-  DomainManagement() {
-    domain = system.found_domain("progenitor");
-    for (const auto& [name, kind] : {std::pair{"acquisition", TokenKind::acquisition}, std::pair{"renderer", TokenKind::renderer}})
-      system.enrol("progenitor", name, kind);
-  }
-
-  ProgenitorSession session(const std::string& name = "progenitor") { return system.management_session(name); }
-  RegisterFile& register_file() { return system.register_of("progenitor"); }
-  std::vector<RegisterEntry> entries(const std::string& name = "progenitor") { return value_or_throw(session(name).read_register(register_file())); }
-  SerialNumber serial(const std::string& name) { return value_or_throw(read_token_info(*connected(name))).serial_number; }
-  std::shared_ptr<card::Card> connected(const std::string& name) {
-    auto card = system.card(name);
-    value_or_throw(card->connect());
-    return card;
-  }
-  Bytes licence() { return value_or_throw(system.session("acquisition")->create_licence({})).lecm; }
-
-  /// As a TMC does: the host has the new list then.
-  Result<RevocationList> revoke(SerialNumber token, const RevocationList& before) {
-    auto list = session().revoke(token, before, register_file());
-    if (list) value_or_throw(system.lists()->take(list->encode()));
-    return list;
-  }
-  RevocationList empty_list() {
-    RevocationList list;
-    list.signed_header = domain.irl_header;
-    list.header = value_or_throw(RevocationHeader::parse(domain.irl_header));
-    return list;
-  }
-  AuthorisationMask first_mask() {
-    AuthorisationMask mask;
-    mask.signed_header = domain.mask_header;
-    mask.header = value_or_throw(MaskHeader::parse(domain.mask_header));
-    mask.bits = Bytes(1, 0);
-    return mask;
-  }
-  /// As simple bridge of another domain.
-  void make_foreign_bridge(const std::string& name) {
-    if (!other_founded_) system.found_domain("other progenitor");
-    other_founded_ = true;
-    system.enrol("other progenitor", name, TokenKind::simple_bridge);
-  }
-
- private:
-  bool other_founded_ = false;
-};
 
 TEST_F(DomainManagement, ADeactivatedTokenIsBlankAgain) {
   const Bytes lecm = licence();
@@ -232,14 +174,8 @@ TEST_F(DomainManagement, ABackupTakesOverWithTheWholeRegisterAlone) {
   EXPECT_FAILS(session("backup").take_over(mask.signed_header, register_file()), ErrorKind::outdated);
   EXPECT_TRUE(value_or_throw(session("backup").read_domain()).dormant);
   // A record of another chain in the middle.
-  class Forged final : public RegisterFile {
-   public:
-    explicit Forged(std::vector<RegisterRecord> records) : records_(std::move(records)) {}
-    Result<std::vector<RegisterRecord>> records() override { return records_; }
-    Status append(const RegisterRecord&) override { return {}; }
-    std::vector<RegisterRecord> records_;
-  } forged(value_or_throw(register_file().records()));
-  forged.records_[7][20] ^= 1;
+  RegisterCopy forged(value_or_throw(register_file().records()));
+  forged.content[7][20] ^= 1;
   EXPECT_FAILS(session("backup").take_over(mask.signed_header, forged), ErrorKind::authentication_failed);
 }
 
@@ -279,6 +215,13 @@ TEST_F(DomainManagement, OnlyAManagementHostRunsADomain) {
   auto other = value_or_throw(ProgenitorSession::open(system.card("progenitor"), host, {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_FAILS(other.revoke(5, empty_list(), register_file()), ErrorKind::authentication_failed);
   EXPECT_FAILS(other.roll(register_file()), ErrorKind::authentication_failed);
+  const auto card = connected("progenitor");
+  auto channel = value_or_throw(TokenChannel::establish(*card, *host, {crypto::DhGroup::p256, &system.clock, &system.random}));
+  for (const std::uint8_t instruction : {ins::create_domain, ins::run_initiate, ins::run_authenticate, ins::run_command, ins::run_complete, ins::read_register, ins::last_record,
+                                         ins::read_domain, ins::revoke_token, ins::revise_mask, ins::take_over, ins::roll_domain, ins::reissue_old_licence}) {
+    SCOPED_TRACE(static_cast<int>(instruction));
+    EXPECT_FAILS(channel.command(instruction, {}), ErrorKind::authentication_failed);
+  }
 }
 
 TEST_F(DomainManagement, AMembersInstructionsAreNotForHosts) {
