@@ -19,7 +19,7 @@ constexpr const char* backup_examples = R"(
   cas-tmc backup --to spare.card
 
 The second card gets all secrets of the progenitor, over a channel between the two cards, and sleeps: it does nothing until cas-tmc replace wakes it. Keep it
-in another safe, and make a new one when the domain has been rolled.)";
+in another safe. A backup that is there already is brought up to date: do so when the domain has been rolled, or its progenitor replaced.)";
 
 constexpr const char* replace_examples = R"(
   cas-tmc replace --with spare.card

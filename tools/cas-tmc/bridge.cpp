@@ -26,7 +26,8 @@ constexpr const char* bar_examples = R"(
   cas-tmc bridge bar 3
   cas-tmc bridge bar 41f3a9c27b5e0d18
 
-From now on no master bridge that has the new mask sends it anything, or takes anything back from it. cas-tmc bridge authorise is the way back.)";
+From now on no master bridge that has the new mask sends it anything, or takes anything back from it. By its serial number it is barred under every index
+that it was registered under. cas-tmc bridge authorise is the way back.)";
 
 constexpr const char* authorise_examples = R"(
   cas-tmc bridge authorise 3)";
@@ -77,6 +78,8 @@ Result<tools::Report> register_bridge(const Arguments& arguments, const tools::P
   CAS_TRY_ASSIGN(const Bytes signed_record, session->progenitor().register_bridge(*card, session->register_file()));
   CAS_TRY_ASSIGN(const std::filesystem::path file, save_bridge(session->domain(), signed_record));
   CAS_TRY_ASSIGN(const smartpro::BridgeRecord record, smartpro::BridgeRecord::parse(signed_record));
+  // A token keeps its newest registration alone. Who had its older keys out of it shall have nothing of them.
+  CAS_TRY(session->bar_bridges_of(record.simple_bridge, record.index));
   CAS_TRY(session->set_bridge(record.index, true));
   return report_of(*session, {record, file}, card::format_card_uri(uri) + " can now receive from domain " + session->domain().name);
 }
@@ -97,8 +100,12 @@ Result<tools::Report> set_bridge(const Arguments& arguments, bool authorised, co
   CAS_TRY_ASSIGN(const Domain domain, load_domain(arguments.domain.domain));
   CAS_TRY_ASSIGN(const KnownBridge bridge, find_bridge(domain, arguments.bridge));
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments.domain, progress));
+  if (authorised && session->irl().revokes_token(bridge.record.simple_bridge))
+    return fail(ErrorKind::revoked, "the bridge " + tools::serial_text(bridge.record.simple_bridge) + " is on the revocation list of domain " + domain.name + ", for good");
   progress.step("the progenitor writes the mask ...");
   CAS_TRY(session->set_bridge(bridge.record.index, authorised));
+  // By its serial number it is the token that is meant, under whatever index.
+  if (!authorised && arguments.bridge == tools::serial_text(bridge.record.simple_bridge)) CAS_TRY(session->bar_bridges_of(bridge.record.simple_bridge));
   const std::string index = std::to_string(bridge.record.index);
   return report_of(*session, bridge, authorised ? "bridge " + index + " is authorised" : "bridge " + index + " is barred");
 }

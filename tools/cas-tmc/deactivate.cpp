@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "commands.hpp"
 #include "common/card_argument.hpp"
@@ -24,6 +26,17 @@ struct Arguments {
   std::string token;
 };
 
+/// A blank token that has confirmed it to the progenitor. Where its answer was lost, the progenitor asks it again.
+Result<bool> confirmed_before(DomainSession& session, const smartpro::TokenInfo& token) {
+  if (token.kind != smartpro::TokenKind::blank) return false;
+  CAS_TRY_ASSIGN(std::vector<smartpro::RegisterEntry> entries, session.progenitor().read_register(session.register_file()));
+  std::ranges::reverse(entries);
+  const auto last = std::ranges::find_if(entries, [&](const smartpro::RegisterEntry& entry) {
+    return entry.token == token.serial_number && entry.event <= smartpro::RegisterEvent::deactivated;
+  });
+  return last != entries.end() && last->event == smartpro::RegisterEvent::deactivated;
+}
+
 Result<tools::Report> deactivate(const Arguments& arguments, const tools::Progress& progress) {
   CAS_TRY_ASSIGN(const card::CardUri uri, tools::parse_card_argument(arguments.token));
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments.domain, progress));
@@ -32,13 +45,20 @@ Result<tools::Report> deactivate(const Arguments& arguments, const tools::Progre
   CAS_TRY_ASSIGN(const smartpro::TokenInfo before, smartpro::read_token_info(*card));
   if (before.vdid && *before.vdid != session->domain().vdid)
     return fail(ErrorKind::wrong_domain, "the token in " + card->description() + " belongs to domain " + to_hex(*before.vdid) + ", and only its progenitor can deactivate it");
-  progress.step("the progenitor deactivates the token ...");
-  CAS_TRY_ASSIGN(const smartpro::TokenInfo info, session->progenitor().deactivate(*card, session->register_file()));
+  CAS_TRY_ASSIGN(const bool already, confirmed_before(*session, before));
+  smartpro::TokenInfo info = before;
+  if (!already) {
+    progress.step("the progenitor deactivates the token ...");
+    CAS_TRY_ASSIGN(info, session->progenitor().deactivate(*card, session->register_file()));
+  }
   tools::Json json;
   json["domain"] = domain_json(session->domain());
   json["uri"] = card::format_card_uri(uri);
   json["token"] = tools::token_json(info);
-  return tools::Report{card::format_card_uri(uri) + " has left domain " + session->domain().name + "\n" + tools::token_text(info), tools::to_text(json)};
+  json["already"] = already;
+  return tools::Report{card::format_card_uri(uri) + (already ? " has left domain " + session->domain().name + " already\n" : " has left domain " + session->domain().name + "\n") +
+                           tools::token_text(info),
+                       tools::to_text(json)};
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ struct Domain {
   [[nodiscard]] std::filesystem::path mask_file() const { return folder / "mask"; }
   /// There while a token is being revoked, with its serial number.
   [[nodiscard]] std::filesystem::path revoking_file() const { return folder / "revoking"; }
+  /// There while the domain is being rolled, with the generation of the domain key before.
+  [[nodiscard]] std::filesystem::path rolling_file() const { return folder / "rolling"; }
   [[nodiscard]] std::filesystem::path bridges_folder() const { return folder / "bridges"; }
   [[nodiscard]] std::filesystem::path description_file() const { return folder / "domain.json"; }
 };

@@ -2,6 +2,8 @@
 #include "domain_session.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <set>
 
 #include "base/durable_file.hpp"
@@ -27,6 +29,11 @@ using smartpro::RevocationList;
 
 bool is_serial(const std::string& text) {
   return text.size() == 16 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+void remove_unfinished_writes_of(const Domain& domain) {
+  for (const auto& file : {domain.register_file(), domain.description_file(), domain.irl_file(), domain.mask_file(), domain.revoking_file(), domain.rolling_file()})
+    remove_unfinished_writes(file);
 }
 
 }  // namespace
@@ -58,18 +65,29 @@ Result<smartpro::SerialNumber> parse_serial_argument(const std::string& argument
 
 std::vector<RegisterEntry> tokens_in(const std::vector<RegisterEntry>& entries) {
   std::vector<RegisterEntry> tokens;
+  std::map<smartpro::SerialNumber, std::size_t> places;
   for (const RegisterEntry& entry : entries) {
     if (entry.token == 0) continue;
-    const auto found = std::ranges::find(tokens, entry.token, &RegisterEntry::token);
-    if (found == tokens.end()) {
+    const auto [place, first] = places.try_emplace(entry.token, tokens.size());
+    if (first) {
       tokens.push_back(entry);
       continue;
     }
-    const smartpro::TokenKind kind = found->kind;
-    *found = entry;
-    if (entry.event == RegisterEvent::revoked || entry.kind == smartpro::TokenKind::blank) found->kind = kind;
+    RegisterEntry& token = tokens[place->second];
+    const smartpro::TokenKind kind = token.kind;
+    token = entry;
+    if (entry.event == RegisterEvent::revoked || entry.kind == smartpro::TokenKind::blank) token.kind = kind;
   }
   return tokens;
+}
+
+bool has_old_key(const std::vector<RegisterEntry>& entries, smartpro::SerialNumber token) {
+  bool old = false;
+  for (const RegisterEntry& entry : entries) {
+    if (entry.event == RegisterEvent::rolled) old = true;
+    if (entry.token == token && entry.event == RegisterEvent::key_released) old = false;
+  }
+  return old;
 }
 
 DomainSession::DomainSession(Domain domain, card::CardUri uri, Host host, FileLock lock)
@@ -84,7 +102,7 @@ Result<std::unique_ptr<DomainSession>> DomainSession::open(const DomainArguments
 
 Result<std::unique_ptr<DomainSession>> DomainSession::open(Domain domain, const card::CardUri& progenitor, const Host& host, const tools::Progress& progress) {
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(domain.register_file()));
-  for (const auto& file : {domain.register_file(), domain.description_file(), domain.irl_file(), domain.mask_file()}) remove_unfinished_writes(file);
+  remove_unfinished_writes_of(domain);
   progress.step("opening the progenitor ...");
   std::unique_ptr<DomainSession> session(new DomainSession(std::move(domain), progenitor, host, std::move(lock)));
   CAS_TRY(session->connect());
@@ -95,6 +113,7 @@ Result<std::unique_ptr<DomainSession>> DomainSession::open(Domain domain, const 
 Result<std::unique_ptr<DomainSession>> DomainSession::open_for_take_over(Domain domain, const card::CardUri& backup, const Host& host,
                                                                          const tools::Progress& progress) {
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(domain.register_file()));
+  remove_unfinished_writes_of(domain);
   progress.step("opening the backup ...");
   std::unique_ptr<DomainSession> session(new DomainSession(std::move(domain), backup, host, std::move(lock)));
   CAS_TRY(session->connect());
@@ -155,8 +174,9 @@ Status DomainSession::show_host_its_list() {
   CAS_TRY_ASSIGN(const std::filesystem::path folder, smartpro::default_lists_folder());
   const auto lists = smartpro::HostLists::in_folder(folder, host_->root_revocation_key);
   CAS_TRY(lists->pin_domain_key(domain_.vdid, smartpro::to_array<smartpro::RevocationKey>(domain_.revocation_key)));
-  CAS_TRY_ASSIGN(const RevocationList list, load_irl(domain_));
-  const auto taken = lists->take(list.encode());
+  const auto list = load_irl(domain_);
+  if (!list) return {};  // lost or damaged: this host may have it, and then it is made again
+  const auto taken = lists->take(list->encode());
   // This host has a newer one already, from a TMC that is elsewhere now.
   if (!taken && taken.error().kind != ErrorKind::refused) return fail(taken.error());
   return {};
@@ -216,6 +236,41 @@ Status DomainSession::revoke(smartpro::SerialNumber token) {
   CAS_TRY(connect());
   CAS_TRY_ASSIGN(record_, session_->read_domain());
   return {};
+}
+
+/// A second roll would drop the key of before the first one, and with it all content that was not reissued yet.
+Result<bool> DomainSession::roll() {
+  const auto mark = read_file(domain_.rolling_file(), 32);
+  if (!mark && mark.error().kind != ErrorKind::not_found) return fail(mark.error());
+  std::uint64_t before = 0;
+  if (mark) {
+    const std::string text(as_text(*mark));
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), before);
+    if (error != std::errc() || end != text.data() + text.size())
+      return fail(ErrorKind::malformed, domain_.rolling_file().string() + " is damaged: see with cas-tmc status which domain key there is, and remove the file");
+  }
+  const bool to_do = !mark || before == record_.generation;
+  if (to_do) {
+    CAS_TRY(write_file_durably(domain_.rolling_file(), as_bytes(std::to_string(record_.generation))));
+    CAS_TRY(session_->roll(register_));
+    CAS_TRY_ASSIGN(record_, session_->read_domain());
+  }
+  CAS_TRY(system_file_operations().remove(domain_.rolling_file()));
+  return to_do;
+}
+
+/// Paper, 4.2: "If the bit is 1, the corresponding SB is registered and not revoked in the IRL of the source domain."
+Result<std::size_t> DomainSession::bar_bridges_of(smartpro::SerialNumber token, std::uint32_t except) {
+  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, session_->read_register(register_));
+  std::size_t barred = 0;
+  for (const RegisterEntry& entry : entries) {
+    if (entry.token != token || entry.event != RegisterEvent::bridge_keys_released || entry.number == except) continue;
+    const auto index = static_cast<std::uint32_t>(entry.number);
+    if (!mask_.authorises(index)) continue;
+    CAS_TRY(set_bridge(index, false));
+    ++barred;
+  }
+  return barred;
 }
 
 Status DomainSession::set_bridge(std::uint32_t index, bool authorised) {

@@ -38,6 +38,10 @@ class DomainSession {
   [[nodiscard]] Status take_over();
   /// Sets the bits of indices, and keeps the mask. What is so already is left.
   [[nodiscard]] Status set_bridge(std::uint32_t index, bool authorised);
+  /// Bars every index but `except` that a token was registered under: how many there were.
+  [[nodiscard]] Result<std::size_t> bar_bridges_of(smartpro::SerialNumber token, std::uint32_t except = 0);
+  /// Gives the domain a new domain key, once: where a command was stopped in the middle, this ends it. False when the progenitor had done all of it then.
+  [[nodiscard]] Result<bool> roll();
 
  private:
   DomainSession(Domain domain, card::CardUri uri, Host host, FileLock lock);
@@ -66,6 +70,9 @@ class DomainSession {
 
 /// The serial number that an argument gives: 16 hexadecimal digits, or a card that is asked for its own.
 [[nodiscard]] Result<smartpro::SerialNumber> parse_serial_argument(const std::string& argument);
+
+/// Whether a token's key is of before the last roll of the domain.
+[[nodiscard]] bool has_old_key(const std::vector<smartpro::RegisterEntry>& entries, smartpro::SerialNumber token);
 
 /// A token in the order of its first entry, with its last one.
 [[nodiscard]] std::vector<smartpro::RegisterEntry> tokens_in(const std::vector<smartpro::RegisterEntry>& entries);

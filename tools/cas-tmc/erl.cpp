@@ -21,6 +21,12 @@ namespace cas::tmc {
 
 namespace fs = std::filesystem;
 
+Status check_is_root(const fs::path& root_folder) {
+  std::error_code error;
+  if (fs::exists(root_folder / smartpro::root_revocation_public_file, error)) return {};
+  return fail(ErrorKind::not_found, "there is no root in " + root_folder.string() + ": name its folder with --root, or make one with cas-tmc root");
+}
+
 Result<std::optional<smartpro::RevocationList>> load_external_list(const fs::path& root_folder) {
   const fs::path file = root_folder / smartpro::external_list_file;
   const auto content = read_file(file, smartpro::max_revocation_file_size);
@@ -118,6 +124,7 @@ Result<tools::Report> revoke(const Arguments& arguments, const tools::Progress& 
 
 Result<tools::Report> show(const Arguments& arguments, const tools::Progress&) {
   CAS_TRY_ASSIGN(const fs::path folder, tools::root_folder(arguments.root));
+  CAS_TRY(check_is_root(folder));
   CAS_TRY_ASSIGN(const auto list, load_external_list(folder));
   Json json;
   json["list"] = list ? list_json(*list) : Json(nullptr);

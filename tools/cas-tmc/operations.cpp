@@ -43,6 +43,8 @@ class NoRegister final : public smartpro::RegisterFile {
 /// Takes up what a command that was stopped has founded: then no token can be in it.
 Result<smartpro::DomainRecord> adopt_domain(ProgenitorSession& session) {
   CAS_TRY_ASSIGN(smartpro::DomainRecord record, session.read_domain());
+  if (record.dormant)
+    return fail(ErrorKind::refused, "this card is a backup of the progenitor of domain " + to_hex(record.vdid) + ": it takes over with cas-tmc replace, and founds no other domain");
   NoRegister no_register;
   const auto entries = session.read_register(no_register);
   if (!entries && entries.error().kind == ErrorKind::refused)
@@ -115,6 +117,8 @@ Result<EnrolledToken> enrol_token(const Domain& domain, const CardUri& progenito
   CAS_TRY_ASSIGN(TokenInfo info, smartpro::read_token_info(*card));
   if (info.kind == kind && info.vdid == domain.vdid) {
     CAS_TRY_ASSIGN(const auto entries, session->progenitor().read_register(session->register_file()));
+    if (has_old_key(entries, info.serial_number))
+      return fail(ErrorKind::refused, "the token in " + card->description() + " has the domain key from before the domain was rolled: deactivate it, then enrol it again");
     if (has_entry(entries, info)) return EnrolledToken{std::move(info), Outcome::done_before};
   }
   progress.step("the progenitor brings the token into the domain ...");

@@ -10,6 +10,7 @@
 #include "common/token_report.hpp"
 #include "domain_folder.hpp"
 #include "external_list.hpp"
+#include "smartpro/host_credentials.hpp"
 #include "smartpro/host_lists.hpp"
 
 namespace cas::tmc {
@@ -45,14 +46,27 @@ class Publication {
     files_.push_back({{"file", (folder_ / name).string()}, {"written", !same}});
     return {};
   }
+  /// Hosts refuse what goes backwards; but one that comes for the first time would not know.
+  Status put_list(const std::string& name, const smartpro::RevocationList& list, ByteView key) {
+    const auto there = read_file(folder_ / name, smartpro::max_revocation_file_size);
+    const auto published = there ? smartpro::RevocationList::parse(*there, key) : fail(there.error());
+    if (published && published->header.index > list.header.index) return older(name, published->header.index, list.header.index);
+    return put(name, list.encode());
+  }
+  Status put_mask(const std::string& name, const smartpro::AuthorisationMask& mask, ByteView key) {
+    const auto there = read_file(folder_ / name, smartpro::max_mask_file_size);
+    const auto published = there ? smartpro::AuthorisationMask::parse(*there, key) : fail(there.error());
+    if (published && published->header.version > mask.header.version) return older(name, published->header.version, mask.header.version);
+    return put(name, mask.encode());
+  }
   Status put_domain(const Domain& domain) {
     const std::string vdid = to_hex(domain.vdid);
     CAS_TRY_ASSIGN(const smartpro::RevocationList irl, load_irl(domain));
     CAS_TRY_ASSIGN(const smartpro::AuthorisationMask mask, load_mask(domain));
     CAS_TRY_ASSIGN(const std::vector<KnownBridge> bridges, load_bridges(domain));
     CAS_TRY(put(smartpro::internal_list_file(domain.vdid) + ".pub", as_bytes(to_hex(domain.revocation_key) + "\n")));
-    CAS_TRY(put(smartpro::internal_list_file(domain.vdid), irl.encode()));
-    CAS_TRY(put("mask-" + vdid, mask.encode()));
+    CAS_TRY(put_list(smartpro::internal_list_file(domain.vdid), irl, domain.revocation_key));
+    CAS_TRY(put_mask("mask-" + vdid, mask, domain.revocation_key));
     for (const KnownBridge& bridge : bridges) {
       CAS_TRY_ASSIGN(const Bytes record, read_file(bridge.file, smartpro::max_bridge_record_size));
       CAS_TRY(put(vdid + "-" + std::to_string(bridge.record.index) + ".bridge", record));
@@ -67,23 +81,38 @@ class Publication {
   }
 
  private:
+  [[nodiscard]] tl::unexpected<Error> older(const std::string& name, std::uint64_t published, std::uint64_t here) const {
+    return fail(ErrorKind::outdated, (folder_ / name).string() + " is newer (" + std::to_string(published) + ") than what is here (" + std::to_string(here) +
+                                         "): another Token Management Center has written it, or this one works on an old copy of $CAS_HOME");
+  }
+
   fs::path folder_;
   std::string text_;
   Json files_ = Json::array();
 };
 
-Result<tools::Report> publish(const Arguments& arguments, const tools::Progress&) {
+/// What is in it is for everybody; what a program makes otherwise is for its user.
+Status make_public_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(arguments.folder, error);
-  if (error) return fail(ErrorKind::io, "cannot make the folder " + arguments.folder + ": " + error.message());
+  const bool made = fs::create_directories(folder, error);
+  if (!error && made) fs::permissions(folder, fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec, fs::perm_options::add, error);
+  return error ? fail(ErrorKind::io, "cannot make the folder " + folder.string() + ": " + error.message()) : Status{};
+}
+
+Result<tools::Report> publish(const Arguments& arguments, const tools::Progress&) {
+  if (!arguments.domain.empty()) CAS_TRY(load_domain(arguments.domain));  // says so when there is no such one
+  CAS_TRY_ASSIGN(const fs::path root, tools::root_folder(arguments.root));
+  if (!arguments.root.folder.empty()) CAS_TRY(check_is_root(root));
+  CAS_TRY_ASSIGN(const auto list, load_external_list(root));
+  CAS_TRY(make_public_folder(arguments.folder));
   Publication publication(arguments.folder);
   CAS_TRY_ASSIGN(const std::vector<Domain> all, load_domains());
   for (const Domain& domain : all)
     if (arguments.domain.empty() || domain.name == arguments.domain) CAS_TRY(publication.put_domain(domain));
-  if (!arguments.domain.empty()) CAS_TRY(load_domain(arguments.domain));  // says so when there is no such one
-  CAS_TRY_ASSIGN(const fs::path root, tools::root_folder(arguments.root));
-  CAS_TRY_ASSIGN(const auto list, load_external_list(root));
-  if (list) CAS_TRY(publication.put(smartpro::external_list_file, list->encode()));
+  if (list) {
+    CAS_TRY_ASSIGN(const smartpro::RevocationKey key, smartpro::read_revocation_key(root / smartpro::root_revocation_public_file));
+    CAS_TRY(publication.put_list(smartpro::external_list_file, *list, key));
+  }
   return publication.report();
 }
 

@@ -4,10 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/hex.hpp"
 #include "commands.hpp"
 #include "common/token_report.hpp"
 #include "domain_session.hpp"
 #include "licence_file.hpp"
+#include "smartpro/licence.hpp"
 
 namespace cas::tmc {
 
@@ -39,16 +41,18 @@ struct RollArguments {
 
 Result<tools::Report> roll(const RollArguments& arguments, const tools::Progress& progress) {
   if (!arguments.yes)
-    return fail(ErrorKind::invalid_argument, "after a roll every token of the domain has to be enrolled again, and every old file reissued: say --yes if that is what you want");
+    return fail(ErrorKind::invalid_argument, "after a roll every token of the domain has to be enrolled again, every backup made anew, and every old file reissued, and what was protected "
+                                             "before the roll before is lost if it was not: say --yes if that is what you want");
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments.domain, progress));
   progress.step("the progenitor draws a new domain key ...");
-  CAS_TRY(session->progenitor().roll(session->register_file()));
-  CAS_TRY_ASSIGN(const smartpro::DomainRecord record, session->progenitor().read_domain());
+  CAS_TRY_ASSIGN(const bool done, session->roll());
+  const smartpro::DomainRecord& record = session->record();
   Json json;
   json["domain"] = domain_json(session->domain());
   json["generation"] = record.generation;
+  json["already"] = !done;
   return tools::Report{"domain " + session->domain().name + " has domain key " + std::to_string(record.generation) +
-                           " now\n  enrol its tokens again (cas-tmc status lists them), and reissue old files (cas-tmc reissue)\n",
+                           (done ? " now" : " from a roll that was stopped before it could say so") + "\n  enrol its tokens again (cas-tmc status lists them), and reissue old files (cas-tmc reissue)\n",
                        tools::to_text(json)};
 }
 
@@ -57,13 +61,25 @@ struct ReissueArguments {
   std::vector<std::string> files;
 };
 
+Result<Bytes> reissued(DomainSession& session, ByteView lecm) {
+  CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(lecm));
+  if (view.transfer) return fail(ErrorKind::refused, "the file is on its way between two domains: let the bridge of its destination receive it first");
+  if (view.vdid != session.domain().vdid) return fail(ErrorKind::wrong_domain, "the file is of domain " + to_hex(view.vdid) + ", not of " + session.domain().name);
+  auto anew = session.progenitor().reissue_old_licence(lecm);
+  if (!anew && anew.error().kind == ErrorKind::malformed)
+    return fail(ErrorKind::authentication_failed, "its licence is not under the domain key from before the last roll: it is older than that, or was changed");
+  return anew;
+}
+
 Result<tools::Report> reissue(const ReissueArguments& arguments, const tools::Progress& progress) {
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments.domain, progress));
+  if (session->record().generation == 1)
+    return fail(ErrorKind::refused, "domain " + session->domain().name + " was never rolled: its files have the licences that they need");
   std::string text;
   Json rows = Json::array();
   for (const std::string& file : arguments.files) {
     progress.step(file + " ...");
-    const auto licences = replace_licences(file, [&](ByteView lecm) { return session->progenitor().reissue_old_licence(lecm); });
+    const auto licences = replace_licences(file, [&](ByteView lecm) { return reissued(*session, lecm); });
     if (!licences) return fail_in(file, licences.error());
     const bool before = *licences == 0;
     text += file + (before ? ": is under the present key already\n" : ": " + std::to_string(*licences) + (*licences == 1 ? " licence" : " licences") + " reissued\n");

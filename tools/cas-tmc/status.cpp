@@ -30,13 +30,19 @@ struct Glance {
   std::map<TokenKind, std::size_t> active;  ///< Tokens that work, by kind.
   std::size_t revoked = 0;
   std::size_t deactivated = 0;
-  std::vector<smartpro::SerialNumber> backups;
+  std::vector<smartpro::SerialNumber> backups;  ///< Those that could take over.
   std::vector<std::string> attention;
 };
 
 bool is_member_event(RegisterEvent event) { return event == RegisterEvent::key_released || event == RegisterEvent::activated; }
 
-void look_at_token(const RegisterEntry& token, std::uint64_t last_roll, const smartpro::RevocationList& irl, Glance& glance) {
+/// The last records of two events that tokens and backups from before them are told apart by.
+struct Turns {
+  std::uint64_t roll = 0;
+  std::uint64_t take_over = 0;
+};
+
+void look_at_token(const RegisterEntry& token, const Turns& last, const smartpro::RevocationList& irl, Glance& glance) {
   const std::string name = std::string(token_kind_name(token.kind)) + " " + tools::serial_text(token.token);
   if (irl.revokes_token(token.token)) {
     ++glance.revoked;
@@ -46,26 +52,34 @@ void look_at_token(const RegisterEntry& token, std::uint64_t last_roll, const sm
     case RegisterEvent::deactivated: ++glance.deactivated; return;
     case RegisterEvent::key_released: glance.attention.push_back(name + " was sent the domain key and never confirmed it: enrol it again, or revoke it"); break;
     case RegisterEvent::deactivation_sent: glance.attention.push_back(name + " was told to forget the domain and never confirmed it: deactivate it again, or revoke it"); break;
-    case RegisterEvent::secrets_released: glance.attention.push_back(name + " was sent all secrets of the domain and never confirmed: look after that card"); return;
-    case RegisterEvent::backed_up: glance.backups.push_back(token.token); return;
+    case RegisterEvent::secrets_released: glance.attention.push_back(name + " was sent all secrets of the domain and never confirmed: run cas-tmc backup with it again, or revoke it"); return;
+    case RegisterEvent::backed_up:
+      if (token.sequence > std::max(last.roll, last.take_over)) glance.backups.push_back(token.token);
+      else glance.attention.push_back("backup " + tools::serial_text(token.token) + " is from before the domain got a new key or progenitor, and cannot take over: run cas-tmc backup with it again");
+      return;
     case RegisterEvent::activated: ++glance.active[token.kind]; break;
     default: return;
   }
-  if (is_member_event(token.event) && token.sequence < last_roll)
+  if (is_member_event(token.event) && token.sequence < last.roll)
     glance.attention.push_back(name + " has a domain key from before the roll: deactivate and enrol it again, or revoke it");
 }
 
 Glance look_at(const DomainSession& session, const std::vector<RegisterEntry>& entries) {
   Glance glance;
-  std::uint64_t last_roll = 0;
-  for (const RegisterEntry& entry : entries)
-    if (entry.event == RegisterEvent::rolled) last_roll = entry.sequence;
+  Turns last;
+  for (const RegisterEntry& entry : entries) {
+    if (entry.event == RegisterEvent::rolled) last.roll = entry.sequence;
+    if (entry.event == RegisterEvent::took_over) last.take_over = entry.sequence;
+  }
   std::vector<RegisterEntry> members;
-  std::ranges::copy_if(entries, std::back_inserter(members), [](const RegisterEntry& entry) {
-    return entry.event <= RegisterEvent::deactivated || entry.event == RegisterEvent::secrets_released || entry.event == RegisterEvent::backed_up;
+  std::ranges::copy_if(entries, std::back_inserter(members), [&](const RegisterEntry& entry) {
+    return entry.token != session.domain().progenitor &&
+           (entry.event <= RegisterEvent::deactivated || entry.event == RegisterEvent::secrets_released || entry.event == RegisterEvent::backed_up);
   });
-  for (const RegisterEntry& token : tokens_in(members)) look_at_token(token, last_roll, session.irl(), glance);
-  std::erase(glance.backups, session.domain().progenitor);
+  for (const RegisterEntry& token : tokens_in(members)) look_at_token(token, last, session.irl(), glance);
+  for (const RegisterEntry& entry : entries)
+    if (entry.event == RegisterEvent::bridge_registered && entry.sequence < last.roll && session.mask().authorises(static_cast<std::uint32_t>(entry.number)))
+      glance.attention.push_back("bridge " + std::to_string(entry.number) + " has keys from before the roll: register it again, or bar it");
   if (glance.backups.empty()) glance.attention.emplace_back("the progenitor has no backup: if its card is lost, nobody can enrol or revoke any more (cas-tmc backup)");
   return glance;
 }
