@@ -193,6 +193,9 @@ Result<fs::path> save_bridge(const Domain& domain, ByteView signed_record) {
   fs::create_directories(domain.bridges_folder(), error);
   if (error) return fail(ErrorKind::io, "cannot make the folder " + domain.bridges_folder().string() + ": " + error.message());
   fs::path file = domain.bridges_folder() / (std::to_string(record.index) + ".bridge");
+  // The next registration has another index, and so another name.
+  for (std::uint32_t index = record.index; index > 0 && index + 8 > record.index; --index)
+    remove_unfinished_writes(domain.bridges_folder() / (std::to_string(index) + ".bridge"));
   CAS_TRY(write_file_durably(file, signed_record, 0644));
   return file;
 }

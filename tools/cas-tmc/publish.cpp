@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -39,6 +41,7 @@ class Publication {
   explicit Publication(fs::path folder) : folder_(std::move(folder)) {}
 
   Status put(const std::string& name, ByteView content) {
+    remove_unfinished_writes(folder_ / name);
     const auto there = read_file(folder_ / name, smartpro::max_revocation_file_size);
     const bool same = there && equal(*there, content);
     if (!same) CAS_TRY(write_file_durably(folder_ / name, content, 0644));
@@ -91,20 +94,27 @@ class Publication {
   Json files_ = Json::array();
 };
 
-/// What is in it is for everybody; what a program makes otherwise is for its user.
-Status make_public_folder(const fs::path& folder) {
-  std::error_code error;
-  const bool made = fs::create_directories(folder, error);
-  if (!error && made) fs::permissions(folder, fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec, fs::perm_options::add, error);
-  return error ? fail(ErrorKind::io, "cannot make the folder " + folder.string() + ": " + error.message()) : Status{};
-}
+/// What is published is for everybody; what a program makes otherwise is for its user alone.
+class PublicFiles {
+ public:
+  PublicFiles() : before_(::umask(022)) {}
+  ~PublicFiles() { ::umask(before_); }
+  PublicFiles(const PublicFiles&) = delete;
+  PublicFiles& operator=(const PublicFiles&) = delete;
+
+ private:
+  mode_t before_;
+};
 
 Result<tools::Report> publish(const Arguments& arguments, const tools::Progress&) {
   if (!arguments.domain.empty()) CAS_TRY(load_domain(arguments.domain));  // says so when there is no such one
   CAS_TRY_ASSIGN(const fs::path root, tools::root_folder(arguments.root));
   if (!arguments.root.folder.empty()) CAS_TRY(check_is_root(root));
   CAS_TRY_ASSIGN(const auto list, load_external_list(root));
-  CAS_TRY(make_public_folder(arguments.folder));
+  const PublicFiles readable;
+  std::error_code error;
+  fs::create_directories(arguments.folder, error);
+  if (error) return fail(ErrorKind::io, "cannot make the folder " + arguments.folder + ": " + error.message());
   Publication publication(arguments.folder);
   CAS_TRY_ASSIGN(const std::vector<Domain> all, load_domains());
   for (const Domain& domain : all)
