@@ -112,9 +112,11 @@ std::string names_of(AcceptedKinds kinds) {
 
 Status check_kind(const GstCasCardSession* session, AcceptedKinds kinds) {
   if (std::find(kinds.begin(), kinds.end(), session->info.kind) != kinds.end()) return {};
+  const bool for_clear_content = session->info.kind == smartpro::TokenKind::processing && *kinds.begin() == smartpro::TokenKind::acquisition;
   return fail(ErrorKind::invalid_argument, session->token->card_description() + " is a token of the kind '" +
                                                smartpro::token_kind_name(session->info.kind) + "', and " + names_of(kinds) +
-                                               " is needed here: name another card with the property 'card'");
+                                               " is needed here: name another card with the property 'card'" +
+                                               (for_clear_content ? ", or say with 'licence-from' what the content was opened from: a processing token protects no clear content" : ""));
 }
 
 bool fits(const GstCasCardSession* session, const CardRequest& request, AcceptedKinds kinds) {
