@@ -16,7 +16,7 @@
  * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! qtdemux ! fakesink
  * ]| Puts the element before a demuxer by hand.
  * |[
- * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream ! filesink location=again.spro
+ * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream host=worker ! filesink location=again.spro
  * ]| Opens content with a processing card, and protects it again.
  *
  * Since: 0.1

@@ -16,7 +16,7 @@
  * gst-launch-1.0 videotestsrc num-buffers=100 ! x264enc ! matroskamux streamable=true ! smartpro-scramble usage-rights="rights,play-count=(int)3,not-after=(string)2027-01-31T00:00:00Z" ! filesink location=screener.spro
  * ]| Protects what an encoder makes; it may be played three times until the end of January 2027.
  * |[
- * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream ! filesink location=again.spro
+ * gst-launch-1.0 filesrc location=rushes.spro ! smartpro-descramble ! progressreport format=bytes ! smartpro-scramble licence-from=upstream host=worker ! filesink location=again.spro
  * ]| Protects content again that was opened, with a processing card.
  *
  * Since: 0.1

@@ -202,7 +202,8 @@ TEST_F(Descramble, PassesEventsOnInOrder) {
     const gst::EventPtr event(pulled);
     if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) order.push_back(GST_EVENT_TYPE(event.get()));
   }
-  const std::vector<GstEventType> expected{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT, GST_EVENT_TAG, GST_EVENT_TAG, GST_EVENT_EOS};
+  const std::vector<GstEventType> expected{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT, GST_EVENT_TAG, GST_EVENT_TAG,
+                                            GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, GST_EVENT_EOS};
   EXPECT_EQ(order, expected);
 }
 

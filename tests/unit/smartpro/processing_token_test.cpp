@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <functional>
 
 #include "base/tlv.hpp"
 #include "crypto/constant_time.hpp"
-#include "smartpro/play_slots.hpp"
+#include "smartpro/default_places.hpp"
 #include "smartpro/token_commands.hpp"
 #include "tests/support/bridge_domain.hpp"
 #include "tests/support/result_matchers.hpp"
@@ -320,6 +321,25 @@ TEST_F(Processing, RefusalsAreSentences) {
   rights.process = false;
   EXPECT_EQ(said(reissue(licence())), "the usage rights of the content do not allow processing");
   EXPECT_EQ(said(reissue_at_token(licence())), "the usage rights do not allow processing, or not with those new rights, or the token belongs to no domain");
+}
+
+TEST(DefaultCard, OfTheFirstKindThatTheMachineHasOneOf) {
+  const test::TemporaryFolder home;
+  setenv("CAS_HOME", home.path().c_str(), 1);
+  unsetenv("CAS_CARD");
+  constexpr TokenKind kinds[] = {TokenKind::renderer, TokenKind::processing};
+  EXPECT_EQ(value_or_throw(default_card_uri(kinds)), "pcsc:");
+  ASSERT_OK(set_default_card_uri(TokenKind::acquisition, "soft:camera.card"));
+  EXPECT_EQ(value_or_throw(default_card_uri(kinds)), "pcsc:");
+  ASSERT_OK(set_default_card_uri(TokenKind::processing, "soft:worker.card"));
+  EXPECT_EQ(value_or_throw(default_card_uri(kinds)), "soft:worker.card");
+  EXPECT_EQ(value_or_throw(default_card_uri(TokenKind::renderer)), "pcsc:");
+  ASSERT_OK(set_default_card_uri(TokenKind::renderer, "soft:player.card"));
+  EXPECT_EQ(value_or_throw(default_card_uri(kinds)), "soft:player.card");
+  setenv("CAS_CARD", "soft:any.card", 1);
+  EXPECT_EQ(value_or_throw(default_card_uri(kinds)), "soft:any.card");
+  unsetenv("CAS_CARD");
+  unsetenv("CAS_HOME");
 }
 
 }  // namespace
