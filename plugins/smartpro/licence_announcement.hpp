@@ -10,16 +10,17 @@
 #include "base/error.hpp"
 #include "smartpro/protected_file.hpp"
 
-/// How smartpro-descramble tells the elements behind it under which licence the content was opened, so that smartpro-scramble can have it issued anew. A
-/// structure "smartpro-licence" with nothing secret in it, since a licence stands in the file for everybody to read:
+/// How smartpro-descramble tells the elements behind it under which licence the content was opened, so that smartpro-scramble can have it
+/// issued anew. A structure "smartpro-licence" with nothing secret in it, since a licence stands in the file for everybody to read:
 ///
 ///   lecm           GBytes   the licence
 ///   content-id     string   hexadecimal, as all here
 ///   header-digest  string   of the file that was opened
 ///   key-period     uint     of that file
 ///
-/// It goes downstream as a sticky event, anew for each licence. Where elements read instead of being pushed to (demuxers on files), or keep events for
-/// themselves, who needs it asks upstream with a query of that name, into which each smartpro-descramble that it comes to writes the same fields.
+/// It goes downstream as a sticky event, anew for each licence. Where elements read instead of being pushed to (demuxers on files), or keep
+/// events for themselves, who needs it asks upstream with a query of that name, into which each smartpro-descramble that it comes to writes
+/// such a structure.
 namespace cas::gst {
 
 [[nodiscard]] StructurePtr licence_structure(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header);

@@ -35,9 +35,11 @@ Result<Bytes> first_licence(std::ifstream& file) {
   if (slot.size() < preamble.licence_slot_size) return fail(ErrorKind::truncated, "the protected file was cut before the end of its first licence");
   CAS_TRY_ASSIGN(const ByteView lecm, smartpro::parse_licence_slot(slot));
   if (smartpro::TransferPackage::is_one(lecm))
-    return fail(ErrorKind::wrong_domain, "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it in there first");
+    return fail(ErrorKind::wrong_domain,
+                "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it in there first");
   CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(lecm));
-  if (view.header_digest != header.digest) return fail(ErrorKind::authentication_failed, "the licence is for other content, or the header of this file was changed");
+  if (view.header_digest != header.digest)
+    return fail(ErrorKind::authentication_failed, "the licence is for other content, or the header of this file was changed");
   return copy_of(lecm);
 }
 
@@ -46,8 +48,8 @@ Result<Bytes> first_licence(std::ifstream& file) {
 Result<Bytes> licence_of_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
-    return fail(ErrorKind::not_found, "the property 'licence-from' names " + path + ", and there is no such file: give the path of the protected file that was opened, or '" +
-                                          licence_from_upstream + "'");
+    return fail(ErrorKind::not_found, "the property 'licence-from' names " + path + ", and there is no such file: give the path of the protected file " +
+                                          "that was opened, or '" + licence_from_upstream + "'");
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::permission_denied, path + " cannot be read");
   auto lecm = first_licence(file);
@@ -88,11 +90,11 @@ Result<Bytes> SourceLicence::lecm() {
   if (!by_event_) ask_upstream();
   if (!announced_)
     return fail(ErrorKind::not_found,
-                "no smartpro-descramble upstream has announced the licence that the content was opened under: put one before this element, or name the protected "
-                "file with the property 'licence-from'");
+                "no smartpro-descramble upstream has announced the licence that the content was opened under: put one before this element, or "
+                "name the protected file with the property 'licence-from'");
   if (several_works_)
-    return fail(ErrorKind::refused, "content of several works comes together here, and a licence is for one content: name the protected file whose licence is to count "
-                                    "with the property 'licence-from'");
+    return fail(ErrorKind::refused, "content of several works comes together here, and a licence is for one content: name the protected file "
+                                    "whose licence is to count with the property 'licence-from'");
   return *announced_;
 }
 

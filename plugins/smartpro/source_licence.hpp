@@ -19,7 +19,8 @@ inline constexpr char licence_from_upstream[] = "upstream";
 /// protected file; wrong_domain: it is on its way between two domains; authentication_failed: the licence is for another file.
 [[nodiscard]] Result<Bytes> licence_of_file(const std::string& path);
 
-/// The licence that content was opened under before smartpro-scramble protects it again: that of a file, or what a smartpro-descramble upstream announces.
+/// The licence that content was opened under before smartpro-scramble protects it again: that of a file, or what a smartpro-descramble
+/// upstream announces.
 ///
 /// Belongs to the streaming thread, as the stream that uses it.
 class SourceLicence {
@@ -33,8 +34,8 @@ class SourceLicence {
   /// An announcement from upstream.
   void note(const GstStructure* announced);
 
-  /// The licence, by now: upstream may have come to another key period. ErrorKind::not_found when nobody upstream tells; refused when content of several
-  /// works comes together, which no licence is for; malformed.
+  /// The licence, by now: upstream may have come to another key period. ErrorKind::not_found when nobody upstream tells; refused when content
+  /// of several works comes together, which no licence is for; malformed.
   [[nodiscard]] Result<Bytes> lecm();
 
  private:
