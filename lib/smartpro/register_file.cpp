@@ -7,7 +7,7 @@ namespace cas::smartpro {
 
 namespace {
 
-/// Two records a token: enough for some 200,000 tokens in one domain.
+/// Two records a token: enough for some 140,000 tokens in one domain.
 constexpr std::size_t max_register_size = 16U << 20;
 
 }  // namespace
