@@ -147,6 +147,15 @@ TEST_F(ProgenitorAttack, ACardThatTellsOfADomainWithoutOneIsNoToken) {
   }
 }
 
+TEST_F(ProgenitorAttack, ABridgeIsRegisteredForItsOwnDomainAlone) {
+  make_foreign_bridge("bridge");
+  system.found_domain("third");
+  // Somebody between makes the TMC believe that it is of the domain that it is to be registered in.
+  RelayedCard relay(system.card("bridge"), telling(info_of("bridge", TokenKind::simple_bridge, true)));
+  EXPECT_FAILS(session("third").register_bridge(relay, system.register_of("third")), ErrorKind::refused);
+  EXPECT_OK(session("third").register_bridge(*system.card("bridge"), system.register_of("third")));
+}
+
 TEST_F(ProgenitorAttack, AnIndexIsBurntBeforeTheKeysLeave) {
   make_foreign_bridge("bridge");
   RelayedCard relay(system.card("bridge"), losing_secured_commands());
