@@ -50,8 +50,10 @@ Status FakeBridgeCard::wait_for_card(std::stop_token stop) {
 Result<card::ResponseApdu> FakeBridgeCard::transmit(const card::CommandApdu& command) {
   CAS_TRY(present());
   if (command.ins != smartpro::ins::get_token_info) return card::ResponseApdu{};
-  return card::ResponseApdu{
-      TlvWriter().number(smartpro::tag::info_version, 1, 1).number(smartpro::tag::info_kind, static_cast<std::uint64_t>(kind_), 1).take()};
+  TlvWriter info;
+  info.number(smartpro::tag::info_version, 1, 1).number(smartpro::tag::info_kind, static_cast<std::uint64_t>(kind_), 1);
+  if (kind_ != smartpro::TokenKind::blank) info.field(smartpro::tag::info_vdid, smartpro::Vdid{1, 2, 3, 4, 5, 6, 7, 8});
+  return card::ResponseApdu{info.take()};
 }
 
 Bytes FakeBridge::turned(ByteView content, std::size_t growth) {
