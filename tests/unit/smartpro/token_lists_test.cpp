@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/tlv.hpp"
 #include "base/writer.hpp"
 #include "smartpro/absence_proof.hpp"
@@ -281,6 +283,22 @@ TEST_P(TokenRevocation, AListGoesForwardOnly) {
     EXPECT_EQ(update(external(index, {})), card::sw::conditions_not_satisfied) << index;
   EXPECT_EQ(state(), ListState::sound);
   EXPECT_EQ(update(external(6, {})), card::sw::ok);
+}
+
+TEST_P(TokenRevocation, TheTokensStoreDoesNotGrowWithTheLists) {
+  // Paper, 4.1: "The token has a given limited amount of memory. It cannot store an ever increasing list."
+  const auto stored = [&] { return std::filesystem::file_size(system.card_file("renderer")); };
+  const RevocationList small = external(1, {1}, {1}, {1});
+  ASSERT_EQ(update(small), card::sw::ok);
+  ASSERT_EQ(check_itself(small), card::sw::ok);
+  const auto before = stored();
+  std::vector<RevokedNumber> many(5'000);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = (i + 1) * 0x10001;
+  const RevocationList large = external(2, many, many, many);
+  ASSERT_EQ(update(large), card::sw::ok);
+  ASSERT_EQ(check_itself(large), card::sw::ok);
+  // Signatures in DER differ by a few bytes in length.
+  EXPECT_LE(stored(), before + 8);
 }
 
 TEST_P(TokenRevocation, OnlyTheRightSignerIsHeard) {
