@@ -29,7 +29,7 @@ Result<std::unique_ptr<MasterBridgeConverter>> MasterBridgeConverter::create(std
   for (const Bytes& bytes : options.records) {
     CAS_TRY_ASSIGN(const BridgeRecord record, BridgeRecord::parse(bytes));
     if (std::ranges::find(destinations, record.simple_bridge) != destinations.end())
-      return fail(ErrorKind::invalid_argument, "the simple bridge " + std::to_string(record.simple_bridge) + " is named twice");
+      return fail(ErrorKind::invalid_argument, "the simple bridge " + serial_text(record.simple_bridge) + " is named twice");
     destinations.push_back(record.simple_bridge);
   }
   return std::unique_ptr<MasterBridgeConverter>(new MasterBridgeConverter(std::move(session), std::move(options), std::move(destinations)));

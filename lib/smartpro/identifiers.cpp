@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/writer.hpp"
+
 namespace cas::smartpro {
 
 namespace {
@@ -20,6 +22,12 @@ constexpr std::pair<ContentCipher, const char*> cipher_names[] = {
 };
 
 }  // namespace
+
+std::string serial_text(SerialNumber serial) {
+  ByteWriter writer;
+  writer.u64(serial);
+  return to_hex(writer.view());
+}
 
 const char* token_kind_name(TokenKind kind) {
   for (const auto& [value, name] : kind_names)

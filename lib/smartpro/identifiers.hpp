@@ -14,6 +14,8 @@ namespace cas::smartpro {
 
 /// Certificate serial number of a token or host: its identity (paper, 3.4).
 using SerialNumber = std::uint64_t;
+/// As people and programs are shown it: 16 hexadecimal digits.
+[[nodiscard]] std::string serial_text(SerialNumber serial);
 /// Virtual domain identifier, drawn by the progenitor.
 using Vdid = std::array<std::uint8_t, 8>;
 /// Names a work across copies and re-protections; by default the file id of its first protection.

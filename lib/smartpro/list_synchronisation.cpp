@@ -110,12 +110,12 @@ tl::unexpected<Error> revoked_by(const ListQuestion& question) {
   const std::string list = question.list == RevocationListKind::external ? "the external revocation list" : "its domain's revocation list";
   switch (question.type) {
     case RevokedType::hosts:
-      return fail(ErrorKind::revoked, "this host (serial number " + std::to_string(question.number) + ") has been revoked: it stands on " + list +
+      return fail(ErrorKind::revoked, "this host (serial number " + serial_text(question.number) + ") has been revoked: it stands on " + list +
                                           ". Make credentials for it anew with cas-tmc host.");
     case RevokedType::domains: return fail(ErrorKind::revoked, "the token's domain has been revoked: it stands on " + list);
     case RevokedType::tokens: break;
   }
-  return fail(ErrorKind::revoked, "the token with serial number " + std::to_string(question.number) + " has been revoked: it stands on " + list);
+  return fail(ErrorKind::revoked, "the token with serial number " + serial_text(question.number) + " has been revoked: it stands on " + list);
 }
 
 Result<std::optional<ListQuestion>> question_in(ByteView answer) {

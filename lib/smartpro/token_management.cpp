@@ -35,7 +35,7 @@ Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const
   CAS_TRY_ASSIGN(const TokenInfo before, read_token_info(card));
   if (before.personalised)
     return fail(ErrorKind::refused, "the token in " + card.description() + " has its certificate already (serial number " +
-                                        std::to_string(before.serial_number) + ")");
+                                        serial_text(before.serial_number) + ")");
   CAS_TRY_ASSIGN(const Bytes answer, plain_command(card, ins::generate_keys, {}));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer, "the token's keys"));
   CAS_TRY_ASSIGN(const ByteView p256, fields.required(tag::keys_p256));

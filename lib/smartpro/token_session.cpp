@@ -292,7 +292,7 @@ Status TokenSession::admit_bridges(std::span<const Bytes> signed_records, const 
   for (const Bytes& bytes : signed_records) {
     CAS_TRY_ASSIGN(const BridgeRecord record, BridgeRecord::parse(bytes));
     if (!mask.authorises(record.index))
-      return fail(ErrorKind::revoked, "the simple bridge " + std::to_string(record.simple_bridge) + " of domain " + to_hex(record.destination) +
+      return fail(ErrorKind::revoked, "the simple bridge " + serial_text(record.simple_bridge) + " of domain " + to_hex(record.destination) +
                                           " is not authorised, or not any more");
   }
   const std::lock_guard lock(state_->mutex);

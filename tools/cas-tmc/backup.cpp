@@ -72,9 +72,9 @@ Result<tools::Report> replace(const Arguments& arguments, const tools::Progress&
   CAS_TRY(save_domain(domain));
   Json json;
   json["domain"] = domain_json(domain);
-  json["revoked"] = lost == info.serial_number ? Json(nullptr) : Json(tools::serial_text(lost));
+  json["revoked"] = lost == info.serial_number ? Json(nullptr) : Json(smartpro::serial_text(lost));
   return tools::Report{card::format_card_uri(uri) + " is now the progenitor of domain " + domain.name + "\n" +
-                           tools::text_line("serial number", tools::serial_text(info.serial_number)) +
+                           tools::text_line("serial number", smartpro::serial_text(info.serial_number)) +
                            tools::text_line("list", std::to_string(session->irl().header.index) + "  (bring it to the hosts: cas-tmc publish)"),
                        tools::to_text(json)};
 }

@@ -46,14 +46,14 @@ struct Arguments {
 
 Json bridge_json(const KnownBridge& bridge, bool authorised) {
   return {{"index", bridge.record.index},
-          {"serial_number", tools::serial_text(bridge.record.simple_bridge)},
+          {"serial_number", smartpro::serial_text(bridge.record.simple_bridge)},
           {"destination", to_hex(bridge.record.destination)},
           {"authorised", authorised},
           {"file", bridge.file.string()}};
 }
 
 std::string bridge_text(const KnownBridge& bridge, bool authorised) {
-  return tools::text_line("bridge " + std::to_string(bridge.record.index), tools::serial_text(bridge.record.simple_bridge) + "  of domain " + to_hex(bridge.record.destination) +
+  return tools::text_line("bridge " + std::to_string(bridge.record.index), smartpro::serial_text(bridge.record.simple_bridge) + "  of domain " + to_hex(bridge.record.destination) +
                                                                               (authorised ? "  authorised  " : "  barred  ") + bridge.file.string());
 }
 
@@ -89,7 +89,7 @@ Result<KnownBridge> find_bridge(const Domain& domain, const std::string& named) 
   CAS_TRY_ASSIGN(std::vector<KnownBridge> bridges, load_bridges(domain));
   std::ranges::reverse(bridges);
   const auto found = std::ranges::find_if(bridges, [&](const KnownBridge& bridge) {
-    return named == std::to_string(bridge.record.index) || named == tools::serial_text(bridge.record.simple_bridge);
+    return named == std::to_string(bridge.record.index) || named == smartpro::serial_text(bridge.record.simple_bridge);
   });
   if (found == bridges.end())
     return fail(ErrorKind::not_found, "no bridge " + named + " is registered in domain " + domain.name + ": give an index or a serial number of cas-tmc bridge list");
@@ -101,11 +101,11 @@ Result<tools::Report> set_bridge(const Arguments& arguments, bool authorised, co
   CAS_TRY_ASSIGN(const KnownBridge bridge, find_bridge(domain, arguments.bridge));
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments.domain, progress));
   if (authorised && session->irl().revokes_token(bridge.record.simple_bridge))
-    return fail(ErrorKind::revoked, "the bridge " + tools::serial_text(bridge.record.simple_bridge) + " is on the revocation list of domain " + domain.name + ", for good");
+    return fail(ErrorKind::revoked, "the bridge " + smartpro::serial_text(bridge.record.simple_bridge) + " is on the revocation list of domain " + domain.name + ", for good");
   progress.step("the progenitor writes the mask ...");
   CAS_TRY(session->set_bridge(bridge.record.index, authorised));
   // By its serial number it is the token that is meant, under whatever index.
-  if (!authorised && arguments.bridge == tools::serial_text(bridge.record.simple_bridge)) CAS_TRY(session->bar_bridges_of(bridge.record.simple_bridge));
+  if (!authorised && arguments.bridge == smartpro::serial_text(bridge.record.simple_bridge)) CAS_TRY(session->bar_bridges_of(bridge.record.simple_bridge));
   const std::string index = std::to_string(bridge.record.index);
   return report_of(*session, bridge, authorised ? "bridge " + index + " is authorised" : "bridge " + index + " is barred");
 }

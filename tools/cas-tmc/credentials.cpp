@@ -19,14 +19,14 @@ using tools::Json;
 Json certificate_json(const crypto::Certificate& certificate) {
   Json json;
   json["name"] = certificate.common_name();
-  json["serial_number"] = tools::serial_text(certificate.serial_number());
+  json["serial_number"] = smartpro::serial_text(certificate.serial_number());
   json["not_before"] = format_utc_time(certificate.not_before());
   json["not_after"] = format_utc_time(certificate.not_after());
   return json;
 }
 
 std::string certificate_text(const crypto::Certificate& certificate) {
-  return tools::text_line("name", certificate.common_name()) + tools::text_line("serial number", tools::serial_text(certificate.serial_number())) +
+  return tools::text_line("name", certificate.common_name()) + tools::text_line("serial number", smartpro::serial_text(certificate.serial_number())) +
          tools::text_line("certificate", "valid " + format_utc_time(certificate.not_before()) + " to " + format_utc_time(certificate.not_after()));
 }
 

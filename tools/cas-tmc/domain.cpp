@@ -23,7 +23,7 @@ Result<tools::Report> domain_create(const DomainCreateArguments& arguments, cons
   json["already"] = before;
   const std::string first = before ? "domain " + domain.name + " is there already\n" : "founded domain " + domain.name + "\n";
   return tools::Report{first + tools::text_line("VDID", to_hex(domain.vdid)) +
-                           tools::text_line("progenitor", tools::serial_text(domain.progenitor) + ", " + domain.progenitor_uri) +
+                           tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + ", " + domain.progenitor_uri) +
                            tools::text_line("folder", domain.folder.string()),
                        tools::to_text(json)};
 }
@@ -34,7 +34,7 @@ Result<tools::Report> domain_list(const tools::Progress&) {
   Json list = Json::array();
   for (const Domain& domain : domains) {
     text += domain.name + "\n" + tools::text_line("VDID", to_hex(domain.vdid)) +
-            tools::text_line("progenitor", tools::serial_text(domain.progenitor) + ", " + domain.progenitor_uri);
+            tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + ", " + domain.progenitor_uri);
     list.push_back(domain_json(domain));
   }
   if (domains.empty()) text = "no domain yet: found one with cas-tmc domain create, or start with cas-tmc init\n";

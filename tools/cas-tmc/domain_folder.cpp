@@ -202,7 +202,7 @@ Result<fs::path> save_bridge(const Domain& domain, ByteView signed_record) {
 
 Json serials_json(const std::vector<smartpro::RevokedNumber>& numbers) {
   Json json = Json::array();
-  for (const smartpro::RevokedNumber number : numbers) json.push_back(tools::serial_text(number));
+  for (const smartpro::RevokedNumber number : numbers) json.push_back(smartpro::serial_text(number));
   return json;
 }
 
@@ -211,7 +211,7 @@ Json domain_json(const Domain& domain) {
   json["name"] = domain.name;
   json["vdid"] = to_hex(domain.vdid);
   json["revocation_key"] = to_hex(domain.revocation_key);
-  json["progenitor"] = {{"serial_number", tools::serial_text(domain.progenitor)}, {"uri", domain.progenitor_uri}};
+  json["progenitor"] = {{"serial_number", smartpro::serial_text(domain.progenitor)}, {"uri", domain.progenitor_uri}};
   return json;
 }
 

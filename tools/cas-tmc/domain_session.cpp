@@ -141,8 +141,8 @@ Status DomainSession::connect() {
   const std::string description = card->description();
   CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host_));
   if (session.serial_number() != domain_.progenitor)
-    return fail(ErrorKind::refused, "the token in " + description + " (" + tools::serial_text(session.serial_number()) + ") is not the progenitor of domain " +
-                                        domain_.name + " (" + tools::serial_text(domain_.progenitor) + "), which is needed for this");
+    return fail(ErrorKind::refused, "the token in " + description + " (" + smartpro::serial_text(session.serial_number()) + ") is not the progenitor of domain " +
+                                        domain_.name + " (" + smartpro::serial_text(domain_.progenitor) + "), which is needed for this");
   session_.emplace(std::move(session));
   return {};
 }
@@ -222,7 +222,7 @@ Status DomainSession::make_again() {
 }
 
 Status DomainSession::revoke(smartpro::SerialNumber token) {
-  CAS_TRY(write_file_durably(domain_.revoking_file(), as_bytes(tools::serial_text(token))));
+  CAS_TRY(write_file_durably(domain_.revoking_file(), as_bytes(smartpro::serial_text(token))));
   auto list = session_->revoke(token, irl_, register_);
   if (!list) {
     // The progenitor has refused; or nobody knows what it has done, and the next command finds out.

@@ -89,7 +89,7 @@ Json list_json(const RevocationList& list) {
 std::string list_text(const RevocationList& list) {
   std::string text = tools::text_line("list", std::to_string(list.header.index));
   for (const auto& [name, numbers] : {std::pair{"token", &list.tokens}, {"host", &list.hosts}, {"domain (VDID)", &list.domains}})
-    for (const RevokedNumber number : *numbers) text += tools::text_line(name, tools::serial_text(number));
+    for (const RevokedNumber number : *numbers) text += tools::text_line(name, smartpro::serial_text(number));
   return text;
 }
 

@@ -32,13 +32,13 @@ Result<tools::Report> list(const DomainArguments& arguments, const tools::Progre
   CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, session->progenitor().read_register(session->register_file()));
 
   const std::vector<RegisterEntry> tokens = tokens_in(entries);
-  std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + ", as its progenitor " + tools::serial_text(domain.progenitor) + " vouches for it\n";
+  std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + ", as its progenitor " + smartpro::serial_text(domain.progenitor) + " vouches for it\n";
   if (tokens.empty()) text += "  no token yet: bring one in with cas-tmc enrol\n";
   else text += row("serial number", "kind", "since", "state");
   Json rows = Json::array();
   for (const RegisterEntry& token : tokens) {
-    text += row(tools::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time), event_text(token));
-    rows.push_back({{"serial_number", tools::serial_text(token.token)},
+    text += row(smartpro::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time), event_text(token));
+    rows.push_back({{"serial_number", smartpro::serial_text(token.token)},
                     {"kind", token_kind_name(token.kind)},
                     {"state", event_name(token.event)},
                     {"since", format_utc_time(token.time)}});

@@ -31,7 +31,7 @@ struct Arguments {
 Status check_is_known(DomainSession& session, smartpro::SerialNumber token) {
   CAS_TRY_ASSIGN(const auto entries, session.progenitor().read_register(session.register_file()));
   if (std::ranges::find(entries, token, &smartpro::RegisterEntry::token) != entries.end()) return {};
-  return fail(ErrorKind::not_found, "token " + tools::serial_text(token) + " was never in domain " + session.domain().name +
+  return fail(ErrorKind::not_found, "token " + smartpro::serial_text(token) + " was never in domain " + session.domain().name +
                                         ": see its tokens with cas-tmc list, or say --unknown if it shall be revoked all the same");
 }
 
@@ -50,11 +50,11 @@ Result<tools::Report> revoke(const Arguments& arguments, const tools::Progress& 
   const smartpro::RevocationList& list = session->irl();
   tools::Json json;
   json["domain"] = domain_json(session->domain());
-  json["token"] = tools::serial_text(token);
+  json["token"] = smartpro::serial_text(token);
   json["already"] = before;
   json["bridges_barred"] = barred;
   json["list"] = {{"index", list.header.index}, {"tokens", list.tokens.size()}, {"file", session->domain().irl_file().string()}};
-  return tools::Report{"token " + tools::serial_text(token) + (before ? " is revoked in domain " + session->domain().name + " already\n" : " is now revoked in domain " + session->domain().name + "\n") +
+  return tools::Report{"token " + smartpro::serial_text(token) + (before ? " is revoked in domain " + session->domain().name + " already\n" : " is now revoked in domain " + session->domain().name + "\n") +
                            tools::text_line("list", std::to_string(list.header.index) + ", " + std::to_string(list.tokens.size()) + (list.tokens.size() == 1 ? " token" : " tokens")) +
                            (barred > 0 ? tools::text_line("bridges", std::to_string(barred) + " barred") : std::string()) +
                            tools::text_line("file", session->domain().irl_file().string() + "  (bring it to the hosts: cas-tmc publish)"),

@@ -43,7 +43,7 @@ struct Turns {
 };
 
 void look_at_token(const RegisterEntry& token, const Turns& last, const smartpro::RevocationList& irl, Glance& glance) {
-  const std::string name = std::string(token_kind_name(token.kind)) + " " + tools::serial_text(token.token);
+  const std::string name = std::string(token_kind_name(token.kind)) + " " + smartpro::serial_text(token.token);
   if (irl.revokes_token(token.token)) {
     ++glance.revoked;
     return;
@@ -55,7 +55,7 @@ void look_at_token(const RegisterEntry& token, const Turns& last, const smartpro
     case RegisterEvent::secrets_released: glance.attention.push_back(name + " was sent all secrets of the domain and never confirmed: run cas-tmc backup with it again, or revoke it"); return;
     case RegisterEvent::backed_up:
       if (token.sequence > std::max(last.roll, last.take_over)) glance.backups.push_back(token.token);
-      else glance.attention.push_back("backup " + tools::serial_text(token.token) + " is from before the domain got a new key or progenitor, and cannot take over: run cas-tmc backup with it again");
+      else glance.attention.push_back("backup " + smartpro::serial_text(token.token) + " is from before the domain got a new key or progenitor, and cannot take over: run cas-tmc backup with it again");
       return;
     case RegisterEvent::activated: ++glance.active[token.kind]; break;
     default: return;
@@ -107,7 +107,7 @@ Json json_of(const DomainSession& session, const Glance& glance, std::size_t rec
   Json rows = Json::array();
   for (const KnownBridge& bridge : bridges)
     rows.push_back({{"index", bridge.record.index},
-                    {"serial_number", tools::serial_text(bridge.record.simple_bridge)},
+                    {"serial_number", smartpro::serial_text(bridge.record.simple_bridge)},
                     {"destination", to_hex(bridge.record.destination)},
                     {"authorised", session.mask().authorises(bridge.record.index)}});
   json["mask"] = {{"version", session.mask().header.version}, {"bridges", std::move(rows)}};
@@ -125,9 +125,9 @@ Result<tools::Report> status(const DomainArguments& arguments, const tools::Prog
 
   const Domain& domain = session->domain();
   std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + "\n";
-  text += tools::text_line("progenitor", tools::serial_text(domain.progenitor) + "  " + domain.progenitor_uri);
+  text += tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + "  " + domain.progenitor_uri);
   std::string backups;
-  for (const smartpro::SerialNumber backup : glance.backups) backups += (backups.empty() ? "" : ", ") + tools::serial_text(backup);
+  for (const smartpro::SerialNumber backup : glance.backups) backups += (backups.empty() ? "" : ", ") + smartpro::serial_text(backup);
   text += tools::text_line("backup", backups.empty() ? "none" : backups);
   text += tools::text_line("domain key", std::to_string(session->record().generation) + (session->record().generation == 1 ? ", never rolled" : ""));
   text += tools::text_line("tokens", counts_text(glance));

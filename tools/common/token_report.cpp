@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/token_report.hpp"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
@@ -9,13 +8,8 @@
 
 namespace cas::tools {
 
+using smartpro::serial_text;
 using smartpro::TokenInfo;
-
-std::string serial_text(smartpro::SerialNumber serial) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(serial));
-  return text;
-}
 
 std::string text_line(std::string_view label, std::string_view value) {
   constexpr std::size_t column = 18;

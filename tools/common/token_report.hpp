@@ -10,9 +10,6 @@
 
 namespace cas::tools {
 
-/// 16 hexadecimal digits, as every program shows a token's identity.
-[[nodiscard]] std::string serial_text(smartpro::SerialNumber serial);
-
 /// "  label          value\n".
 [[nodiscard]] std::string text_line(std::string_view label, std::string_view value);
 
