@@ -41,6 +41,11 @@ Status check_list_source(const std::string& source) {
     return fail(ErrorKind::invalid_argument, "a source of lists is a file, a folder, or a URL of http: or https:, in one line");
   if (!is_url(source) && source.find("://") != std::string::npos)
     return fail(ErrorKind::invalid_argument, service::url_for_people(source) + " is no URL of http: or https:");
+  // It would stand in arguments of programs and in a property that anybody reads.
+  if (is_url(source) && service::url_for_people(source) != source)
+    return fail(ErrorKind::invalid_argument,
+                service::url_for_people(source) + ": a source of lists is named without user name and password. Lists are signed and no secret: let " +
+                    "the server show them to everybody");
   return {};
 }
 

@@ -24,11 +24,12 @@ namespace cas::smartpro {
 ///   http://... https://...  a list; with a '/' at its end a folder, as above
 ///
 /// Nothing depends on a source being honest: lists are signed, and go forward only. A source can keep newer lists from a host, no more.
+/// Errors: ErrorKind::invalid_argument, also for a URL with user name or password, which would stand in arguments and readable properties.
 [[nodiscard]] Status check_list_source(const std::string& source);
 
 /// The file `sources` in the folder of a host's lists: a source a line, and lines that begin with '#' for people. None when there is no such file.
 [[nodiscard]] Result<std::vector<std::string>> read_list_sources(const std::filesystem::path& lists_folder);
-/// Replaces it, mode 0600: a URL may hold a password.
+/// Replaces it, mode 0600.
 [[nodiscard]] Status write_list_sources(const std::filesystem::path& lists_folder, const std::vector<std::string>& sources);
 inline constexpr const char* list_sources_file = "sources";
 

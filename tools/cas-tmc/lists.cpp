@@ -101,8 +101,8 @@ tools::Report sources_report(const std::vector<std::string>& sources) {
   Json json;
   json["sources"] = Json::array();
   for (const std::string& source : sources) {
-    text += service::url_for_people(source) + "\n";
-    json["sources"].push_back(service::url_for_people(source));
+    text += source + "\n";
+    json["sources"].push_back(source);
   }
   if (sources.empty()) text = "no source yet: name one with cas-tmc lists source add\n";
   return tools::Report{text, tools::to_text(json)};
@@ -194,9 +194,7 @@ Result<tools::Report> lists_source_remove(const ListsArguments& arguments, const
   CAS_TRY_ASSIGN(auto sources, smartpro::read_list_sources(folder));
   for (const std::string& source : arguments.sources) {
     const std::string as_path = fs::absolute(source).lexically_normal().string();
-    const auto found = std::ranges::find_if(sources, [&](const std::string& kept) {
-      return kept == source || kept == as_path || service::url_for_people(kept) == source;
-    });
+    const auto found = std::ranges::find_if(sources, [&](const std::string& kept) { return kept == source || kept == as_path; });
     if (found == sources.end()) return fail(ErrorKind::not_found, source + " is no source of lists: cas-tmc lists source list tells those there are");
     sources.erase(found);
   }

@@ -332,11 +332,12 @@ TEST_F(CasTmcLists, AreFetchedFromTheirSources) {
   expect_failure(tmc({"lists", "fetch"}), 1, "cas-tmc", "lists source add");
   const std::string published = (folder() / "published").string();
   EXPECT_EQ(tmc_json({"lists", "source", "add", "published"})["sources"], Json({published}));  // paths are kept whole
-  EXPECT_EQ(tmc_json({"lists", "source", "add", published, "https://ann:secret@lists.example/studio/"})["sources"].size(), 2U);
+  EXPECT_EQ(tmc_json({"lists", "source", "add", published, "https://lists.example/studio/"})["sources"].size(), 2U);
   EXPECT_EQ(tmc_json({"lists", "source", "list"})["sources"], Json({published, "https://lists.example/studio/"}));
   EXPECT_EQ(tmc_json({"lists", "source", "remove", "https://lists.example/studio/"})["sources"], Json({published}));
   expect_failure(tmc({"lists", "source", "remove", "elsewhere"}), 1, "cas-tmc", "no source");
   expect_failure(tmc({"lists", "source", "add", "ftp://lists.example/"}), 2, "cas-tmc", "http");
+  expect_failure(tmc({"lists", "source", "add", "https://ann:secret@lists.example/studio/"}), 2, "cas-tmc", "without user name and password");
 
   EXPECT_EQ(tmc_json({"lists", "fetch"})["reports"][0]["outcome"], "not-there");
   publish("erl", 3, {7, 8});

@@ -223,7 +223,8 @@ TEST(ListSources, AreKeptInAFile) {
   EXPECT_EQ(value_or_throw(read_list_sources(lists)), sources);
   ASSERT_OK(write_file_durably(lists / "sources", as_bytes("ftp://lists.example/\n")));
   EXPECT_FAILS(read_list_sources(lists), ErrorKind::invalid_argument);
-  for (const std::string& wrong : {std::string(), std::string("two\nlines"), std::string("#comment"), std::string("gopher://x"), std::string(3000, 'x')})
+  for (const std::string& wrong : {std::string(), std::string("two\nlines"), std::string("#comment"), std::string("gopher://x"), std::string(3000, 'x'),
+                                   std::string("https://ann:secret@lists.example/studio/")})
     EXPECT_FAILS(write_list_sources(lists, {wrong}), ErrorKind::invalid_argument);
 }
 
