@@ -329,7 +329,7 @@ Result<Bytes> TokenSession::take_back_licence(const TransferPackage& package, co
   CAS_TRY_ASSIGN(const SecretBytes answer, state_->with_attempts([&]() -> Result<SecretBytes> {
     CAS_TRY(state_->open_channel());
     if (state_->channel->token_certificate().serial_number() != addressee)
-      return fail(ErrorKind::refused, "the content goes back to the master bridge token " + std::to_string(addressee) + ", which has sent it: insert that one");
+      return fail(ErrorKind::refused, "the content goes back to the master bridge token " + serial_text(addressee) + ", which has sent it: insert that one");
     return state_->channel->command(ins::take_back_licence, writer.view());
   }));
   return read_licence(answer.reveal());
@@ -345,7 +345,7 @@ Result<Bytes> TokenSession::receive_licence(const TransferPackage& package, cons
     CAS_TRY(state_->open_channel());
     const SerialNumber own = state_->channel->token_certificate().serial_number();
     const Cdi* cdi = package.cdi_for(own);
-    if (cdi == nullptr) return fail(ErrorKind::refused, "the content is not addressed to this token, " + std::to_string(own) + ": insert one that it is addressed to");
+    if (cdi == nullptr) return fail(ErrorKind::refused, "the content is not addressed to this token, " + serial_text(own) + ": insert one that it is addressed to");
     TlvWriter writer;
     writer.field(tag::incoming_lecm, package.lecm).field(tag::incoming_cdi, cdi->encode());
     write_content(writer, tag::incoming_content, content, *state_->options.clock);
