@@ -4,8 +4,9 @@
 # Shows that the tests would notice: each patch here takes one security check out of lib/ or plugins/, and the test that it
 # names must fail then.
 #
-# usage: tests/mutation/run.sh [--list] [PATCH...]
+# usage: tests/mutation/run.sh [--list | --check] [PATCH...]
 #   --list   what each patch takes out, and which test must notice
+#   --check  only whether each patch still applies to the tree: seconds, and part of the suite
 #   PATCH    names of patches, with or without .patch; all otherwise
 #
 # A patch starts with two comment lines, then the change as `git diff` writes it:
@@ -22,11 +23,12 @@ top=$(cd "$here/../.." && pwd)
 die() { echo "mutation/run.sh: $*" >&2; exit 2; }
 field() { sed -n "s/^# $2: *//p" "$1" | head -n 1; }  # field PATCH removes|test
 
-list=false
+list=false check=false
 patches=()
 while [ $# -gt 0 ]; do
   case $1 in
     --list) list=true ;;
+    --check) check=true ;;
     -h | --help) sed -n '3,/^set /{/^set /!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "unknown option '$1'; see --help" ;;
     *)
@@ -49,6 +51,20 @@ if $list; then
     printf '%-40s %s\n%-40s noticed by: %s\n' "$(basename "$patch" .patch)" "$(field "$patch" removes)" '' "$(field "$patch" test)"
   done
   exit 0
+fi
+
+if $check; then
+  outdated=0
+  for patch in "${patches[@]}"; do
+    # Outside of a repository too: a tarball has its tests.
+    if ! message=$(cd "$top" && GIT_CEILING_DIRECTORIES=$(dirname "$top") git -c safe.directory="$top" apply --check --recount -C1 "$patch" 2>&1); then
+      printf 'bad  %s: does not apply, bring it up to date\n%s\n' "$(basename "$patch" .patch)" "$message"
+      outdated=$((outdated + 1))
+    fi
+  done
+  echo "$((${#patches[@]} - outdated)) passed, $outdated failed"
+  [ "$outdated" -eq 0 ]
+  exit
 fi
 
 "$top/tools/dev/install-deps.sh" test
