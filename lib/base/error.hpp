@@ -20,7 +20,7 @@ enum class ErrorKind {
   refused,                ///< A policy says no: usage rights, kind of token, capabilities of the host.
   wrong_domain,           ///< Licence and token belong to different virtual domains.
   revoked,                ///< The peer, or this device, is on a revocation list.
-  outdated,               ///< One side's revocation list is older than the other's, or has not been checked: it has to be brought up to date.
+  outdated,               ///< A revocation list is older than the peer's, or unchecked: bring it up to date.
   expired,                ///< Outside a validity window.
   used_up,                ///< The plays that a licence grants have been taken.
   exhausted,              ///< No room left: card memory, slots, a size limit.

@@ -25,9 +25,9 @@ struct RelayTarget {
 /// How long a client of a relay waits, and for what.
 struct RelayTimes {
   std::chrono::milliseconds connect{10'000};    ///< TCP, TLS and the first words, together.
-  std::chrono::milliseconds answer{60'000};     ///< The card's answer to one command. A card that makes keys takes its time.
-  std::chrono::milliseconds look_again{1'000};  ///< wait_for_card, between attempts while no relay answers or another client has the card.
-  std::chrono::milliseconds ping{15'000};       ///< wait_for_card, between questions whether the relay is still there.
+  std::chrono::milliseconds answer{60'000};     ///< To one command. A card that makes keys takes its time.
+  std::chrono::milliseconds look_again{1'000};  ///< wait_for_card, while no relay answers or the card is taken.
+  std::chrono::milliseconds ping{15'000};       ///< wait_for_card, between questions for the relay.
 };
 
 /// A card at another machine, behind RelayServer (docs/formats/card-relay.md): each command crosses the network as one frame inside TLS 1.3,

@@ -37,8 +37,8 @@ struct RelayServing {
   std::string authority_file;      ///< Whoever shows a certificate of it may use the card.
 
   std::chrono::milliseconds handshake_limit{10'000};   ///< From the connection to the client's first frame.
-  std::chrono::milliseconds busy_patience{2'000};      ///< A client waits so long for the one before to leave, until it is refused.
-  std::chrono::milliseconds silence_limit{300'000};    ///< Between two frames of a client that has the card. Then the next may have it.
+  std::chrono::milliseconds busy_patience{2'000};      ///< For the client before to leave; then one is refused.
+  std::chrono::milliseconds silence_limit{300'000};    ///< Between two frames; then the next may have the card.
   std::chrono::milliseconds write_limit{30'000};       ///< For a client to take one answer.
   std::size_t max_connections = 32;                    ///< At once, with those in their handshakes. More are closed unheard.
   /// Called by several threads, one at a time.

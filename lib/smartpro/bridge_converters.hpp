@@ -22,7 +22,8 @@ using RightsChange = std::function<Result<UsageRights>(UsageRights)>;
 class MasterBridgeConverter final : public LicenceConverter {
  public:
   struct Options {
-    std::vector<Bytes> records;  ///< Signed, of the simple bridges to send to, in the order of the CDIs; also of those that content may come back from.
+    /// Signed, of the simple bridges to send to, in the order of the CDIs; also of those that content may come back from.
+    std::vector<Bytes> records;
     AuthorisationMask mask;      ///< The newest that the host has.
     RightsChange change_rights;  ///< Nothing: the rights go along as they are, with a hop less.
   };

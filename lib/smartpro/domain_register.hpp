@@ -30,7 +30,7 @@ enum class RegisterEvent : std::uint8_t {
   backed_up = 10,             ///< It has confirmed.
   took_over = 11,             ///< This backup is the progenitor from now on.
   revoked = 12,               ///< The token is on the domain's revocation list from index `number` on.
-  rolled = 13,                ///< The domain has a new domain key from now on, its `number`-th; tokens activated before have an older one.
+  rolled = 13,                ///< From now on the domain key is the `number`-th; tokens activated before have an older one.
 };
 
 /// One line of the progenitor's register of tokens (paper, 3.2), as READ REGISTER gives it:

@@ -17,7 +17,7 @@ namespace cas::smartpro {
 
 /// How a host answers a token that asks whether a number is on a list.
 enum class ListAnswers : std::uint8_t {
-  proof,    ///< With a proof of absence, some hundred bytes; with the payload where the token does not know proofs (6A86).
+  proof,    ///< A proof of absence, some hundred bytes; the payload where the token knows no proofs (6A86).
   payload,  ///< With the whole list, as the paper has it (4.1, figure 5): 8 bytes for each element.
 };
 
