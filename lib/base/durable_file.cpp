@@ -57,7 +57,8 @@ class Descriptor {
 class SystemFileOperations final : public FileOperations {
  public:
   Result<int> create(const fs::path& path, mode_t mode) override {
-    const int file = retry_interrupted([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); });
+    const int file = retry_interrupted(
+        [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); });
     if (file < 0) return fail_with_errno(errno, "create", path);
     return file;
   }
@@ -88,7 +89,8 @@ class SystemFileOperations final : public FileOperations {
   }
 
   Status sync_folder(const fs::path& folder) override {
-    const Descriptor opened(retry_interrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    const Descriptor opened(
+        retry_interrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (opened.get() < 0) return fail_with_errno(errno, "open folder", folder);
     // Some network file systems keep names durable by themselves and answer EINVAL.
     if (retry_interrupted([&] { return ::fsync(opened.get()); }) != 0 && errno != EINVAL)
@@ -168,11 +170,13 @@ Result<Bytes> read_file(const fs::path& path, std::size_t max_size) {
   if (::fstat(opened.get(), &about) != 0) return fail_with_errno(errno, "examine", path);
   if (!S_ISREG(about.st_mode)) return fail(ErrorKind::invalid_argument, path.string() + " is no regular file");
   if (static_cast<std::uintmax_t>(about.st_size) > max_size)
-    return fail(ErrorKind::exhausted, path.string() + " is larger than the " + std::to_string(max_size) + " bytes that are read of such a file");
+    return fail(ErrorKind::exhausted, path.string() + " is larger than the " + std::to_string(max_size) +
+                                          " bytes that are read of such a file");
   Bytes content(static_cast<std::size_t>(about.st_size));
   std::size_t filled = 0;
   while (filled < content.size()) {
-    const ssize_t got = retry_interrupted([&] { return ::read(opened.get(), content.data() + filled, content.size() - filled); });
+    const ssize_t got =
+        retry_interrupted([&] { return ::read(opened.get(), content.data() + filled, content.size() - filled); });
     if (got < 0) return fail_with_errno(errno, "read", path);
     if (got == 0) break;  // somebody has cut the file meanwhile: its reader will say what is missing
     filled += static_cast<std::size_t>(got);
@@ -182,8 +186,8 @@ Result<Bytes> read_file(const fs::path& path, std::size_t max_size) {
 }
 
 tl::unexpected<Error> fail_with_errno(int error_number, const char* what, const fs::path& path) {
-  return fail(kind_of_errno(error_number),
-              std::string("cannot ") + what + " " + path.string() + ": " + std::generic_category().message(error_number));
+  return fail(kind_of_errno(error_number), std::string("cannot ") + what + " " + path.string() + ": " +
+                                               std::generic_category().message(error_number));
 }
 
 }  // namespace cas

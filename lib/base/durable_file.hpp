@@ -46,6 +46,7 @@ void remove_unfinished_writes(const std::filesystem::path& path, FileOperations&
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_size);
 
 /// The failure of an operation of the operating system: its kind after `error_number`, "cannot WHAT PATH: reason".
-[[nodiscard]] tl::unexpected<Error> fail_with_errno(int error_number, const char* what, const std::filesystem::path& path);
+[[nodiscard]] tl::unexpected<Error> fail_with_errno(int error_number, const char* what,
+                                                    const std::filesystem::path& path);
 
 }  // namespace cas

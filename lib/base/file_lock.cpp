@@ -22,7 +22,8 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
   while (result != 0 && errno == EINTR) result = ::flock(file, LOCK_EX | LOCK_NB);
   if (result == 0) return lock;
   if (errno == EWOULDBLOCK)
-    return fail(ErrorKind::io, path.string() + " is in use by another process: end that one first, or use another file");
+    return fail(ErrorKind::io,
+                path.string() + " is in use by another process: end that one first, or use another file");
   return fail_with_errno(errno, "lock", lock_path);
 }
 

@@ -22,7 +22,8 @@ constexpr std::string_view env_scheme = "env:";
 Result<SecretBytes> checked(ByteView phrase, const std::string& source) {
   if (phrase.empty()) return fail(ErrorKind::invalid_argument, "the pass phrase in " + source + " is empty");
   if (phrase.size() > max_pass_phrase_size)
-    return fail(ErrorKind::invalid_argument, "the pass phrase in " + source + " is longer than " + std::to_string(max_pass_phrase_size) + " bytes");
+    return fail(ErrorKind::invalid_argument,
+                "the pass phrase in " + source + " is longer than " + std::to_string(max_pass_phrase_size) + " bytes");
   return SecretBytes::copy_of(phrase);
 }
 
@@ -55,7 +56,9 @@ Result<SecretBytes> from_file(const std::string& path) {
 
 Result<SecretBytes> from_environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return fail(ErrorKind::not_found, "the environment variable " + name + ", which should hold the pass phrase, is not set");
+  if (value == nullptr)
+    return fail(ErrorKind::not_found,
+                "the environment variable " + name + ", which should hold the pass phrase, is not set");
   return checked(as_bytes(value), "environment variable " + name);
 }
 

@@ -19,7 +19,8 @@ constexpr std::uint32_t max_short_ne = 256;
 std::uint32_t ne_of(std::uint32_t le, std::uint32_t most) { return le == 0 ? most : le; }
 
 Error wrong_length(ByteView bytes) {
-  return {ErrorKind::malformed, "command APDU of " + std::to_string(bytes.size()) + " bytes has a length that none of the forms of ISO/IEC 7816-4 gives it"};
+  return {ErrorKind::malformed, "command APDU of " + std::to_string(bytes.size()) +
+                                    " bytes has a length that none of the forms of ISO/IEC 7816-4 gives it"};
 }
 
 // The body of a short command whose first byte is Lc: Lc data [Le].
@@ -43,7 +44,8 @@ Status parse_extended_body(ByteReader& reader, ByteView whole, CommandApdu& comm
     command.ne = ne_of(length, max_ne);
     return {};
   }
-  if (length == 0 || (reader.remaining() != length && reader.remaining() != length + 2U)) return fail(wrong_length(whole));
+  if (length == 0 || (reader.remaining() != length && reader.remaining() != length + 2U))
+    return fail(wrong_length(whole));
   CAS_TRY_ASSIGN(const ByteView data, reader.bytes(length));
   command.data = copy_of(data);
   if (!reader.empty()) {
@@ -74,7 +76,8 @@ Bytes CommandApdu::encode() const {
 
 Result<CommandApdu> CommandApdu::parse(ByteView bytes) {
   if (bytes.size() < header_size)
-    return fail(ErrorKind::truncated, "command APDU of " + std::to_string(bytes.size()) + " bytes is shorter than its header of 4");
+    return fail(ErrorKind::truncated,
+                "command APDU of " + std::to_string(bytes.size()) + " bytes is shorter than its header of 4");
   CommandApdu command;
   command.cla = bytes[0];
   command.ins = bytes[1];
@@ -103,7 +106,8 @@ Bytes ResponseApdu::encode() const {
 
 Result<ResponseApdu> ResponseApdu::parse(ByteView bytes) {
   if (bytes.size() < 2)
-    return fail(ErrorKind::truncated, "response APDU of " + std::to_string(bytes.size()) + " bytes has no status word: the card has lost power or was pulled");
+    return fail(ErrorKind::truncated, "response APDU of " + std::to_string(bytes.size()) +
+                                          " bytes has no status word: the card has lost power or was pulled");
   const ByteView status = bytes.last(2);
   return ResponseApdu{copy_of(bytes.first(bytes.size() - 2)), static_cast<StatusWord>(status[0] << 8 | status[1])};
 }

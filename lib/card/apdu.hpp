@@ -41,7 +41,7 @@ inline constexpr StatusWord no_precise_diagnosis = 0x6f00;
 
 inline constexpr std::uint8_t cla_iso = 0x00;
 inline constexpr std::uint8_t cla_proprietary = 0x80;
-inline constexpr std::uint8_t cla_chaining_bit = 0x10;         ///< Not the last command of a chain (5.3.3).
+inline constexpr std::uint8_t cla_chaining_bit = 0x10;  ///< Not the last command of a chain (5.3.3).
 inline constexpr std::uint8_t cla_secure_messaging_bit = 0x04;
 inline constexpr std::uint8_t ins_select = 0xa4;
 inline constexpr std::uint8_t ins_get_response = 0xc0;

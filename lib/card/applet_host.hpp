@@ -39,8 +39,8 @@ class AppletHost : public std::enable_shared_from_this<AppletHost> {
 
   /// Loads the store and powers up. Factories that the store does not name are left aside; applets that it names and
   /// nobody brings code for keep their memory and cannot be selected. `random` outlives the host.
-  [[nodiscard]] static Result<std::shared_ptr<AppletHost>> create(std::unique_ptr<CardStore> store, std::vector<AppletFactory> factories,
-                                                                  Random& random);
+  [[nodiscard]] static Result<std::shared_ptr<AppletHost>> create(std::unique_ptr<CardStore> store,
+                                                                  std::vector<AppletFactory> factories, Random& random);
   ~AppletHost();
 
   /// The basic channel: what a reader talks to. A raw command to a raw response, never shorter than 2 bytes; chains are

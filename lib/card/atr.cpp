@@ -40,13 +40,15 @@ ByteView historical_bytes(ByteView atr) {
 std::optional<bool> atr_extended_length(ByteView atr) {
   ByteReader reader(historical_bytes(atr));
   const auto category = reader.u8();
-  if (!category || (*category != category_data_objects && *category != category_data_objects_and_status)) return std::nullopt;
+  if (!category || (*category != category_data_objects && *category != category_data_objects_and_status))
+    return std::nullopt;
   const std::size_t after_objects = *category == category_data_objects_and_status ? status_size : 0;
   while (reader.remaining() > after_objects) {
     const auto header = reader.u8();
     const auto value = reader.bytes(*header & 0x0fU);
     if (!value || reader.remaining() < after_objects) return std::nullopt;
-    if (*header >> 4 == tag_card_capabilities && value->size() >= 3) return ((*value)[2] & third_byte_extended_length) != 0;
+    if (*header >> 4 == tag_card_capabilities && value->size() >= 3)
+      return ((*value)[2] & third_byte_extended_length) != 0;
   }
   return std::nullopt;
 }

@@ -9,7 +9,7 @@ namespace cas::card {
 namespace {
 
 constexpr std::uint8_t select_by_name = 0x04;
-constexpr std::uint8_t select_next = 0x02;  // P2 bits 2-1: 00 first or only occurrence, 10 next
+constexpr std::uint8_t select_next = 0x02;     // P2 bits 2-1: 00 first or only occurrence, 10 next
 constexpr std::uint8_t select_no_data = 0x0c;  // P2 bits 4-3: 00 file control information, 11 no data
 
 ResponseApdu only(StatusWord status) { return {{}, status}; }
@@ -18,7 +18,9 @@ bool is_chained(const CommandApdu& command) { return (command.cla & cla_chaining
 bool is_secured(const CommandApdu& command) { return (command.cla & cla_secure_messaging_bit) != 0; }
 bool is_interindustry(const CommandApdu& command) { return (command.cla & 0xe0) == 0; }
 bool is_select(const CommandApdu& command) { return is_interindustry(command) && command.ins == ins_select; }
-bool is_get_response(const CommandApdu& command) { return is_interindustry(command) && command.ins == ins_get_response; }
+bool is_get_response(const CommandApdu& command) {
+  return is_interindustry(command) && command.ins == ins_get_response;
+}
 
 // ISO/IEC 7816-4, 5.4.1 (first interindustry range) and 5.4.2; the proprietary class is coded alike.
 std::optional<StatusWord> refuse_class(const CommandApdu& command) {
@@ -41,7 +43,8 @@ std::optional<StatusWord> refuse_modifiers(const CommandApdu& command) {
 
 }  // namespace
 
-Result<std::unique_ptr<CardChannel>> CardChannel::open(CardMemory& memory, std::vector<AppletFactory> factories, Random& random) {
+Result<std::unique_ptr<CardChannel>> CardChannel::open(CardMemory& memory, std::vector<AppletFactory> factories,
+                                                       Random& random) {
   std::unique_ptr<CardChannel> channel(new CardChannel(memory, random));
   for (AppletFactory& factory : factories) {
     AppletMemory* const own = memory.of(factory.name);
@@ -187,7 +190,8 @@ ResponseApdu CardChannel::select(const CommandApdu& command) {
   if (const auto refusal = refuse_modifiers(command)) return only(*refusal);
   const std::uint8_t occurrence = command.p2 & 0x03;
   const std::uint8_t wanted = command.p2 & static_cast<std::uint8_t>(~0x03);
-  if (command.p1 != select_by_name || (occurrence != 0 && occurrence != select_next) || (wanted != 0 && wanted != select_no_data))
+  if (command.p1 != select_by_name || (occurrence != 0 && occurrence != select_next) ||
+      (wanted != 0 && wanted != select_no_data))
     return only(sw::incorrect_p1_p2);
   if (command.data.empty() || command.data.size() > 16) return only(sw::wrong_length);
   Slot* const found = find(command.data, occurrence == select_next);
@@ -235,8 +239,10 @@ ResponseApdu CardChannel::hand_out(std::uint32_t ne) {
   ResponseApdu part{Bytes(from, from + static_cast<std::ptrdiff_t>(given)), waiting_.status};
   waiting_from_ += given;
   const std::size_t still = left - given;
-  if (still != 0) part.status = static_cast<StatusWord>(0x6100 | (still > 0xff ? 0 : still));
-  else drop_response();
+  if (still != 0)
+    part.status = static_cast<StatusWord>(0x6100 | (still > 0xff ? 0 : still));
+  else
+    drop_response();
   return part;
 }
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "card/applet.hpp"
 #include "card/apdu.hpp"
+#include "card/applet.hpp"
 #include "card/card_memory.hpp"
 
 namespace cas::card {
@@ -34,7 +34,8 @@ inline constexpr std::size_t max_command_data = 4096;
 class CardChannel {
  public:
   /// Makes an applet of each factory that the card holds a memory for; over empty memory that is its installation.
-  [[nodiscard]] static Result<std::unique_ptr<CardChannel>> open(CardMemory& memory, std::vector<AppletFactory> factories, Random& random);
+  [[nodiscard]] static Result<std::unique_ptr<CardChannel>> open(CardMemory& memory,
+                                                                 std::vector<AppletFactory> factories, Random& random);
   ~CardChannel();
 
   /// One raw command and its raw response, never shorter than 2 bytes. What the command wrote is durable by then.
@@ -46,7 +47,7 @@ class CardChannel {
   struct Slot {
     AppletFactory factory;
     AppletMemory* memory = nullptr;
-    Bytes aid;                        ///< Stays known when the applet has to be made anew.
+    Bytes aid;  ///< Stays known when the applet has to be made anew.
     std::unique_ptr<Applet> applet;
   };
   /// The command of a chain so far; `data` may hold secrets.

@@ -66,12 +66,15 @@ void CardMemory::erase(std::size_t applet, std::uint16_t object) {
 }
 
 Status CardMemory::commit() {
-  if (broken_) return fail(ErrorKind::io, "the memory of the card could neither be written nor read again: open the card anew");
+  if (broken_)
+    return fail(ErrorKind::io, "the memory of the card could neither be written nor read again: open the card anew");
   if (written_.empty()) return {};
   for (auto& [key, value] : written_) {
     auto& objects = image_[key.first].objects;
-    if (value) objects.insert_or_assign(key.second, std::move(*value));
-    else objects.erase(key.second);
+    if (value)
+      objects.insert_or_assign(key.second, std::move(*value));
+    else
+      objects.erase(key.second);
   }
   written_.clear();
   auto committed = store_->commit(image_);
@@ -82,9 +85,11 @@ Status CardMemory::commit() {
 Status CardMemory::reload() {
   CAS_TRY_ASSIGN(CardImage image, store_->load());
   // The views know their applets by place.
-  if (image.size() != image_.size()) return fail(ErrorKind::internal, "the store has changed the applets that it holds");
+  if (image.size() != image_.size())
+    return fail(ErrorKind::internal, "the store has changed the applets that it holds");
   for (std::size_t i = 0; i < image.size(); ++i)
-    if (image[i].applet != image_[i].applet) return fail(ErrorKind::internal, "the store has changed the applets that it holds");
+    if (image[i].applet != image_[i].applet)
+      return fail(ErrorKind::internal, "the store has changed the applets that it holds");
   image_ = std::move(image);
   used_ = card_memory_used(image_);
   return {};

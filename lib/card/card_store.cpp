@@ -26,7 +26,8 @@ std::size_t card_memory_used(const CardImage& image) {
 
 Result<CardImage> empty_card_image(const std::vector<std::string>& applets) {
   if (applets.empty() || applets.size() > max_applets)
-    return fail(ErrorKind::invalid_argument, "a card holds 1 to " + std::to_string(max_applets) + " applets, not " + std::to_string(applets.size()));
+    return fail(ErrorKind::invalid_argument,
+                "a card holds 1 to " + std::to_string(max_applets) + " applets, not " + std::to_string(applets.size()));
   CardImage image;
   for (const std::string& name : applets) {
     if (!is_applet_name(name))

@@ -26,17 +26,20 @@ EncryptedFileStore::EncryptedFileStore(std::filesystem::path path, FileLock lock
       files_(options.files != nullptr ? *options.files : system_file_operations()) {}
 
 Error EncryptedFileStore::denied() const {
-  return {ErrorKind::permission_denied, "cannot open card store " + path_.string() + ": the pass phrase is wrong, or the file was changed"};
+  return {ErrorKind::permission_denied,
+          "cannot open card store " + path_.string() + ": the pass phrase is wrong, or the file was changed"};
 }
 
-Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::create(const std::filesystem::path& path, const SecretBytes& pass_phrase,
+Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::create(const std::filesystem::path& path,
+                                                                       const SecretBytes& pass_phrase,
                                                                        const std::vector<std::string>& applets,
                                                                        const StoreOptions& options) {
   CAS_TRY_ASSIGN(const CardImage image, empty_card_image(applets));
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(path));
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(path, error)))
-    return fail(ErrorKind::invalid_argument, path.string() + " exists already: remove it first if you want a new card in its place");
+    return fail(ErrorKind::invalid_argument,
+                path.string() + " exists already: remove it first if you want a new card in its place");
   std::unique_ptr<EncryptedFileStore> store(new EncryptedFileStore(path, std::move(lock), options));
   remove_unfinished_writes(path, store->files_);
   store->header_.cost = options.cost;
@@ -47,12 +50,14 @@ Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::create(const std
   return store;
 }
 
-Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::open(const std::filesystem::path& path, const SecretBytes& pass_phrase,
+Result<std::unique_ptr<EncryptedFileStore>> EncryptedFileStore::open(const std::filesystem::path& path,
+                                                                     const SecretBytes& pass_phrase,
                                                                      const StoreOptions& options) {
   std::error_code error;
   // Asked first, so that a mistyped path leaves no lock file behind.
   if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found)
-    return fail(ErrorKind::not_found, "there is no card store " + path.string() + ": create it first, or correct the path");
+    return fail(ErrorKind::not_found,
+                "there is no card store " + path.string() + ": create it first, or correct the path");
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(path));
   std::unique_ptr<EncryptedFileStore> store(new EncryptedFileStore(path, std::move(lock), options));
   remove_unfinished_writes(path, store->files_);
@@ -75,7 +80,8 @@ Result<CardImage> EncryptedFileStore::load() {
   CAS_TRY_ASSIGN(crypto::AesGcm cipher, crypto::AesGcm::create(key_));
   SecretBytes plain(parts->cipher_text.size());
   const std::array<ByteView, 1> pieces{parts->cipher_text};
-  const auto opened = cipher.open(parts->header.nonce, parts->associated, pieces, parts->tag.first<crypto::gcm_tag_size>(), plain.reveal_mutable());
+  const auto opened = cipher.open(parts->header.nonce, parts->associated, pieces,
+                                  parts->tag.first<crypto::gcm_tag_size>(), plain.reveal_mutable());
   if (!opened && opened.error().kind == ErrorKind::authentication_failed) return fail(denied());
   CAS_TRY(opened);
   auto image = parse_card_image(plain.reveal(), parts->header.applets);
@@ -98,7 +104,8 @@ Status EncryptedFileStore::commit(const CardImage& image) {
   const MutableByteView whole(file);
   CAS_TRY_ASSIGN(crypto::AesGcm cipher, crypto::AesGcm::create(key_));
   const std::array<ByteView, 1> pieces{plain.reveal()};
-  CAS_TRY(cipher.seal(header.nonce, whole.first(head_size), pieces, whole.subspan(head_size, plain.size()), whole.last<crypto::gcm_tag_size>()));
+  CAS_TRY(cipher.seal(header.nonce, whole.first(head_size), pieces, whole.subspan(head_size, plain.size()),
+                      whole.last<crypto::gcm_tag_size>()));
   CAS_TRY(write_file_durably(path_, file, 0600, files_));
   header_.generation = header.generation;
   return {};

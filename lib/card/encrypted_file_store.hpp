@@ -19,8 +19,8 @@ namespace cas::card {
 struct StoreOptions {
   /// What one guess of the pass phrase costs, for a new store: 16 MiB and some 50 ms by default.
   crypto::ScryptCost cost{1U << 14, 8, 1};
-  Random* random = nullptr;          ///< Salt and nonces; nothing: the system's.
-  FileOperations* files = nullptr;   ///< Nothing: the system's. Outlives the store.
+  Random* random = nullptr;         ///< Salt and nonces; nothing: the system's.
+  FileOperations* files = nullptr;  ///< Nothing: the system's. Outlives the store.
 };
 
 /// A card's memory in one file, encrypted under a pass phrase (scrypt, AES-256-GCM) and replaced atomically at each
@@ -30,12 +30,14 @@ struct StoreOptions {
 class EncryptedFileStore final : public CardStore {
  public:
   /// A new store that holds these applets, empty. ErrorKind::invalid_argument if the file is there already.
-  [[nodiscard]] static Result<std::unique_ptr<EncryptedFileStore>> create(const std::filesystem::path& path, const SecretBytes& pass_phrase,
+  [[nodiscard]] static Result<std::unique_ptr<EncryptedFileStore>> create(const std::filesystem::path& path,
+                                                                          const SecretBytes& pass_phrase,
                                                                           const std::vector<std::string>& applets,
                                                                           const StoreOptions& options = {});
   /// ErrorKind::not_found: no such file; io: in use by another process; permission_denied: the pass phrase is wrong or
   /// the file was changed, which cannot be told apart; malformed or unsupported: no store of a known version.
-  [[nodiscard]] static Result<std::unique_ptr<EncryptedFileStore>> open(const std::filesystem::path& path, const SecretBytes& pass_phrase,
+  [[nodiscard]] static Result<std::unique_ptr<EncryptedFileStore>> open(const std::filesystem::path& path,
+                                                                        const SecretBytes& pass_phrase,
                                                                         const StoreOptions& options = {});
 
   [[nodiscard]] Result<CardImage> load() override;

@@ -30,7 +30,8 @@ Result<ResponseApdu> transmit_one(const RawTransmit& transmit, const CommandApdu
   auto response = ResponseApdu::parse(answer);
   // A card that loses power within a command gives success with no bytes through some drivers.
   if (!response)
-    return fail(ErrorKind::card_reset, "the card gave no status word: it was reset or pulled within a command; connect anew");
+    return fail(ErrorKind::card_reset,
+                "the card gave no status word: it was reset or pulled within a command; connect anew");
   return response;
 }
 
@@ -93,7 +94,8 @@ Status fetch_rest(const RawTransmit& transmit, std::uint8_t cla, ResponseApdu& r
     if (is_bytes_remaining(part.status) && part.data.empty())
       return fail(ErrorKind::malformed, "the card announces response data that it does not give");
     if (part.data.size() > limits.max_response - response.data.size())
-      return fail(ErrorKind::exhausted, "the card gives more than " + std::to_string(limits.max_response) + " bytes of response data");
+      return fail(ErrorKind::exhausted,
+                  "the card gives more than " + std::to_string(limits.max_response) + " bytes of response data");
     append(response.data, part.data);
     response.status = part.status;
     ne = length_in(part.status);
@@ -105,9 +107,11 @@ Status check_command(const CommandApdu& command) {
   if ((command.cla & cla_chaining_bit) != 0)
     return fail(ErrorKind::invalid_argument, "a command may not set the chaining bit of its class byte itself");
   if (command.data.size() > 65535)
-    return fail(ErrorKind::invalid_argument, "a command APDU carries at most 65535 bytes, not " + std::to_string(command.data.size()));
+    return fail(ErrorKind::invalid_argument,
+                "a command APDU carries at most 65535 bytes, not " + std::to_string(command.data.size()));
   if (command.ne && (*command.ne == 0 || *command.ne > 65536))
-    return fail(ErrorKind::invalid_argument, "a command APDU may ask for 1 to 65536 bytes, not " + std::to_string(*command.ne));
+    return fail(ErrorKind::invalid_argument,
+                "a command APDU may ask for 1 to 65536 bytes, not " + std::to_string(*command.ne));
   return {};
 }
 
@@ -123,7 +127,8 @@ Result<ResponseApdu> exchange(const RawTransmit& transmit, const CommandApdu& co
     CAS_TRY_ASSIGN(response, transmit_fitting(transmit, again, limits));
   }
   if (response.data.size() > limits.max_response)
-    return fail(ErrorKind::exhausted, "the card gives more than " + std::to_string(limits.max_response) + " bytes of response data");
+    return fail(ErrorKind::exhausted,
+                "the card gives more than " + std::to_string(limits.max_response) + " bytes of response data");
   CAS_TRY(fetch_rest(transmit, command.cla, response, limits));
   return response;
 }

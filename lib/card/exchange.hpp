@@ -39,6 +39,7 @@ struct ExchangeLimits {
 /// Errors: invalid_argument (a command that has no encoding), card_reset (a response without a status word: the card
 /// died), malformed (a card that contradicts itself), exhausted (more response data than `max_response`), and those of
 /// `transmit`.
-[[nodiscard]] Result<ResponseApdu> exchange(const RawTransmit& transmit, const CommandApdu& command, ExchangeLimits& limits);
+[[nodiscard]] Result<ResponseApdu> exchange(const RawTransmit& transmit, const CommandApdu& command,
+                                            ExchangeLimits& limits);
 
 }  // namespace cas::card

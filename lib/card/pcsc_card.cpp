@@ -23,7 +23,8 @@ constexpr int probe_attempts = 3;
 
 class PcscCard final : public Card {
  public:
-  PcscCard(std::string wanted, Bytes aid, PcscWaitTimes times) : wanted_(std::move(wanted)), aid_(std::move(aid)), times_(times) {}
+  PcscCard(std::string wanted, Bytes aid, PcscWaitTimes times)
+      : wanted_(std::move(wanted)), aid_(std::move(aid)), times_(times) {}
 
   Status connect() override;
   void disconnect() override;
@@ -160,7 +161,8 @@ std::vector<Reader> PcscCard::in_order_of_trial(std::vector<Reader> readers) con
     if (reader.exclusive) return 3;
     return reader.in_use ? 2 : 1;
   };
-  std::stable_sort(readers.begin(), readers.end(), [&rank](const Reader& a, const Reader& b) { return rank(a) < rank(b); });
+  std::stable_sort(readers.begin(), readers.end(),
+                   [&rank](const Reader& a, const Reader& b) { return rank(a) < rank(b); });
   return readers;
 }
 
@@ -182,15 +184,17 @@ Result<bool> PcscCard::worth_connecting(const std::vector<Reader>& readers) cons
       if (name.error().kind == ErrorKind::card_absent) return false;
       return fail(name.error());
     }
-    return std::any_of(readers.begin(), readers.end(),
-                       [&name](const Reader& reader) { return reader.name == *name && reader.card_present && !reader.mute; });
+    return std::any_of(readers.begin(), readers.end(), [&name](const Reader& reader) {
+      return reader.name == *name && reader.card_present && !reader.mute;
+    });
   }
   const std::lock_guard lock(state_);
   const std::chrono::nanoseconds now = system_clock().monotonic();
   return std::any_of(readers.begin(), readers.end(), [this, now](const Reader& reader) {
     if (!reader.card_present || reader.mute) return false;
     const auto known = fruitless_.find(reader.name);
-    return known == fruitless_.end() || known->second.events != reader.events || now - known->second.asked >= times_.look_again;
+    return known == fruitless_.end() || known->second.events != reader.events ||
+           now - known->second.asked >= times_.look_again;
   });
 }
 
@@ -199,7 +203,8 @@ Result<bool> PcscCard::worth_connecting(const std::vector<Reader>& readers) cons
 Result<std::shared_ptr<Card>> open_pcsc_card(std::string reader_name, Bytes aid, PcscWaitTimes times) {
   const bool aid_unused = aid.empty() && !reader_name.empty();
   if (!aid_unused && (aid.size() < smallest_aid || aid.size() > largest_aid)) {
-    return fail(ErrorKind::invalid_argument, "an application identifier has 5 to 16 bytes, not " + std::to_string(aid.size()));
+    return fail(ErrorKind::invalid_argument,
+                "an application identifier has 5 to 16 bytes, not " + std::to_string(aid.size()));
   }
   return std::make_shared<PcscCard>(std::move(reader_name), std::move(aid), times);
 }

@@ -40,6 +40,7 @@ struct PcscWaitTimes {
 ///
 /// ErrorKind::unsupported when the library was built without PC/SC; invalid_argument for an `aid` of another size, which
 /// may be left out when a reader is named.
-[[nodiscard]] Result<std::shared_ptr<Card>> open_pcsc_card(std::string reader_name, Bytes aid, PcscWaitTimes times = {});
+[[nodiscard]] Result<std::shared_ptr<Card>> open_pcsc_card(std::string reader_name, Bytes aid,
+                                                           PcscWaitTimes times = {});
 
 }  // namespace cas::card

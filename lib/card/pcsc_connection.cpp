@@ -25,7 +25,12 @@ Bytes refuse_length() { return {sw::wrong_length >> 8, sw::wrong_length & 0xff};
 }  // namespace
 
 PcscConnection::PcscConnection(PcscContext context, SCARDHANDLE card, DWORD protocol, std::string reader)
-    : context_(std::move(context)), card_(card), protocol_(protocol), reader_(std::move(reader)), limits_(pcsc_limits(card, protocol)), receive_(largest_response) {}
+    : context_(std::move(context)),
+      card_(card),
+      protocol_(protocol),
+      reader_(std::move(reader)),
+      limits_(pcsc_limits(card, protocol)),
+      receive_(largest_response) {}
 
 Result<std::unique_ptr<PcscConnection>> PcscConnection::open(const std::string& reader) {
   bool lost_before = false;
@@ -35,8 +40,10 @@ Result<std::unique_ptr<PcscConnection>> PcscConnection::open(const std::string& 
     if (code != SCARD_S_SUCCESS) return fail(pcsc_error(code, PcscPhase::connecting, reader));
     SCARDHANDLE card = 0;
     DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
-    code = SCardConnect(context.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
-    if (code == SCARD_S_SUCCESS) return std::unique_ptr<PcscConnection>(new PcscConnection(std::move(context), card, protocol, reader));
+    code = SCardConnect(context.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card,
+                        &protocol);
+    if (code == SCARD_S_SUCCESS)
+      return std::unique_ptr<PcscConnection>(new PcscConnection(std::move(context), card, protocol, reader));
     // A pcscd that lets this user in, but not to this card, closes the socket too; one that was stopped does not let
     // anybody in the second time.
     if (!pcsc_service_is_gone(code)) return fail(pcsc_error(code, PcscPhase::connecting, reader));
@@ -71,13 +78,16 @@ Result<Bytes> PcscConnection::transmit_raw(ByteView apdu) {
     protocol = SCARD_PCI_T0;
   }
   auto size = static_cast<DWORD>(receive_.size());
-  const LONG code = SCardTransmit(card_, protocol, apdu.data(), static_cast<DWORD>(apdu.size()), nullptr, receive_.data(), &size);
+  const LONG code =
+      SCardTransmit(card_, protocol, apdu.data(), static_cast<DWORD>(apdu.size()), nullptr, receive_.data(), &size);
   const MutableByteView received = MutableByteView(receive_).first(std::min<std::size_t>(size, receive_.size()));
   Bytes response = code == SCARD_S_SUCCESS ? copy_of(received) : Bytes();
   cleanse(received);
   if (code != SCARD_S_SUCCESS) return fail(pcsc_error(code, PcscPhase::exchanging, reader_));
   // A card that dies within a command: success, and no status word.
-  if (response.size() < 2) return fail(ErrorKind::card_reset, "the card in reader " + reader_ + " went away within a command: insert it again");
+  if (response.size() < 2)
+    return fail(ErrorKind::card_reset,
+                "the card in reader " + reader_ + " went away within a command: insert it again");
   return response;
 }
 

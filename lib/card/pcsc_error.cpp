@@ -20,12 +20,11 @@ bool pcsc_service_is_gone(LONG code) {
   switch (code) {
     case SCARD_E_NO_SERVICE:
     case SCARD_E_SERVICE_STOPPED:
-    case SCARD_F_COMM_ERROR:      // pcsc-lite's client: pcscd closed the socket.
-    case SCARD_E_INVALID_HANDLE:  // A pcscd that came back does not know the contexts of the one before.
+    case SCARD_F_COMM_ERROR:          // pcsc-lite's client: pcscd closed the socket.
+    case SCARD_E_INVALID_HANDLE:      // A pcscd that came back does not know the contexts of the one before.
     case SCARD_W_SECURITY_VIOLATION:  // pcsc-lite's client: ECONNRESET. See PcscContext::establish for a true denial.
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -66,10 +65,9 @@ Error pcsc_error(LONG code, PcscPhase phase, const std::string& reader) {
               "pcscd does not let this user reach smart cards: ask the administrator for the polkit rules "
               "org.debian.pcsc-lite.access_pcsc and access_card"};
     case SCARD_E_NO_MEMORY:
-      return {ErrorKind::io, "pcscd has no room for another client: close programs that use smart cards, " +
-                                 describe(code)};
-    default:
-      return {ErrorKind::io, "the smart card service failed" + in_reader + ", " + describe(code)};
+      return {ErrorKind::io,
+              "pcscd has no room for another client: close programs that use smart cards, " + describe(code)};
+    default: return {ErrorKind::io, "the smart card service failed" + in_reader + ", " + describe(code)};
   }
 }
 

@@ -17,7 +17,8 @@ namespace {
 Bytes control(SCARDHANDLE card, DWORD code) {
   Bytes answer(264);
   DWORD size = 0;
-  if (SCardControl(card, code, nullptr, 0, answer.data(), static_cast<DWORD>(answer.size()), &size) != SCARD_S_SUCCESS) return {};
+  if (SCardControl(card, code, nullptr, 0, answer.data(), static_cast<DWORD>(answer.size()), &size) != SCARD_S_SUCCESS)
+    return {};
   answer.resize(std::min<std::size_t>(size, answer.size()));
   return answer;
 }

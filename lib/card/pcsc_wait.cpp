@@ -30,7 +30,8 @@ void pause(const std::stop_token& stop, milliseconds time) {
 
 // SCardCancel does nothing unless the other thread is already inside its wait, and nobody can tell when that is. So the
 // thread that requests the stop cancels again and again until the waiting thread says that it is out.
-LONG get_status_change(SCARDCONTEXT context, milliseconds time, std::vector<SCARD_READERSTATE>& states, const std::stop_token& stop) {
+LONG get_status_change(SCARDCONTEXT context, milliseconds time, std::vector<SCARD_READERSTATE>& states,
+                       const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable out_of_wait;
   bool waiting = false;
@@ -47,7 +48,8 @@ LONG get_status_change(SCARDCONTEXT context, milliseconds time, std::vector<SCAR
     if (stop.stop_requested()) return SCARD_E_CANCELLED;
     waiting = true;
   }
-  const LONG code = SCardGetStatusChange(context, static_cast<DWORD>(time.count()), states.data(), static_cast<DWORD>(states.size()));
+  const LONG code =
+      SCardGetStatusChange(context, static_cast<DWORD>(time.count()), states.data(), static_cast<DWORD>(states.size()));
   const std::lock_guard lock(mutex);
   waiting = false;
   out_of_wait.notify_all();
@@ -56,13 +58,16 @@ LONG get_status_change(SCARDCONTEXT context, milliseconds time, std::vector<SCAR
 
 // What ends one wait, or one look at the readers, but not the waiting.
 bool is_passing(LONG code) {
-  return code == SCARD_E_TIMEOUT || code == SCARD_E_CANCELLED || code == SCARD_E_UNKNOWN_READER || code == SCARD_E_READER_UNAVAILABLE;
+  return code == SCARD_E_TIMEOUT || code == SCARD_E_CANCELLED || code == SCARD_E_UNKNOWN_READER ||
+         code == SCARD_E_READER_UNAVAILABLE;
 }
 
 // Waits until anything differs from `known`.
-LONG wait_for_change(const PcscContext& context, const ReaderStates& known, milliseconds time, const std::stop_token& stop) {
+LONG wait_for_change(const PcscContext& context, const ReaderStates& known, milliseconds time,
+                     const std::stop_token& stop) {
   std::vector<SCARD_READERSTATE> states = known.states;
-  for (SCARD_READERSTATE& state : states) state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+  for (SCARD_READERSTATE& state : states)
+    state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
   // pcsc-lite takes so many states and no more; when there are so many readers, no further one can come.
   if (states.size() < PCSCLITE_MAX_READERS_CONTEXTS) {
     SCARD_READERSTATE list{};

@@ -20,6 +20,7 @@ struct ReaderCondition {
 
 /// Waits, over any absence of pcscd and of readers, until the condition holds. Ends at once with ErrorKind::cancelled
 /// when `stop` is requested; the thread that requests it helps for a few milliseconds. Any number of threads.
-[[nodiscard]] Status wait_for_readers(const ReaderCondition& condition, const PcscWaitTimes& times, const std::stop_token& stop);
+[[nodiscard]] Status wait_for_readers(const ReaderCondition& condition, const PcscWaitTimes& times,
+                                      const std::stop_token& stop);
 
 }  // namespace cas::card

@@ -27,7 +27,8 @@ Result<std::string> choose_reader(const std::vector<Reader>& readers, std::strin
                                                  "\" in their names, give more of the name: " + joined(matching));
   }
   if (all.empty()) return fail(ErrorKind::card_absent, "no smart card reader: connect it");
-  return fail(ErrorKind::card_absent, "no reader has \"" + std::string(wanted) + "\" in its name, there are: " + joined(all));
+  return fail(ErrorKind::card_absent,
+              "no reader has \"" + std::string(wanted) + "\" in its name, there are: " + joined(all));
 }
 
 }  // namespace cas::card

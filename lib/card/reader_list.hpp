@@ -15,10 +15,10 @@ namespace cas::card {
 struct Reader {
   std::string name;
   bool card_present = false;
-  bool mute = false;       ///< There is a card, but it does not answer: inserted the wrong way round, or broken.
-  bool in_use = false;     ///< Some program holds a handle to the card.
-  bool exclusive = false;  ///< Some program holds the card for itself alone.
-  Bytes atr;               ///< Answer to reset, up to 33 bytes; empty without a card.
+  bool mute = false;         ///< There is a card, but it does not answer: inserted the wrong way round, or broken.
+  bool in_use = false;       ///< Some program holds a handle to the card.
+  bool exclusive = false;    ///< Some program holds the card for itself alone.
+  Bytes atr;                 ///< Answer to reset, up to 33 bytes; empty without a card.
   std::uint16_t events = 0;  ///< Changes with each insertion and removal.
 };
 

@@ -51,7 +51,10 @@ Error error_in(const RelayFrame& frame, const std::string& place) {
 class RelayCard final : public Card {
  public:
   RelayCard(RelayTarget target, RelayTimes times, crypto::TlsContext tls)
-      : target_(std::move(target)), times_(times), tls_(std::move(tls)), place_(relay_place(target_.host, target_.port)) {}
+      : target_(std::move(target)),
+        times_(times),
+        tls_(std::move(tls)),
+        place_(relay_place(target_.host, target_.port)) {}
 
   Status connect() override;
   void disconnect() override;
@@ -91,7 +94,8 @@ Result<RelayCard::StreamPointer> RelayCard::open_stream(const Waiter& waiter) {
   const Deadline deadline(times_.connect);
   const std::string context = "the card relay at " + place_;
   CAS_TRY_ASSIGN(FileDescriptor socket, connect_relay_socket(target_.host, target_.port, waiter, deadline));
-  CAS_TRY_ASSIGN(crypto::TlsSession tls, crypto::TlsSession::client(tls_, target_.server_name.empty() ? target_.host : target_.server_name));
+  CAS_TRY_ASSIGN(crypto::TlsSession tls,
+                 crypto::TlsSession::client(tls_, target_.server_name.empty() ? target_.host : target_.server_name));
   auto stream = std::make_unique<RelayStream>(std::move(socket), std::move(tls));
   const auto told = [&](Error error) {
     // One that is gone may come back.
@@ -108,7 +112,8 @@ Result<RelayCard::StreamPointer> RelayCard::open_stream(const Waiter& waiter) {
   if ((*answer)->type != RelayFrameType::hello) return fail(error_in(**answer, place_));
   CAS_TRY_ASSIGN(RelayHello hello, parse_relay_hello((*answer)->payload));
   if (hello.version != relay_version)
-    return fail(ErrorKind::unsupported, context + " speaks version " + std::to_string(hello.version) + " of the protocol, and this program version " +
+    return fail(ErrorKind::unsupported, context + " speaks version " + std::to_string(hello.version) +
+                                            " of the protocol, and this program version " +
                                             std::to_string(relay_version));
   const std::lock_guard lock(state_);
   card_ = std::move(hello.description);
@@ -120,7 +125,8 @@ Result<RelayFrame> RelayCard::ask(RelayStream& stream, RelayFrameType type, Byte
   const Deadline deadline(times_.answer);
   const Status sent = stream.send(type, payload, never_stopped_, deadline);
   // A relay that has closed may have said why.
-  CAS_TRY_ASSIGN(std::optional<RelayFrame> answer, stream.receive(never_stopped_, sent ? deadline : Deadline(std::chrono::milliseconds(0))));
+  CAS_TRY_ASSIGN(std::optional<RelayFrame> answer,
+                 stream.receive(never_stopped_, sent ? deadline : Deadline(std::chrono::milliseconds(0))));
   if (!answer) return fail(ErrorKind::truncated, "the relay did not answer in time");
   return std::move(*answer);
 }
@@ -181,10 +187,12 @@ Result<ResponseApdu> RelayCard::transmit(const CommandApdu& command) {
   if (!stream_) return fail(lost_);
   Bytes wire = command.encode();
   const ScopedCleanse cleanse_wire(wire);
-  if (wire.empty()) return fail(ErrorKind::invalid_argument, "a command APDU carries at most 65535 bytes and asks for 1 to 65536");
+  if (wire.empty())
+    return fail(ErrorKind::invalid_argument, "a command APDU carries at most 65535 bytes and asks for 1 to 65536");
   auto answer = ask(*stream_, RelayFrameType::command, wire);
   if (!answer) {
-    const Error error{ErrorKind::card_reset, "the connection to the card relay at " + place_ + " was lost within a command (" + answer.error().message +
+    const Error error{ErrorKind::card_reset, "the connection to the card relay at " + place_ +
+                                                 " was lost within a command (" + answer.error().message +
                                                  "): whether the card carried it out is not known; connect anew"};
     lose(error);
     return fail(error);
@@ -198,7 +206,8 @@ Result<ResponseApdu> RelayCard::transmit(const CommandApdu& command) {
 
 // What the card kept of the session is gone, or cannot be trusted any more: later calls fail until the next connect.
 void RelayCard::lose(const Error& why) {
-  lost_ = {why.kind == ErrorKind::card_absent ? ErrorKind::card_absent : ErrorKind::card_reset, "no connection to the card, connect anew: " + why.message};
+  lost_ = {why.kind == ErrorKind::card_absent ? ErrorKind::card_absent : ErrorKind::card_reset,
+           "no connection to the card, connect anew: " + why.message};
   stream_.reset();
   const std::lock_guard lock(state_);
   connected_ = false;
@@ -245,7 +254,8 @@ Status RelayCard::wait_over(RelayStream& stream, const Waiter& waiter) {
   CAS_TRY(stream.send(RelayFrameType::wait, {}, waiter, Deadline(times_.connect)));
   bool asked = false;
   for (;;) {
-    CAS_TRY_ASSIGN(const std::optional<RelayFrame> frame, stream.receive(waiter, Deadline(asked ? times_.connect : times_.ping)));
+    CAS_TRY_ASSIGN(const std::optional<RelayFrame> frame,
+                   stream.receive(waiter, Deadline(asked ? times_.connect : times_.ping)));
     if (!frame) {
       if (asked) return fail(ErrorKind::truncated, "the relay does not answer any more");
       CAS_TRY(stream.send(RelayFrameType::ping, {}, waiter, Deadline(times_.connect)));
@@ -263,8 +273,10 @@ Status RelayCard::wait_over(RelayStream& stream, const Waiter& waiter) {
 }  // namespace
 
 Result<std::shared_ptr<Card>> open_relay_card(RelayTarget target, RelayTimes times) {
-  if (target.host.empty() || target.port == 0) return fail(ErrorKind::invalid_argument, "a card relay is reached at a host and a port");
-  const crypto::TlsCredentials credentials{target.certificate_file, target.key_file, target.key_pin_source, target.authority_file};
+  if (target.host.empty() || target.port == 0)
+    return fail(ErrorKind::invalid_argument, "a card relay is reached at a host and a port");
+  const crypto::TlsCredentials credentials{target.certificate_file, target.key_file, target.key_pin_source,
+                                           target.authority_file};
   CAS_TRY_ASSIGN(crypto::TlsContext tls, crypto::TlsContext::create(crypto::TlsRole::client, credentials));
   return std::make_shared<RelayCard>(std::move(target), times, std::move(tls));
 }

@@ -13,12 +13,12 @@ namespace cas::card {
 
 /// Where a card is reached, and who asks for it. The files are in PEM; see crypto::TlsCredentials.
 struct RelayTarget {
-  std::string host;              ///< A name, or an address without brackets.
+  std::string host;  ///< A name, or an address without brackets.
   std::uint16_t port = 0;
-  std::string server_name;       ///< The name or address that the relay's certificate must have; empty: `host`.
+  std::string server_name;  ///< The name or address that the relay's certificate must have; empty: `host`.
   std::string certificate_file;
   std::string key_file;
-  std::string key_pin_source;    ///< Empty: the key is in clear.
+  std::string key_pin_source;  ///< Empty: the key is in clear.
   std::string authority_file;
 };
 

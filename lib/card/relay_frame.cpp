@@ -58,14 +58,16 @@ Bytes encode_relay_frame(RelayFrameType type, ByteView payload) {
 
 Bytes encode_relay_text(std::string_view text) {
   Bytes payload = copy_of(as_bytes(text.substr(0, max_relay_text)));
-  std::ranges::replace_if(payload, [](std::uint8_t byte) { return !is_printable(byte); }, static_cast<std::uint8_t>('?'));
+  std::ranges::replace_if(
+      payload, [](std::uint8_t byte) { return !is_printable(byte); }, static_cast<std::uint8_t>('?'));
   return payload;
 }
 
 Result<std::string> parse_relay_text(ByteView payload) {
   // It ends up in logs and on terminals.
   if (payload.size() > max_relay_text || !std::ranges::all_of(payload, is_printable))
-    return fail(ErrorKind::malformed, "a text in a frame of a card relay is too long, or holds characters that are not printable");
+    return fail(ErrorKind::malformed,
+                "a text in a frame of a card relay is too long, or holds characters that are not printable");
   return as_text(payload);
 }
 
@@ -80,7 +82,9 @@ Result<RelayHello> parse_relay_hello(ByteView payload) {
   return hello;
 }
 
-Bytes encode_relay_error(const RelayError& error) { return with_first_byte(static_cast<std::uint8_t>(error.code), error.why); }
+Bytes encode_relay_error(const RelayError& error) {
+  return with_first_byte(static_cast<std::uint8_t>(error.code), error.why);
+}
 
 Result<RelayError> parse_relay_error(ByteView payload) {
   ByteReader reader(payload);
@@ -97,7 +101,8 @@ void RelayFrameParser::append(ByteView bytes) {
   if (bytes.size() > buffer_.capacity() - buffer_.size()) {
     // By hand, since a vector that grows leaves a copy behind. Room for the longest frame at once: this happens seldom.
     Bytes longer;
-    longer.reserve(std::max(buffer_.size() + bytes.size(), header_size + std::max(max_relay_command, max_relay_response)));
+    longer.reserve(
+        std::max(buffer_.size() + bytes.size(), header_size + std::max(max_relay_command, max_relay_response)));
     cas::append(longer, buffer_);
     cleanse(buffer_);
     buffer_ = std::move(longer);
@@ -111,9 +116,11 @@ Result<std::optional<RelayFrame>> RelayFrameParser::next() {
   CAS_TRY_ASSIGN(const std::uint8_t type, reader.u8());
   CAS_TRY_ASSIGN(const std::uint32_t size, reader.u32());
   const std::optional<Lengths> allowed = lengths_of(type);
-  if (!allowed) return fail(ErrorKind::malformed, "a card relay knows no frame of type " + to_hex(ByteView(buffer_).first(1)));
+  if (!allowed)
+    return fail(ErrorKind::malformed, "a card relay knows no frame of type " + to_hex(ByteView(buffer_).first(1)));
   if (size < allowed->least || size > allowed->most)
-    return fail(ErrorKind::malformed, "a frame of type " + to_hex(ByteView(buffer_).first(1)) + " cannot have " + std::to_string(size) + " bytes");
+    return fail(ErrorKind::malformed, "a frame of type " + to_hex(ByteView(buffer_).first(1)) + " cannot have " +
+                                          std::to_string(size) + " bytes");
   if (reader.remaining() < size) return std::optional<RelayFrame>();
   CAS_TRY_ASSIGN(const ByteView payload, reader.bytes(size));
   RelayFrame frame{static_cast<RelayFrameType>(type), copy_of(payload)};

@@ -55,11 +55,11 @@ enum class RelayFrameType : std::uint8_t {
 /// Why a relay cannot do what it was asked.
 enum class RelayErrorCode : std::uint8_t {
   other = 0x00,
-  busy = 0x01,                ///< Another client has the card.
-  version = 0x02,             ///< No common version of the protocol.
-  unexpected = 0x03,          ///< A frame that has no place here, or is malformed.
-  invalid_command = 0x04,     ///< The command can be given to no card; the session goes on.
-  too_long = 0x05,            ///< The card's answer is longer than an answer can be.
+  busy = 0x01,             ///< Another client has the card.
+  version = 0x02,          ///< No common version of the protocol.
+  unexpected = 0x03,       ///< A frame that has no place here, or is malformed.
+  invalid_command = 0x04,  ///< The command can be given to no card; the session goes on.
+  too_long = 0x05,         ///< The card's answer is longer than an answer can be.
 };
 
 /// A frame whose type and length have been checked; the payload has not, except for its size.

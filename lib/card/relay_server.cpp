@@ -32,8 +32,8 @@ constexpr milliseconds farewell_limit{1'000};
 std::string address_text(const sockaddr_storage& address, socklen_t size) {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
-  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), port.data(), port.size(),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), port.data(),
+                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return "an unknown address";
   const std::string text = host.data();
   return (text.find(':') != std::string::npos ? "[" + text + "]" : text) + ":" + port.data();
@@ -47,7 +47,8 @@ Result<FileDescriptor> listen_at(const std::string& host, std::uint16_t port) {
   if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &wanted, &found); code != 0)
     return fail(ErrorKind::not_found, "cannot listen at " + host + ": " + ::gai_strerror(code));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> targets(found, &::freeaddrinfo);
-  FileDescriptor socket(::socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, found->ai_protocol));
+  FileDescriptor socket(
+      ::socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, found->ai_protocol));
   const int on = 1;
   if (!socket.valid() || ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket.get(), backlog) != 0) {
@@ -71,8 +72,13 @@ Result<std::uint16_t> port_of(int socket) {
 
 class RelayServer::State {
  public:
-  State(std::shared_ptr<Card> card, RelayServing serving, crypto::TlsContext tls, FileDescriptor listener, std::uint16_t listening_at)
-      : port(listening_at), card_(std::move(card)), serving_(std::move(serving)), tls_(std::move(tls)), listener_(std::move(listener)) {}
+  State(std::shared_ptr<Card> card, RelayServing serving, crypto::TlsContext tls, FileDescriptor listener,
+        std::uint16_t listening_at)
+      : port(listening_at),
+        card_(std::move(card)),
+        serving_(std::move(serving)),
+        tls_(std::move(tls)),
+        listener_(std::move(listener)) {}
 
   Status run(const std::stop_token& stop);
 
@@ -89,7 +95,8 @@ class RelayServer::State {
   void serve(FileDescriptor socket, const std::string& peer, const std::stop_token& stop);
   Status greet(RelayStream& stream, const Waiter& waiter);
   bool claim_card(const std::stop_token& stop);
-  void lend_card(RelayStream& stream, const std::string& peer, const std::string& subject, const Waiter& waiter, const std::stop_token& stop);
+  void lend_card(RelayStream& stream, const std::string& peer, const std::string& subject, const Waiter& waiter,
+                 const std::stop_token& stop);
   void release_card();
   void log(const RelayEvent& event);
 
@@ -118,7 +125,8 @@ Status RelayServer::State::run(const std::stop_token& stop) {
 void RelayServer::State::accept(const std::stop_token& stop, const Waiter& waiter) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  FileDescriptor socket(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  FileDescriptor socket(
+      ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.valid()) {
     // No descriptors left, for example: not to be asked again at once.
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) (void)waiter.wait(-1, 0, after_failed_accept);
@@ -169,7 +177,8 @@ void RelayServer::State::serve(FileDescriptor socket, const std::string& peer, c
   if (!claim_card(stop)) {
     const std::string why = "another client has the card: try again when it has left";
     log({Kind::refused, peer, subject, why});
-    if (stream.send(RelayFrameType::error, encode_relay_error({RelayErrorCode::busy, why}), waiter, Deadline(farewell_limit)))
+    if (stream.send(RelayFrameType::error, encode_relay_error({RelayErrorCode::busy, why}), waiter,
+                    Deadline(farewell_limit)))
       stream.finish(waiter, Deadline(farewell_limit));
     return;
   }
@@ -186,11 +195,13 @@ Status RelayServer::State::greet(RelayStream& stream, const Waiter& waiter) {
     (void)stream.send(RelayFrameType::error, encode_relay_error({code, why}), waiter, Deadline(farewell_limit));
     return fail(ErrorKind::malformed, std::move(why));
   };
-  if (frame->type != RelayFrameType::hello) return refuse(RelayErrorCode::unexpected, "the first frame of a client is its hello");
+  if (frame->type != RelayFrameType::hello)
+    return refuse(RelayErrorCode::unexpected, "the first frame of a client is its hello");
   const auto hello = parse_relay_hello(frame->payload);
   if (!hello) return refuse(RelayErrorCode::unexpected, hello.error().message);
   if (hello->version != relay_version) {
-    return refuse(RelayErrorCode::version, "the client speaks version " + std::to_string(hello->version) + " of the protocol, and this relay version " +
+    return refuse(RelayErrorCode::version, "the client speaks version " + std::to_string(hello->version) +
+                                               " of the protocol, and this relay version " +
                                                std::to_string(relay_version));
   }
   return {};
@@ -203,7 +214,8 @@ bool RelayServer::State::claim_card(const std::stop_token& stop) {
   return true;
 }
 
-void RelayServer::State::lend_card(RelayStream& stream, const std::string& peer, const std::string& subject, const Waiter& waiter, const std::stop_token& stop) {
+void RelayServer::State::lend_card(RelayStream& stream, const std::string& peer, const std::string& subject,
+                                   const Waiter& waiter, const std::stop_token& stop) {
   log({RelayEvent::Kind::connected, peer, subject, {}});
   RelaySession session(*card_, stream, serving_, waiter, stop);
   const Error why = session.run();
@@ -227,7 +239,8 @@ RelayServer::RelayServer(std::unique_ptr<State> state) : state_(std::move(state)
 RelayServer::~RelayServer() = default;
 
 Result<std::unique_ptr<RelayServer>> RelayServer::listen(std::shared_ptr<Card> card, RelayServing serving) {
-  const crypto::TlsCredentials credentials{serving.certificate_file, serving.key_file, serving.key_pin_source, serving.authority_file};
+  const crypto::TlsCredentials credentials{serving.certificate_file, serving.key_file, serving.key_pin_source,
+                                           serving.authority_file};
   CAS_TRY_ASSIGN(crypto::TlsContext tls, crypto::TlsContext::create(crypto::TlsRole::server, credentials));
   CAS_TRY_ASSIGN(FileDescriptor listener, listen_at(serving.host, serving.port));
   CAS_TRY_ASSIGN(const std::uint16_t port, port_of(listener.get()));

@@ -33,14 +33,14 @@ struct RelayServing {
   std::uint16_t port = 0;          ///< 0: a free one.
   std::string certificate_file;
   std::string key_file;
-  std::string key_pin_source;      ///< Empty: the key is in clear.
-  std::string authority_file;      ///< Whoever shows a certificate of it may use the card.
+  std::string key_pin_source;  ///< Empty: the key is in clear.
+  std::string authority_file;  ///< Whoever shows a certificate of it may use the card.
 
-  std::chrono::milliseconds handshake_limit{10'000};   ///< From the connection to the client's first frame.
-  std::chrono::milliseconds busy_patience{2'000};      ///< For the client before to leave; then one is refused.
-  std::chrono::milliseconds silence_limit{300'000};    ///< Between two frames; then the next may have the card.
-  std::chrono::milliseconds write_limit{30'000};       ///< For a client to take one answer.
-  std::size_t max_connections = 32;                    ///< At once, with those in their handshakes. More are closed unheard.
+  std::chrono::milliseconds handshake_limit{10'000};  ///< From the connection to the client's first frame.
+  std::chrono::milliseconds busy_patience{2'000};     ///< For the client before to leave; then one is refused.
+  std::chrono::milliseconds silence_limit{300'000};   ///< Between two frames; then the next may have the card.
+  std::chrono::milliseconds write_limit{30'000};      ///< For a client to take one answer.
+  std::size_t max_connections = 32;  ///< At once, with those in their handshakes. More are closed unheard.
   /// Called by several threads, one at a time.
   std::function<void(const RelayEvent&)> log = [](const RelayEvent&) {};
 };

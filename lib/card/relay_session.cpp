@@ -29,7 +29,8 @@ Error RelaySession::run() {
     if (!frame) {
       going = fail(std::move(frame).error());
     } else if (!*frame) {
-      going = fail(ErrorKind::expired, "the client said nothing for " + std::to_string(serving_.silence_limit.count() / 1000) + " s");
+      going = fail(ErrorKind::expired,
+                   "the client said nothing for " + std::to_string(serving_.silence_limit.count() / 1000) + " s");
     } else {
       const ScopedCleanse cleanse_frame((*frame)->payload);
       going = answer(**frame);
@@ -37,11 +38,16 @@ Error RelaySession::run() {
   }
   const Error why = stop_.stop_requested() ? ending().value() : going.error();
   // What its next frame will find as an answer.
-  const bool told = why.kind == ErrorKind::malformed ? say(RelayFrameType::error, encode_relay_error({RelayErrorCode::unexpected, why.message})).has_value()
-                    : why.kind == ErrorKind::expired || why.kind == ErrorKind::cancelled
-                        // Not by the waiter of this session, which has been told to stop.
-                        ? stream_.send(RelayFrameType::card_reset, encode_relay_text(why.message), Waiter(std::stop_token()), Deadline(std::chrono::milliseconds(0))).has_value()
-                        : false;
+  const bool told =
+      why.kind == ErrorKind::malformed
+          ? say(RelayFrameType::error, encode_relay_error({RelayErrorCode::unexpected, why.message})).has_value()
+      : why.kind == ErrorKind::expired || why.kind == ErrorKind::cancelled
+          // Not by the waiter of this session, which has been told to stop.
+          ? stream_
+                .send(RelayFrameType::card_reset, encode_relay_text(why.message), Waiter(std::stop_token()),
+                      Deadline(std::chrono::milliseconds(0)))
+                .has_value()
+          : false;
   if (told) stream_.finish(waiter_, Deadline(std::chrono::seconds(1)));
   return why;
 }
@@ -109,12 +115,15 @@ Status RelaySession::hear_pings(const Waiter& until) {
   for (;;) {
     CAS_TRY_ASSIGN(const std::optional<RelayFrame> frame, stream_.receive(until, Deadline(serving_.silence_limit)));
     if (!frame) return fail(ErrorKind::expired, "the client said nothing while it waited for the card");
-    if (frame->type != RelayFrameType::ping) return fail(ErrorKind::malformed, "a frame that has no place while the card is waited for");
+    if (frame->type != RelayFrameType::ping)
+      return fail(ErrorKind::malformed, "a frame that has no place while the card is waited for");
     CAS_TRY(say(RelayFrameType::ping, {}));
   }
 }
 
-Status RelaySession::say(RelayFrameType type, ByteView payload) { return stream_.send(type, payload, waiter_, Deadline(serving_.write_limit)); }
+Status RelaySession::say(RelayFrameType type, ByteView payload) {
+  return stream_.send(type, payload, waiter_, Deadline(serving_.write_limit));
+}
 
 Status RelaySession::say_error(const Error& error) {
   if (error.kind == ErrorKind::card_absent) return say(RelayFrameType::card_absent, encode_relay_text(error.message));

@@ -14,7 +14,8 @@ namespace cas::card {
 /// thread.
 class RelaySession {
  public:
-  RelaySession(Card& card, RelayStream& stream, const RelayServing& serving, const Waiter& waiter, const std::stop_token& stop)
+  RelaySession(Card& card, RelayStream& stream, const RelayServing& serving, const Waiter& waiter,
+               const std::stop_token& stop)
       : card_(card), stream_(stream), serving_(serving), waiter_(waiter), stop_(stop) {}
 
   /// Why it ended: always an error. cancelled (the stop), truncated (the client has left), others (it was thrown out).

@@ -27,9 +27,13 @@ constexpr int keep_alive_interval_s = 10;
 constexpr int keep_alive_probes = 3;
 
 tl::unexpected<Error> stopped() { return fail(ErrorKind::cancelled, "the exchange was given up"); }
-tl::unexpected<Error> gone(const std::string& why) { return fail(ErrorKind::truncated, "the other side closed the connection" + why); }
+tl::unexpected<Error> gone(const std::string& why) {
+  return fail(ErrorKind::truncated, "the other side closed the connection" + why);
+}
 
-void set_option(int socket, int level, int name, int value) { (void)::setsockopt(socket, level, name, &value, sizeof value); }
+void set_option(int socket, int level, int name, int value) {
+  (void)::setsockopt(socket, level, name, &value, sizeof value);
+}
 
 }  // namespace
 
@@ -44,7 +48,8 @@ milliseconds Deadline::left() const {
 RelayStream::~RelayStream() {
   tls_.close();
   const Bytes farewell = tls_.take_output();
-  if (socket_.valid() && !farewell.empty()) (void)::send(socket_.get(), farewell.data(), farewell.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (socket_.valid() && !farewell.empty())
+    (void)::send(socket_.get(), farewell.data(), farewell.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 Status RelayStream::flush(const Waiter& waiter, const Deadline& deadline) {
@@ -139,8 +144,10 @@ void RelayStream::finish(const Waiter& waiter, const Deadline& deadline) {
   for (int chunks = 0; chunks < max_unheard_chunks;) {
     const ssize_t got = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return;
-    if (got > 0) ++chunks;
-    else if (waiter.wait(socket_.get(), POLLIN, deadline.left()) != Waited::ready) return;
+    if (got > 0)
+      ++chunks;
+    else if (waiter.wait(socket_.get(), POLLIN, deadline.left()) != Waited::ready)
+      return;
   }
 }
 
@@ -157,18 +164,21 @@ void prepare_relay_socket(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, keep_alive_probes);
 }
 
-Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16_t port, const Waiter& waiter, const Deadline& deadline) {
+Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16_t port, const Waiter& waiter,
+                                            const Deadline& deadline) {
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &wanted, &found); code != 0) {
     const bool for_now = code == EAI_AGAIN || code == EAI_SYSTEM || code == EAI_MEMORY;
-    return fail(for_now ? ErrorKind::card_absent : ErrorKind::not_found, "no host " + host + " of a card relay is known: " + ::gai_strerror(code));
+    return fail(for_now ? ErrorKind::card_absent : ErrorKind::not_found,
+                "no host " + host + " of a card relay is known: " + ::gai_strerror(code));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> targets(found, &::freeaddrinfo);
   int error = 0;
   for (const addrinfo* target = found; target != nullptr; target = target->ai_next) {
-    FileDescriptor socket(::socket(target->ai_family, target->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, target->ai_protocol));
+    FileDescriptor socket(
+        ::socket(target->ai_family, target->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, target->ai_protocol));
     error = errno;
     if (!socket.valid()) continue;
     prepare_relay_socket(socket.get());
@@ -177,13 +187,15 @@ Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16
       const Waited waited = waiter.wait(socket.get(), POLLOUT, deadline.left());
       if (waited == Waited::stopped) return stopped();
       socklen_t size = sizeof error;
-      if (waited == Waited::timed_out) error = ETIMEDOUT;
-      else if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+      if (waited == Waited::timed_out)
+        error = ETIMEDOUT;
+      else if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        error = errno;
     }
     if (error == 0) return socket;
   }
-  return fail(ErrorKind::card_absent, "no card relay answers at " + relay_place(host, port) + " (" + system_error_text(error) +
-                                          "): start it there with cas-card relay");
+  return fail(ErrorKind::card_absent, "no card relay answers at " + relay_place(host, port) + " (" +
+                                          system_error_text(error) + "): start it there with cas-card relay");
 }
 
 }  // namespace cas::card

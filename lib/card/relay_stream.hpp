@@ -67,6 +67,7 @@ void prepare_relay_socket(int socket);
 
 /// A connected socket. ErrorKind::card_absent when nothing answers there by the deadline, or the name is not known at the moment; not_found
 /// when there is no such name; cancelled.
-[[nodiscard]] Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16_t port, const Waiter& waiter, const Deadline& deadline);
+[[nodiscard]] Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16_t port,
+                                                          const Waiter& waiter, const Deadline& deadline);
 
 }  // namespace cas::card

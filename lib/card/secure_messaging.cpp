@@ -49,7 +49,8 @@ std::size_t padded_size(std::size_t size) { return (size / crypto::aes_block_siz
 Status add_cryptogram(TlvWriter& objects, const SecretBytes& key, std::uint64_t counter, ByteView data) {
   if (data.empty()) return {};
   if (padded_size(data.size()) + 1 > max_data)
-    return fail(ErrorKind::invalid_argument, "data of " + std::to_string(data.size()) + " bytes does not fit into a protected APDU");
+    return fail(ErrorKind::invalid_argument,
+                "data of " + std::to_string(data.size()) + " bytes does not fit into a protected APDU");
   CAS_TRY_ASSIGN(const Block iv, initial_value(key, counter));
   SecretBytes padded(padded_size(data.size()));
   std::ranges::copy(data, padded.reveal_mutable().begin());
@@ -61,10 +62,13 @@ Status add_cryptogram(TlvWriter& objects, const SecretBytes& key, std::uint64_t 
   return {};
 }
 
-Error incorrect(const char* what) { return {ErrorKind::authentication_failed, std::string("secure messaging: ") + what}; }
+Error incorrect(const char* what) {
+  return {ErrorKind::authentication_failed, std::string("secure messaging: ") + what};
+}
 
 Result<Bytes> open_cryptogram(const SecretBytes& key, std::uint64_t counter, ByteView value) {
-  if (value.size() < 1 + crypto::aes_block_size || value.size() % crypto::aes_block_size != 1 || value[0] != iso_padding)
+  if (value.size() < 1 + crypto::aes_block_size || value.size() % crypto::aes_block_size != 1 ||
+      value[0] != iso_padding)
     return fail(incorrect("the cryptogram is not of whole blocks padded with 80"));
   CAS_TRY_ASSIGN(const Block iv, initial_value(key, counter));
   CAS_TRY_ASSIGN(const SecretBytes padded, crypto::aes_cbc_decrypt(key, iv, value.subspan(1)));
@@ -75,7 +79,8 @@ Result<Bytes> open_cryptogram(const SecretBytes& key, std::uint64_t counter, Byt
     ++zeros;
   }
   // The MAC has been verified: what stands here was written by the holder of the keys, and no padding oracle comes of it.
-  if (data.empty() || data.back() != 0x80 || zeros >= crypto::aes_block_size) return fail(incorrect("the padding is wrong"));
+  if (data.empty() || data.back() != 0x80 || zeros >= crypto::aes_block_size)
+    return fail(incorrect("the padding is wrong"));
   data = data.first(data.size() - 1);
   if (data.empty()) return fail(incorrect("a cryptogram of no data"));
   return copy_of(data);
@@ -89,7 +94,8 @@ Bytes encode_ne(std::uint32_t ne) {
 Result<std::uint32_t> parse_ne(ByteView value) {
   if (value.size() == 1) return value[0] == 0 ? 256U : value[0];
   if (value.size() != 2) return fail(incorrect("an expected length of neither one byte nor two"));
-  const std::uint32_t ne = value[0] == 0 && value[1] == 0 ? 65536U : static_cast<std::uint32_t>(value[0] << 8 | value[1]);
+  const std::uint32_t ne =
+      value[0] == 0 && value[1] == 0 ? 65536U : static_cast<std::uint32_t>(value[0] << 8 | value[1]);
   if (ne <= 256) return fail(incorrect("an expected length in more bytes than it needs"));
   return ne;
 }
@@ -106,7 +112,8 @@ Result<ByteView> verified_objects(const SecretBytes& key, std::initializer_list<
   if (data.size() < mac_object_size) return fail(incorrect("the message carries no MAC"));
   const ByteView objects = data.first(data.size() - mac_object_size);
   const ByteView mac_object = data.last(mac_object_size);
-  if (mac_object[0] != tag_mac || mac_object[1] != crypto::cmac_size) return fail(incorrect("the message does not end with a MAC"));
+  if (mac_object[0] != tag_mac || mac_object[1] != crypto::cmac_size)
+    return fail(incorrect("the message does not end with a MAC"));
   const ByteView counter = *context.begin();
   const ByteView header = context.size() > 1 ? *(context.begin() + 1) : ByteView();
   CAS_TRY_ASSIGN(const crypto::Cmac mac, crypto::aes_cmac(key, {counter, header, objects}));
@@ -130,12 +137,15 @@ Result<Message> SecureMessaging::closing(Result<Message> result) {
 Result<CommandApdu> SecureMessaging::wrap_command(const CommandApdu& command) { return closing(wrap(command)); }
 Result<ResponseApdu> SecureMessaging::wrap_response(const ResponseApdu& response) { return closing(wrap(response)); }
 Result<CommandApdu> SecureMessaging::unwrap_command(const CommandApdu& command) { return closing(unwrap(command)); }
-Result<ResponseApdu> SecureMessaging::unwrap_response(const ResponseApdu& response) { return closing(unwrap(response)); }
+Result<ResponseApdu> SecureMessaging::unwrap_response(const ResponseApdu& response) {
+  return closing(unwrap(response));
+}
 
 Status SecureMessaging::next_command() {
   if (closed_) return fail(incorrect("the channel is closed: open a new one"));
   if (command_counter_ != response_counter_) return fail(incorrect("the command before has had no response"));
-  if (command_counter_ + 1 >= end_) return fail(ErrorKind::exhausted, "secure messaging: the counter is at its end: open a new channel");
+  if (command_counter_ + 1 >= end_)
+    return fail(ErrorKind::exhausted, "secure messaging: the counter is at its end: open a new channel");
   ++command_counter_;
   return {};
 }
@@ -151,16 +161,22 @@ Result<CommandApdu> SecureMessaging::wrap(const CommandApdu& command) {
   CAS_TRY(next_command());
   if ((command.cla & (cla_chaining_bit | cla_secure_messaging_bit)) != 0)
     return fail(ErrorKind::invalid_argument, "a command is chained outside secure messaging, and protected once");
-  CommandApdu wrapped{static_cast<std::uint8_t>(command.cla | cla_secure_messaging_bit), command.ins, command.p1, command.p2, {}, outer_ne(command.ne)};
+  CommandApdu wrapped{static_cast<std::uint8_t>(command.cla | cla_secure_messaging_bit),
+                      command.ins,
+                      command.p1,
+                      command.p2,
+                      {},
+                      outer_ne(command.ne)};
   TlvWriter objects;
   CAS_TRY(add_cryptogram(objects, keys_.command_encryption, command_counter_, command.data));
   if (command.ne) objects.field(tag_ne, encode_ne(*command.ne));
-  CAS_TRY_ASSIGN(const crypto::Cmac mac,
-                 crypto::aes_cmac(keys_.command_mac, {as_block(command_counter_), header_block(wrapped), objects.view()}));
+  CAS_TRY_ASSIGN(const crypto::Cmac mac, crypto::aes_cmac(keys_.command_mac, {as_block(command_counter_),
+                                                                              header_block(wrapped), objects.view()}));
   objects.field(tag_mac, mac);
   wrapped.data = objects.take();
   if (wrapped.data.size() > max_data)
-    return fail(ErrorKind::invalid_argument, "data of " + std::to_string(command.data.size()) + " bytes does not fit into a protected APDU");
+    return fail(ErrorKind::invalid_argument,
+                "data of " + std::to_string(command.data.size()) + " bytes does not fit into a protected APDU");
   return wrapped;
 }
 
@@ -173,7 +189,8 @@ Result<CommandApdu> SecureMessaging::unwrap(const CommandApdu& command) {
   CAS_TRY_ASSIGN(const ByteView objects, verified_objects(keys_.command_mac, {counter, header}, command.data));
   const auto fields = TlvFields::parse(objects, "protected command", 2);
   if (!fields) return fail(incorrect(fields.error().message.c_str()));
-  CommandApdu plain{static_cast<std::uint8_t>(command.cla & ~cla_secure_messaging_bit), command.ins, command.p1, command.p2, {}, {}};
+  CommandApdu plain{
+      static_cast<std::uint8_t>(command.cla & ~cla_secure_messaging_bit), command.ins, command.p1, command.p2, {}, {}};
   std::size_t place = 0;
   const auto& all = fields->all();
   if (place < all.size() && all[place].tag == tag_cryptogram) {
@@ -191,7 +208,8 @@ Result<ResponseApdu> SecureMessaging::wrap(const ResponseApdu& response) {
   TlvWriter objects;
   CAS_TRY(add_cryptogram(objects, keys_.response_encryption, response_counter_, response.data));
   objects.number(tag_status, response.status, 2);
-  CAS_TRY_ASSIGN(const crypto::Cmac mac, crypto::aes_cmac(keys_.response_mac, {as_block(response_counter_), objects.view()}));
+  CAS_TRY_ASSIGN(const crypto::Cmac mac,
+                 crypto::aes_cmac(keys_.response_mac, {as_block(response_counter_), objects.view()}));
   objects.field(tag_mac, mac);
   return ResponseApdu{objects.take(), response.status};
 }
@@ -200,8 +218,9 @@ Result<ResponseApdu> SecureMessaging::unwrap(const ResponseApdu& response) {
   CAS_TRY(next_response());
   if (response.data.empty()) {
     // The card itself answered, or somebody in between; the applet would have protected its word.
-    return fail(ErrorKind::authentication_failed,
-                "secure messaging: the card answered " + describe_status_word(response.status) + " outside the channel, which is closed now");
+    return fail(ErrorKind::authentication_failed, "secure messaging: the card answered " +
+                                                      describe_status_word(response.status) +
+                                                      " outside the channel, which is closed now");
   }
   const Block counter = as_block(response_counter_);
   CAS_TRY_ASSIGN(const ByteView objects, verified_objects(keys_.response_mac, {counter}, response.data));
@@ -217,7 +236,8 @@ Result<ResponseApdu> SecureMessaging::unwrap(const ResponseApdu& response) {
     return fail(incorrect("the response does not end with its status word"));
   plain.status = static_cast<StatusWord>(all[place].value[0] << 8 | all[place].value[1]);
   // The status word outside is not under the MAC, so the one inside has to say the same.
-  if (plain.status != response.status) return fail(incorrect("the status word outside is not the one that was protected"));
+  if (plain.status != response.status)
+    return fail(incorrect("the status word outside is not the one that was protected"));
   return plain;
 }
 

@@ -15,7 +15,8 @@ namespace cas::card {
 
 std::string system_error_text(int number) { return std::system_category().message(number); }
 
-Waiter::Waiter(const std::stop_token& stop) : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), on_stop_(stop, Wake{wake_.get()}) {}
+Waiter::Waiter(const std::stop_token& stop)
+    : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), on_stop_(stop, Wake{wake_.get()}) {}
 
 void Waiter::Wake::operator()() const {
   const std::uint64_t one = 1;

@@ -33,7 +33,8 @@ OpenStores& open_stores() {
 
 class SoftCard final : public Card {
  public:
-  SoftCard(std::filesystem::path path, std::shared_ptr<OpenStore> open_store, std::vector<AppletFactory> applets, Random& random)
+  SoftCard(std::filesystem::path path, std::shared_ptr<OpenStore> open_store, std::vector<AppletFactory> applets,
+           Random& random)
       : path_(std::move(path)), open_store_(std::move(open_store)), applets_(std::move(applets)), random_(random) {}
 
   ~SoftCard() override {
@@ -41,7 +42,8 @@ class SoftCard final : public Card {
     OpenStores& stores = open_stores();
     const std::lock_guard lock(stores.mutex);
     open_store_.reset();
-    if (const auto found = stores.by_path.find(path_); found != stores.by_path.end() && found->second.expired()) stores.by_path.erase(found);
+    if (const auto found = stores.by_path.find(path_); found != stores.by_path.end() && found->second.expired())
+      stores.by_path.erase(found);
   }
 
   Status connect() override {
@@ -98,7 +100,8 @@ Result<std::filesystem::path> canonical_path(const std::filesystem::path& path) 
   std::error_code error;
   std::filesystem::path canonical = std::filesystem::absolute(path, error);
   if (!error) canonical = std::filesystem::weakly_canonical(canonical, error);
-  if (error) return fail(ErrorKind::io, "cannot find the folder of card store " + path.string() + ": " + error.message());
+  if (error)
+    return fail(ErrorKind::io, "cannot find the folder of card store " + path.string() + ": " + error.message());
   return canonical;
 }
 
@@ -125,13 +128,15 @@ Result<std::shared_ptr<Card>> open_soft_card(const std::filesystem::path& path, 
     CAS_TRY_ASSIGN(shared, host_over(std::move(store)));
     stores.by_path[canonical] = shared;
   }
-  auto card = std::make_shared<SoftCard>(std::move(canonical), std::move(shared), std::move(applets), random_or_system(random));
+  auto card =
+      std::make_shared<SoftCard>(std::move(canonical), std::move(shared), std::move(applets), random_or_system(random));
   lock.unlock();
   return connected_once(std::move(card));
 }
 
 Result<std::shared_ptr<Card>> create_soft_card(const std::filesystem::path& path, const SecretBytes& pass_phrase,
-                                               std::vector<AppletFactory> applets, Random* random, const crypto::ScryptCost& cost) {
+                                               std::vector<AppletFactory> applets, Random* random,
+                                               const crypto::ScryptCost& cost) {
   CAS_TRY_ASSIGN(std::filesystem::path canonical, canonical_path(path));
   std::vector<std::string> names;
   for (const AppletFactory& applet : applets) names.push_back(applet.name);
@@ -143,7 +148,8 @@ Result<std::shared_ptr<Card>> create_soft_card(const std::filesystem::path& path
   CAS_TRY_ASSIGN(auto store, EncryptedFileStore::create(canonical, pass_phrase, names, options));
   CAS_TRY_ASSIGN(auto shared, host_over(std::move(store)));
   stores.by_path[canonical] = shared;
-  auto card = std::make_shared<SoftCard>(std::move(canonical), std::move(shared), std::move(applets), random_or_system(random));
+  auto card =
+      std::make_shared<SoftCard>(std::move(canonical), std::move(shared), std::move(applets), random_or_system(random));
   lock.unlock();
   return connected_once(std::move(card));
 }

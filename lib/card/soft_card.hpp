@@ -24,12 +24,16 @@ namespace cas::card {
 ///
 /// Errors are those of EncryptedFileStore, plus what an applet says of its memory. A second opening checks the pass phrase
 /// as the first did.
-[[nodiscard]] Result<std::shared_ptr<Card>> open_soft_card(const std::filesystem::path& path, const SecretBytes& pass_phrase,
-                                                           std::vector<AppletFactory> applets, Random* random = nullptr);
+[[nodiscard]] Result<std::shared_ptr<Card>> open_soft_card(const std::filesystem::path& path,
+                                                           const SecretBytes& pass_phrase,
+                                                           std::vector<AppletFactory> applets,
+                                                           Random* random = nullptr);
 
 /// A new store that holds these applets, and all of them installed in it. `cost` is what a guess of the pass phrase costs.
-[[nodiscard]] Result<std::shared_ptr<Card>> create_soft_card(const std::filesystem::path& path, const SecretBytes& pass_phrase,
-                                                             std::vector<AppletFactory> applets, Random* random = nullptr,
+[[nodiscard]] Result<std::shared_ptr<Card>> create_soft_card(const std::filesystem::path& path,
+                                                             const SecretBytes& pass_phrase,
+                                                             std::vector<AppletFactory> applets,
+                                                             Random* random = nullptr,
                                                              const crypto::ScryptCost& cost = StoreOptions{}.cost);
 
 }  // namespace cas::card

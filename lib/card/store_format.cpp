@@ -46,8 +46,9 @@ Status read_into(ByteReader& reader, std::array<std::uint8_t, size>& field) {
 Result<StoreParts> parse_after_magic(ByteReader& reader, ByteView file) {
   CAS_TRY_ASSIGN(const std::uint16_t found_version, reader.u16());
   if (found_version != version)
-    return fail(ErrorKind::unsupported, "it has version " + std::to_string(found_version) + ", and this program reads version " +
-                                            std::to_string(version) + ": use a later program");
+    return fail(ErrorKind::unsupported, "it has version " + std::to_string(found_version) +
+                                            ", and this program reads version " + std::to_string(version) +
+                                            ": use a later program");
   StoreParts parts;
   CAS_TRY_ASSIGN(parts.header.cost, parse_cost(reader));
   CAS_TRY(read_into(reader, parts.header.salt));
@@ -87,7 +88,8 @@ Status parse_objects(ByteReader& reader, AppletObjects& applet) {
     CAS_TRY_ASSIGN(const std::uint16_t number, reader.u16());
     CAS_TRY_ASSIGN(const std::uint16_t size, reader.u16());
     CAS_TRY_ASSIGN(const ByteView value, reader.bytes(size));
-    if (number <= last) return fail(ErrorKind::malformed, "objects of applet " + applet.applet + " are not in ascending order");
+    if (number <= last)
+      return fail(ErrorKind::malformed, "objects of applet " + applet.applet + " are not in ascending order");
     last = number;
     applet.objects.emplace(number, SecretBytes::copy_of(value));
   }
@@ -106,7 +108,8 @@ Result<Bytes> write_store_header(const StoreHeader& header, std::size_t cipher_t
   writer.u8(static_cast<std::uint8_t>(header.cost.r)).u8(static_cast<std::uint8_t>(header.cost.p)).u8(0);
   writer.bytes(header.salt).u64(header.generation).bytes(header.nonce);
   writer.u8(static_cast<std::uint8_t>(header.applets.size()));
-  for (const std::string& name : header.applets) writer.u8(static_cast<std::uint8_t>(name.size())).bytes(as_bytes(name));
+  for (const std::string& name : header.applets)
+    writer.u8(static_cast<std::uint8_t>(name.size())).bytes(as_bytes(name));
   writer.u32(static_cast<std::uint32_t>(cipher_text_size));
   return writer.take();
 }
@@ -116,7 +119,8 @@ Result<StoreParts> parse_store(ByteView file) {
   const auto start = reader.bytes(magic.size());
   if (!start || !equal(*start, as_bytes(magic))) return fail(ErrorKind::malformed, "it is no card store");
   auto parts = parse_after_magic(reader, file);
-  if (!parts && parts.error().kind == ErrorKind::truncated) return fail(ErrorKind::malformed, "it is cut off: " + parts.error().message);
+  if (!parts && parts.error().kind == ErrorKind::truncated)
+    return fail(ErrorKind::malformed, "it is cut off: " + parts.error().message);
   return parts;
 }
 

@@ -30,7 +30,9 @@ Result<std::string> percent_decode(std::string_view text) {
     char c = text[i];
     if (c == '%') {
       const auto byte = from_hex(text.substr(i + 1, 2), 1);
-      if (!byte || byte->size() != 1) return fail(ErrorKind::invalid_argument, "a card URI has a % that two hexadecimal digits do not follow; write % itself as %25");
+      if (!byte || byte->size() != 1)
+        return fail(ErrorKind::invalid_argument,
+                    "a card URI has a % that two hexadecimal digits do not follow; write % itself as %25");
       c = static_cast<char>(byte->front());
       i += 2;
     } else if (c == '#') {
@@ -40,15 +42,19 @@ Result<std::string> percent_decode(std::string_view text) {
     decoded.push_back(c);
   }
   if (decoded.size() > max_name_size)
-    return fail(ErrorKind::invalid_argument, "a name in a card URI has at most " + std::to_string(max_name_size) + " characters");
+    return fail(ErrorKind::invalid_argument,
+                "a name in a card URI has at most " + std::to_string(max_name_size) + " characters");
   return decoded;
 }
 
 std::string percent_encode(std::string_view text, std::string_view kept) {
   std::string encoded;
   for (const char c : text) {
-    if (is_alphanumeric(c) || unreserved_signs.find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos) encoded.push_back(c);
-    else encoded += "%" + to_hex(as_bytes(std::string_view(&c, 1)));
+    if (is_alphanumeric(c) || unreserved_signs.find(c) != std::string_view::npos ||
+        kept.find(c) != std::string_view::npos)
+      encoded.push_back(c);
+    else
+      encoded += "%" + to_hex(as_bytes(std::string_view(&c, 1)));
   }
   return encoded;
 }
@@ -67,8 +73,11 @@ Result<std::vector<Attribute>> parse_query(std::string_view query) {
     const std::size_t equals = item.find('=');
     const std::string_view name = item.substr(0, equals);
     if (name == "pin-value" || name == "pin" || name == "passphrase" || name == "password")
-      return fail(ErrorKind::invalid_argument, "a card URI may not hold the pass phrase itself, since URIs are shown and logged: put it into a file and give pin-source=file:PATH");
-    if (equals == std::string_view::npos) return fail(ErrorKind::invalid_argument, "the query of a card URI is of the form KEY=VALUE&KEY=VALUE");
+      return fail(ErrorKind::invalid_argument,
+                  "a card URI may not hold the pass phrase itself, since URIs are shown and logged: put it into a file "
+                  "and give pin-source=file:PATH");
+    if (equals == std::string_view::npos)
+      return fail(ErrorKind::invalid_argument, "the query of a card URI is of the form KEY=VALUE&KEY=VALUE");
     if (std::ranges::find(attributes, name, &Attribute::name) != attributes.end())
       return fail(ErrorKind::invalid_argument, "a card URI has the same key twice");
     CAS_TRY_ASSIGN(std::string value, percent_decode(item.substr(equals + 1)));
@@ -104,7 +113,8 @@ Status check_pin_source(const std::string& source) {
 }
 
 bool starts_with_scheme(std::string_view uri, std::string_view scheme) {
-  return uri.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), uri.begin(), [](char expected, char found) {
+  return uri.size() >= scheme.size() &&
+         std::equal(scheme.begin(), scheme.end(), uri.begin(), [](char expected, char found) {
            return expected == (found >= 'A' && found <= 'Z' ? static_cast<char>(found - 'A' + 'a') : found);
          });
 }
@@ -123,7 +133,8 @@ Result<CardUri> parse_soft(std::string_view path, std::string_view query) {
   CardUri uri;
   uri.kind = CardUri::Kind::soft;
   CAS_TRY_ASSIGN(uri.path, percent_decode(path));
-  if (uri.path.empty()) return fail(ErrorKind::invalid_argument, "a card URI of the kind soft: names the file of the card: soft:PATH");
+  if (uri.path.empty())
+    return fail(ErrorKind::invalid_argument, "a card URI of the kind soft: names the file of the card: soft:PATH");
   CAS_TRY(read_attributes(query, {{"pin-source", uri.pin_source}}));
   if (uri.pin_source.empty()) uri.pin_source = "file:" + uri.path + ".pin";
   CAS_TRY(check_pin_source(uri.pin_source));
@@ -143,7 +154,10 @@ bool is_host_name(std::string_view text) {
 
 // HOST:PORT or [IPV6]:PORT (RFC 3986, 3.2.2), without a user and without a scope.
 Status parse_host_and_port(std::string_view text, CardUri& uri) {
-  const auto wrong = [] { return fail(ErrorKind::invalid_argument, "a card URI of the kind relay: names host and port: relay:HOST:PORT or relay:[IPV6]:PORT"); };
+  const auto wrong = [] {
+    return fail(ErrorKind::invalid_argument,
+                "a card URI of the kind relay: names host and port: relay:HOST:PORT or relay:[IPV6]:PORT");
+  };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong();
   const std::string_view port = text.substr(colon + 1);
@@ -164,12 +178,18 @@ Result<CardUri> parse_relay(std::string_view place, std::string_view query) {
   CardUri uri;
   uri.kind = CardUri::Kind::relay;
   CAS_TRY(parse_host_and_port(place, uri));
-  CAS_TRY(read_attributes(query, {{"cert", uri.certificate}, {"key", uri.key}, {"ca", uri.authority}, {"name", uri.server_name}, {"pin-source", uri.pin_source}}));
+  CAS_TRY(read_attributes(query, {{"cert", uri.certificate},
+                                  {"key", uri.key},
+                                  {"ca", uri.authority},
+                                  {"name", uri.server_name},
+                                  {"pin-source", uri.pin_source}}));
   if (uri.certificate.empty() || uri.key.empty() || uri.authority.empty())
-    return fail(ErrorKind::invalid_argument, "a card URI of the kind relay: names three files: ?cert=FILE&key=FILE&ca=FILE");
+    return fail(ErrorKind::invalid_argument,
+                "a card URI of the kind relay: names three files: ?cert=FILE&key=FILE&ca=FILE");
   if (uri.server_name.empty()) uri.server_name = uri.host;
   if (!is_host_name(uri.server_name) && !is_ipv6_address(uri.server_name))
-    return fail(ErrorKind::invalid_argument, "name= in a card URI is the host name or the address in the relay's certificate");
+    return fail(ErrorKind::invalid_argument,
+                "name= in a card URI is the host name or the address in the relay's certificate");
   if (!uri.pin_source.empty()) CAS_TRY(check_pin_source(uri.pin_source));
   return uri;
 }
@@ -178,7 +198,8 @@ std::string format_relay(const CardUri& uri) {
   constexpr std::string_view kept = "/:";
   const bool bracketed = uri.host.find(':') != std::string::npos;
   std::string text = "relay:" + (bracketed ? "[" + uri.host + "]" : uri.host) + ":" + std::to_string(uri.port);
-  text += "?cert=" + percent_encode(uri.certificate, kept) + "&key=" + percent_encode(uri.key, kept) + "&ca=" + percent_encode(uri.authority, kept);
+  text += "?cert=" + percent_encode(uri.certificate, kept) + "&key=" + percent_encode(uri.key, kept) +
+          "&ca=" + percent_encode(uri.authority, kept);
   if (!uri.server_name.empty() && uri.server_name != uri.host) text += "&name=" + percent_encode(uri.server_name, kept);
   if (!uri.pin_source.empty()) text += "&pin-source=" + percent_encode(uri.pin_source, kept);
   return text;
@@ -187,13 +208,15 @@ std::string format_relay(const CardUri& uri) {
 }  // namespace
 
 Result<CardUri> parse_card_uri(std::string_view uri) {
-  if (uri.size() > max_uri_size) return fail(ErrorKind::invalid_argument, "a card URI has at most " + std::to_string(max_uri_size) + " characters");
+  if (uri.size() > max_uri_size)
+    return fail(ErrorKind::invalid_argument, "a card URI has at most " + std::to_string(max_uri_size) + " characters");
   constexpr std::string_view pcsc = "pcsc:";
   constexpr std::string_view soft = "soft:";
   constexpr std::string_view relay = "relay:";
   const std::size_t question_mark = uri.find('?');
   const std::string_view before = uri.substr(0, question_mark);
-  const std::string_view query = question_mark != std::string_view::npos ? uri.substr(question_mark + 1) : std::string_view();
+  const std::string_view query =
+      question_mark != std::string_view::npos ? uri.substr(question_mark + 1) : std::string_view();
   if (starts_with_scheme(before, pcsc)) return parse_pcsc(before.substr(pcsc.size()), query);
   if (starts_with_scheme(before, soft)) return parse_soft(before.substr(soft.size()), query);
   if (starts_with_scheme(before, relay)) return parse_relay(before.substr(relay.size()), query);
@@ -201,12 +224,15 @@ Result<CardUri> parse_card_uri(std::string_view uri) {
 }
 
 std::string format_card_uri(const CardUri& uri) {
-  if (uri.kind == CardUri::Kind::pcsc) return uri.reader.empty() ? "pcsc:" : "pcsc:?reader=" + percent_encode(uri.reader, "");
+  if (uri.kind == CardUri::Kind::pcsc)
+    return uri.reader.empty() ? "pcsc:" : "pcsc:?reader=" + percent_encode(uri.reader, "");
   if (uri.kind == CardUri::Kind::relay) return format_relay(uri);
   // Two slashes in front would introduce a host (RFC 3986, 3.3).
   const bool host_like = uri.path.starts_with("//");
-  std::string text = "soft:" + (host_like ? "/%2f" + percent_encode(uri.path.substr(2), "/") : percent_encode(uri.path, "/"));
-  if (!uri.pin_source.empty() && uri.pin_source != "file:" + uri.path + ".pin") text += "?pin-source=" + percent_encode(uri.pin_source, "/:");
+  std::string text =
+      "soft:" + (host_like ? "/%2f" + percent_encode(uri.path.substr(2), "/") : percent_encode(uri.path, "/"));
+  if (!uri.pin_source.empty() && uri.pin_source != "file:" + uri.path + ".pin")
+    text += "?pin-source=" + percent_encode(uri.pin_source, "/:");
   return text;
 }
 

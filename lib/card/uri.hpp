@@ -13,8 +13,8 @@ namespace cas::card {
 struct CardUri {
   enum class Kind { pcsc, soft, relay };
   Kind kind = Kind::pcsc;
-  std::string reader;      ///< pcsc: name or part of a name; empty: the first card that has the applet.
-  std::string path;        ///< soft: the store; never empty.
+  std::string reader;  ///< pcsc: name or part of a name; empty: the first card that has the applet.
+  std::string path;    ///< soft: the store; never empty.
   /// "file:PATH" or "env:NAME". soft: of the store; parsing fills in "file:" and the store's path and ".pin" if none is given. relay: of the
   /// private key; empty when that is in clear.
   std::string pin_source;
@@ -23,7 +23,8 @@ struct CardUri {
   std::string certificate = {};  ///< relay: file of the certificate to show.
   std::string key = {};          ///< relay: file of the private key to it.
   std::string authority = {};    ///< relay: file of the authority whose certificates count.
-  std::string server_name = {};  ///< relay: the name or address in the relay's certificate; parsing fills in the host if none is given.
+  std::string server_name =
+      {};  ///< relay: the name or address in the relay's certificate; parsing fills in the host if none is given.
 };
 
 /// Errors: invalid_argument, saying what is wrong with the URI. A pass phrase in it (pin-value=) is refused, and the

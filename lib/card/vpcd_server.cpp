@@ -41,7 +41,10 @@ enum class End { stopped, connection_lost, slot_taken, card_died };
 class DriverConnection {
  public:
   DriverConnection(FileDescriptor socket, milliseconds silence_limit, const std::stop_token& stop)
-      : socket_(std::move(socket)), stop_(stop), on_stop_(stop, Shutdown{socket_.get()}), buffer_(length_size + largest_payload) {
+      : socket_(std::move(socket)),
+        stop_(stop),
+        on_stop_(stop, Shutdown{socket_.get()}),
+        buffer_(length_size + largest_payload) {
     ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) & ~O_NONBLOCK);
     limit_silence(silence_limit);
   }
@@ -118,7 +121,8 @@ class DriverConnection {
   // Takes the message that was handed out from the buffer's front. The driver speaks only when answered, so that what
   // follows is a few bytes at most.
   void consume() {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(message_size_), buffer_.begin() + static_cast<std::ptrdiff_t>(filled_), buffer_.begin());
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(message_size_),
+              buffer_.begin() + static_cast<std::ptrdiff_t>(filled_), buffer_.begin());
     filled_ -= message_size_;
     message_size_ = 0;
   }
@@ -157,7 +161,8 @@ std::optional<End> answer(ByteView message, VirtualCard& card, DriverConnection&
   return connection.send(*response);
 }
 
-End serve_connection(FileDescriptor socket, VirtualCard& card, const VpcdServing& serving, const std::stop_token& stop) {
+End serve_connection(FileDescriptor socket, VirtualCard& card, const VpcdServing& serving,
+                     const std::stop_token& stop) {
   DriverConnection connection(std::move(socket), serving.silence_limit, stop);
   for (;;) {
     const auto message = connection.receive();
@@ -174,7 +179,8 @@ struct Attempt {
 
 Attempt connect_to(const addrinfo& target, const Waiter& waiter) {
   Attempt attempt;
-  FileDescriptor socket(::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, target.ai_protocol));
+  FileDescriptor socket(
+      ::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, target.ai_protocol));
   attempt.error = errno;
   if (!socket.valid()) return attempt;
   const int on = 1;
@@ -202,8 +208,11 @@ Attempt connect_to_any(const addrinfo* targets, const Waiter& waiter) {
 Status explain(End end, const std::string& place) {
   switch (end) {
     case End::stopped: return {};
-    case End::card_died: return fail(ErrorKind::card_absent, "the virtual card at " + place + " died and was taken out of the reader");
-    case End::slot_taken: return fail(ErrorKind::io, "the virtual reader at " + place + " has a card already: take that out, or use the other slot");
+    case End::card_died:
+      return fail(ErrorKind::card_absent, "the virtual card at " + place + " died and was taken out of the reader");
+    case End::slot_taken:
+      return fail(ErrorKind::io,
+                  "the virtual reader at " + place + " has a card already: take that out, or use the other slot");
     case End::connection_lost: break;
   }
   return fail(ErrorKind::io, "the virtual reader at " + place + " closed the connection: is pcscd still running?");
@@ -211,12 +220,14 @@ Status explain(End end, const std::string& place) {
 
 }  // namespace
 
-Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServing& serving, const std::stop_token& stop) {
+Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServing& serving,
+                  const std::stop_token& stop) {
   const std::string place = address.host + " port " + std::to_string(address.port);
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (const int code = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &wanted, &found); code != 0) {
+  if (const int code = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &wanted, &found);
+      code != 0) {
     return fail(ErrorKind::not_found, "no such host as " + address.host + ": " + ::gai_strerror(code));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> targets(found, &::freeaddrinfo);

@@ -56,6 +56,7 @@ struct VpcdServing {
 ///
 ///   to the card, length 1:  00 power off, 01 power on, 02 reset (no answer); 04 send the ATR
 ///   to the card, otherwise: a command APDU, answered with the response APDU
-[[nodiscard]] Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServing& serving, const std::stop_token& stop);
+[[nodiscard]] Status serve_vpcd(const VpcdAddress& address, VirtualCard& card, const VpcdServing& serving,
+                                const std::stop_token& stop);
 
 }  // namespace cas::card

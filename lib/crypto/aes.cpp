@@ -25,7 +25,8 @@ Status check_pieces(std::span<const ByteView> pieces, ByteView out) {
       return fail(ErrorKind::invalid_argument, "The output of AES-GCM is smaller than its input");
     }
     if (!is_workable(piece, out.data() + total, out)) {
-      return fail(ErrorKind::invalid_argument, "The input and output of AES-GCM overlap; they may be the same or apart");
+      return fail(ErrorKind::invalid_argument,
+                  "The input and output of AES-GCM overlap; they may be the same or apart");
     }
     total += piece.size();
   }
@@ -39,8 +40,8 @@ Status check_pieces(std::span<const ByteView> pieces, ByteView out) {
 
 namespace {
 
-Status run(GcmEngine& engine, Direction direction, std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated,
-           std::span<const ByteView> pieces, std::uint8_t* out) {
+Status run(GcmEngine& engine, Direction direction, std::span<const std::uint8_t, gcm_nonce_size> nonce,
+           ByteView associated, std::span<const ByteView> pieces, std::uint8_t* out) {
   CAS_TRY(engine.begin(direction, nonce, associated));
   for (const ByteView piece : pieces) {
     CAS_TRY(engine.feed(piece, out));
@@ -116,7 +117,8 @@ Status AesCtr::seek(std::uint64_t position) {
 }
 
 Status AesCtr::apply(ByteView in, MutableByteView out) {
-  if (in.size() != out.size()) return fail(ErrorKind::invalid_argument, "The input and output of AES-CTR differ in size");
+  if (in.size() != out.size())
+    return fail(ErrorKind::invalid_argument, "The input and output of AES-CTR differ in size");
   if (!is_workable(in, out.data(), out)) {
     return fail(ErrorKind::invalid_argument, "The input and output of AES-CTR overlap; they may be the same or apart");
   }

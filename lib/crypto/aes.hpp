@@ -56,7 +56,8 @@ class AesGcm {
 class AesCtr {
  public:
   /// `key` has 16 or 32 bytes; `initial_counter` is the counter block of byte 0.
-  [[nodiscard]] static Result<AesCtr> create(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> initial_counter,
+  [[nodiscard]] static Result<AesCtr> create(const SecretBytes& key,
+                                             std::span<const std::uint8_t, aes_block_size> initial_counter,
                                              Workload workload = Workload::messages);
   ~AesCtr();
   AesCtr(AesCtr&&) noexcept;
@@ -74,11 +75,15 @@ class AesCtr {
 };
 
 /// AES-CBC without padding, for whole blocks. `key` has 16 or 32 bytes.
-[[nodiscard]] Result<Bytes> aes_cbc_encrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView plain);
-[[nodiscard]] Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView cipher_text);
+[[nodiscard]] Result<Bytes> aes_cbc_encrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv,
+                                            ByteView plain);
+[[nodiscard]] Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key,
+                                                  std::span<const std::uint8_t, aes_block_size> iv,
+                                                  ByteView cipher_text);
 
 /// The block cipher itself (FIPS 197) on one block, for keys that are derived from others: the result is a secret. `key` has 16 or 32 bytes.
-[[nodiscard]] Result<SecretBytes> aes_encrypt_block(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> block);
+[[nodiscard]] Result<SecretBytes> aes_encrypt_block(const SecretBytes& key,
+                                                    std::span<const std::uint8_t, aes_block_size> block);
 
 /// AES key wrap with the default initial value (RFC 3394, 2.2.1): `secret` of 16 to 4,096 bytes, a multiple of 8, becomes 8 bytes longer. `key` has
 /// 32 bytes. Sizes that cannot be are ErrorKind::invalid_argument.

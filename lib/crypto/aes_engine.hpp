@@ -35,7 +35,8 @@ using CounterBlock = std::array<std::uint8_t, aes_block_size>;
 class GcmEngine {
  public:
   virtual ~GcmEngine() = default;
-  [[nodiscard]] virtual Status begin(Direction direction, std::span<const std::uint8_t, gcm_nonce_size> nonce, ByteView associated) = 0;
+  [[nodiscard]] virtual Status begin(Direction direction, std::span<const std::uint8_t, gcm_nonce_size> nonce,
+                                     ByteView associated) = 0;
   [[nodiscard]] virtual Status feed(ByteView in, std::uint8_t* out) = 0;
   /// Ends a message that was encrypted.
   [[nodiscard]] virtual Status give_tag(std::span<std::uint8_t, gcm_tag_size> tag) = 0;

@@ -27,7 +27,8 @@ ManagerPtr make_manager() {
   IMB_ARCH arch = IMB_ARCH_NONE;
   init_mb_mgr_auto(manager.get(), &arch);
   constexpr std::uint64_t vector_aes = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ;
-  const bool usable = imb_get_errno(manager.get()) == 0 && arch == IMB_ARCH_AVX512 && (manager->features & vector_aes) == vector_aes;
+  const bool usable =
+      imb_get_errno(manager.get()) == 0 && arch == IMB_ARCH_AVX512 && (manager->features & vector_aes) == vector_aes;
   return usable ? std::move(manager) : nullptr;
 }
 

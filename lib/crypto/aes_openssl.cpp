@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t evp_step = std::size_t{1} << 30;
 
 /// `name_128` or `name_256`, whichever the key is for.
-Result<const EVP_CIPHER*> cipher_for(const SecretBytes& key, const EVP_CIPHER* cipher_128, const EVP_CIPHER* cipher_256) {
+Result<const EVP_CIPHER*> cipher_for(const SecretBytes& key, const EVP_CIPHER* cipher_128,
+                                     const EVP_CIPHER* cipher_256) {
   if (key.size() == 16) return cipher_128;
   if (key.size() == 32) return cipher_256;
   return fail(ErrorKind::invalid_argument, "An AES key has 16 or 32 bytes here, not " + std::to_string(key.size()));
@@ -26,7 +27,8 @@ Result<const EVP_CIPHER*> cipher_for(const SecretBytes& key, const EVP_CIPHER* c
 Result<CipherContextHandle> keyed_context(const EVP_CIPHER* cipher, const SecretBytes& key, const std::uint8_t* iv,
                                           Direction direction) {
   CipherContextHandle context{EVP_CIPHER_CTX_new()};
-  if (!context || EVP_CipherInit_ex2(context.get(), cipher, key.reveal().data(), iv, static_cast<int>(direction), nullptr) != 1) {
+  if (!context ||
+      EVP_CipherInit_ex2(context.get(), cipher, key.reveal().data(), iv, static_cast<int>(direction), nullptr) != 1) {
     return fail_openssl(ErrorKind::internal, "AES cannot be started");
   }
   return context;
@@ -80,7 +82,8 @@ class OpensslGcm final : public GcmEngine {
     std::copy(tag.begin(), tag.end(), expected.begin());
     std::uint8_t nothing = 0;
     int written = 0;
-    if (EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(expected.size()), expected.data()) == 1 &&
+    if (EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(expected.size()),
+                            expected.data()) == 1 &&
         EVP_CipherFinal_ex(context_.get(), &nothing, &written) == 1) {
       return true;
     }
@@ -133,8 +136,8 @@ Status run_cbc(const SecretBytes& key, std::span<const std::uint8_t, aes_block_s
                Direction direction) {
   CAS_TRY_ASSIGN(const EVP_CIPHER* cipher, cipher_for(key, EVP_aes_128_cbc(), EVP_aes_256_cbc()));
   if (in.size() % aes_block_size != 0) {
-    return fail(ErrorKind::invalid_argument, "AES-CBC without padding takes whole blocks of 16 bytes, not " +
-                                                 std::to_string(in.size()) + " bytes");
+    return fail(ErrorKind::invalid_argument,
+                "AES-CBC without padding takes whole blocks of 16 bytes, not " + std::to_string(in.size()) + " bytes");
   }
   CAS_TRY_ASSIGN(const CipherContextHandle context, keyed_context(cipher, key, iv.data(), direction));
   // Without padding nothing is held back, so there is no final part.
@@ -144,13 +147,15 @@ Status run_cbc(const SecretBytes& key, std::span<const std::uint8_t, aes_block_s
 
 }  // namespace
 
-Result<Bytes> aes_cbc_encrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView plain) {
+Result<Bytes> aes_cbc_encrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv,
+                              ByteView plain) {
   Bytes out(plain.size());
   CAS_TRY(run_cbc(key, iv, plain, out.data(), Direction::encrypt));
   return out;
 }
 
-Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv, ByteView cipher_text) {
+Result<SecretBytes> aes_cbc_decrypt(const SecretBytes& key, std::span<const std::uint8_t, aes_block_size> iv,
+                                    ByteView cipher_text) {
   SecretBytes out(cipher_text.size());
   CAS_TRY(run_cbc(key, iv, cipher_text, out.reveal_mutable().data(), Direction::decrypt));
   return out;
@@ -173,11 +178,13 @@ constexpr std::size_t max_wrapped_secret = 4096;
 
 /// A context for RFC 3394, which OpenSSL gives out on request alone.
 Result<CipherContextHandle> wrap_context(const SecretBytes& key, Direction direction) {
-  if (key.size() != 32) return fail(ErrorKind::invalid_argument, "A key that wraps others has 32 bytes here, not " + std::to_string(key.size()));
+  if (key.size() != 32)
+    return fail(ErrorKind::invalid_argument,
+                "A key that wraps others has 32 bytes here, not " + std::to_string(key.size()));
   CipherContextHandle context{EVP_CIPHER_CTX_new()};
   if (context) EVP_CIPHER_CTX_set_flags(context.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-  if (!context ||
-      EVP_CipherInit_ex2(context.get(), EVP_aes_256_wrap(), key.reveal().data(), nullptr, static_cast<int>(direction), nullptr) != 1) {
+  if (!context || EVP_CipherInit_ex2(context.get(), EVP_aes_256_wrap(), key.reveal().data(), nullptr,
+                                     static_cast<int>(direction), nullptr) != 1) {
     return fail_openssl(ErrorKind::internal, "AES key wrap cannot be started");
   }
   return context;
@@ -195,7 +202,8 @@ Result<Bytes> aes_key_wrap(const SecretBytes& key, const SecretBytes& secret) {
 }
 
 Result<SecretBytes> aes_key_unwrap(const SecretBytes& key, ByteView wrapped) {
-  if (wrapped.size() < 16 + key_wrap_overhead || wrapped.size() > max_wrapped_secret + key_wrap_overhead || wrapped.size() % key_wrap_overhead != 0)
+  if (wrapped.size() < 16 + key_wrap_overhead || wrapped.size() > max_wrapped_secret + key_wrap_overhead ||
+      wrapped.size() % key_wrap_overhead != 0)
     return fail(ErrorKind::invalid_argument, "What AES key wrap has made has 24 to 4,104 bytes, a multiple of 8");
   CAS_TRY_ASSIGN(const CipherContextHandle context, wrap_context(key, Direction::decrypt));
   SecretBytes out(wrapped.size());  // OpenSSL works in the 8 bytes more

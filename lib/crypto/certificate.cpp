@@ -72,7 +72,8 @@ Result<CertificateHandle> decode(ByteView der) {
 
 Result<std::uint64_t> read_serial_number(const X509* x509) {
   std::uint64_t serial = 0;
-  if (ASN1_INTEGER_get_uint64(&serial, X509_get0_serialNumber(x509)) != 1 || serial == 0 || serial > max_serial_number) {
+  if (ASN1_INTEGER_get_uint64(&serial, X509_get0_serialNumber(x509)) != 1 || serial == 0 ||
+      serial > max_serial_number) {
     return malformed("its serial number is not 1 to 2^63-1");
   }
   return serial;
@@ -109,8 +110,8 @@ Result<UnixSeconds> read_time(const ASN1_TIME* time) {
 }
 
 bool is_known(int nid) {
-  return nid == NID_basic_constraints || nid == NID_key_usage || nid == NID_ext_key_usage || nid == NID_authority_key_identifier ||
-         nid == NID_subject_key_identifier;
+  return nid == NID_basic_constraints || nid == NID_key_usage || nid == NID_ext_key_usage ||
+         nid == NID_authority_key_identifier || nid == NID_subject_key_identifier;
 }
 
 /// Whether OpenSSL writes the value of a known extension as it stands there. When reading, it overlooks bytes behind the
@@ -140,17 +141,20 @@ Status check_extensions(const X509* x509, ByteView& alternative_key) {
     X509_EXTENSION* extension = X509_get_ext(x509, i);
     std::string oid = dotted(X509_EXTENSION_get_object(extension));
     if (oid.empty()) return malformed("an extension has an endless identifier");
-    if (std::find(seen.begin(), seen.end(), oid) != seen.end()) return malformed("the extension " + oid + " stands in it twice");
+    if (std::find(seen.begin(), seen.end(), oid) != seen.end())
+      return malformed("the extension " + oid + " stands in it twice");
     const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
     const bool is_alternative_key = oid == subject_alt_public_key_info_oid;
     if (is_alternative_key) {
       const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
       alternative_key = {ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
     }
-    if (is_known(nid) && !is_written_plainly(extension)) return malformed("the extension " + oid + " is not encoded in DER");
+    if (is_known(nid) && !is_written_plainly(extension))
+      return malformed("the extension " + oid + " is not encoded in DER");
     const bool known = is_alternative_key || is_known(nid);
     if (!known && X509_EXTENSION_get_critical(extension) != 0) {
-      return fail(ErrorKind::unsupported, "The certificate has the critical extension " + oid + ", which is not known here");
+      return fail(ErrorKind::unsupported,
+                  "The certificate has the critical extension " + oid + ", which is not known here");
     }
     seen.push_back(std::move(oid));
   }
@@ -174,7 +178,8 @@ Result<Bytes> read_p256(X509* x509) {
     return fail(ErrorKind::unsupported, "The public key of the certificate is not one on the named curve P-256");
   }
   Bytes value = copy_of({point, static_cast<std::size_t>(size)});
-  if (!validate_dh_public(DhGroup::p256, value)) return malformed("its public key is not an uncompressed point on P-256");
+  if (!validate_dh_public(DhGroup::p256, value))
+    return malformed("its public key is not an uncompressed point on P-256");
   return value;
 }
 
@@ -183,8 +188,10 @@ Result<Bytes> read_ffdhe2048(ByteView info) {
   const KeyHandle key{d2i_PUBKEY(nullptr, &cursor, static_cast<long>(info.size()))};
   if (!key || cursor != info.data() + info.size()) return malformed("its alternative public key cannot be read");
   auto value = public_value_of(DhGroup::ffdhe2048, key.get());
-  if (!value) return fail(ErrorKind::unsupported, "The alternative public key of the certificate is not one of ffdhe2048");
-  if (!validate_dh_public(DhGroup::ffdhe2048, *value)) return malformed("its alternative public key is not an element of ffdhe2048");
+  if (!value)
+    return fail(ErrorKind::unsupported, "The alternative public key of the certificate is not one of ffdhe2048");
+  if (!validate_dh_public(DhGroup::ffdhe2048, *value))
+    return malformed("its alternative public key is not an element of ffdhe2048");
   return value;
 }
 
@@ -194,7 +201,8 @@ Result<std::vector<std::string>> read_roles(const X509* x509) {
   const Handle<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> usage{
       static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(x509, NID_ext_key_usage, nullptr, nullptr))};
   const int count = usage ? sk_ASN1_OBJECT_num(usage.get()) : 0;
-  if (count < 1 || static_cast<std::size_t>(count) > max_roles) return malformed("its extended key usage does not name 1 to 16 roles");
+  if (count < 1 || static_cast<std::size_t>(count) > max_roles)
+    return malformed("its extended key usage does not name 1 to 16 roles");
   for (int i = 0; i < count; ++i) {
     std::string role = dotted(sk_ASN1_OBJECT_value(usage.get(), i));
     if (role.empty()) return malformed("a role in it has an endless identifier");
@@ -218,7 +226,8 @@ Result<Certificate> Certificate::from_der(ByteView der) {
   const ASN1_BIT_STRING* issuer_id = nullptr;
   const ASN1_BIT_STRING* subject_id = nullptr;
   X509_get0_uids(x509, &issuer_id, &subject_id);
-  if (issuer_id != nullptr || subject_id != nullptr) return malformed("it has unique identifiers, which RFC 5280 forbids");
+  if (issuer_id != nullptr || subject_id != nullptr)
+    return malformed("it has unique identifiers, which RFC 5280 forbids");
   ByteView alternative_key;
   CAS_TRY(check_extensions(x509, alternative_key));
   // This also has OpenSSL read the extensions now, so that later use by several threads changes nothing in the object.
@@ -250,7 +259,8 @@ Result<Certificate> Certificate::from_pem(ByteView pem) {
     if (is_certificate) der = copy_of({data, static_cast<std::size_t>(size)});
     OPENSSL_free(label);
     OPENSSL_free(header);
-    OPENSSL_clear_free(data, static_cast<std::size_t>(size));  // it may be a private key that stands before the certificate
+    OPENSSL_clear_free(data,
+                       static_cast<std::size_t>(size));  // it may be a private key that stands before the certificate
     if (is_certificate) return from_der(der);
   }
 }
@@ -260,7 +270,8 @@ const Bytes& Certificate::der() const { return state_->der; }
 Result<std::string> Certificate::to_pem() const {
   const BioHandle out{BIO_new(BIO_s_mem())};
   char* text = nullptr;
-  if (!out || PEM_write_bio(out.get(), PEM_STRING_X509, "", state_->der.data(), static_cast<long>(state_->der.size())) <= 0) {
+  if (!out ||
+      PEM_write_bio(out.get(), PEM_STRING_X509, "", state_->der.data(), static_cast<long>(state_->der.size())) <= 0) {
     return fail_openssl(ErrorKind::internal, "The certificate cannot be written");
   }
   const long size = BIO_get_mem_data(out.get(), &text);

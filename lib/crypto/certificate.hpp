@@ -22,11 +22,11 @@ namespace cas::crypto {
 ///   extendedKeyUsage        the roles, as object identifiers, critical
 ///   basicConstraints        CA:FALSE, critical; authorityKeyIdentifier of the root
 struct CertificateSubject {
-  std::string common_name;        ///< UTF-8, 1 to 64 bytes.
+  std::string common_name;          ///< UTF-8, 1 to 64 bytes.
   std::uint64_t serial_number = 0;  ///< 1 to 2^63-1.
   Bytes p256_public;
-  Bytes ffdhe2048_public;         ///< Empty: P-256 only.
-  std::vector<std::string> roles;   ///< Dotted object identifiers.
+  Bytes ffdhe2048_public;          ///< Empty: P-256 only.
+  std::vector<std::string> roles;  ///< Dotted object identifiers.
   UnixSeconds not_before = 0;
   UnixSeconds not_after = 0;
 };
@@ -73,8 +73,10 @@ class Certificate {
 
 /// A self-signed root: ECDSA P-256, CA:TRUE pathlen 0, keyCertSign and cRLSign.
 [[nodiscard]] Result<Certificate> make_root_certificate(const SigningKey& key, const std::string& common_name,
-                                                        std::uint64_t serial_number, UnixSeconds not_before, UnixSeconds not_after);
+                                                        std::uint64_t serial_number, UnixSeconds not_before,
+                                                        UnixSeconds not_after);
 /// A leaf issued by `root`, whose key is `key`.
-[[nodiscard]] Result<Certificate> issue_certificate(const Certificate& root, const SigningKey& key, const CertificateSubject& subject);
+[[nodiscard]] Result<Certificate> issue_certificate(const Certificate& root, const SigningKey& key,
+                                                    const CertificateSubject& subject);
 
 }  // namespace cas::crypto

@@ -21,7 +21,8 @@ constexpr int key_agreement_bit = 4;
 constexpr int key_cert_sign_bit = 5;
 constexpr int crl_sign_bit = 6;
 
-Status check_issue_arguments(const std::string& common_name, std::uint64_t serial_number, UnixSeconds not_before, UnixSeconds not_after) {
+Status check_issue_arguments(const std::string& common_name, std::uint64_t serial_number, UnixSeconds not_before,
+                             UnixSeconds not_after) {
   if (!is_printable_name(common_name)) {
     return fail(ErrorKind::invalid_argument, "The common name of a certificate is 1 to 64 bytes of printable UTF-8");
   }
@@ -29,7 +30,8 @@ Status check_issue_arguments(const std::string& common_name, std::uint64_t seria
     return fail(ErrorKind::invalid_argument, "The serial number of a certificate is 1 to 2^63-1");
   }
   if (not_before < 0 || not_before > not_after || not_after > last_second) {
-    return fail(ErrorKind::invalid_argument, "The validity of a certificate begins in 1970 or later, and ends after that and before the year 10000");
+    return fail(ErrorKind::invalid_argument,
+                "The validity of a certificate begins in 1970 or later, and ends after that and before the year 10000");
   }
   return {};
 }
@@ -49,7 +51,9 @@ class CertificateBuilder {
                                                 reinterpret_cast<const unsigned char*>(common_name.data()),
                                                 static_cast<int>(common_name.size()), -1, 0) == 1;
   }
-  void issuer(const X509* root) { good_ = good_ && X509_set_issuer_name(x509_.get(), X509_get_subject_name(root)) == 1; }
+  void issuer(const X509* root) {
+    good_ = good_ && X509_set_issuer_name(x509_.get(), X509_get_subject_name(root)) == 1;
+  }
   void self_issued() { issuer(x509_.get()); }
   void public_key(EVP_PKEY* key) { good_ = good_ && X509_set_pubkey(x509_.get(), key) == 1; }
 
@@ -84,7 +88,8 @@ class CertificateBuilder {
 
   void subject_key_identifier(ByteView identifier) {
     const OctetStringHandle value{ASN1_OCTET_STRING_new()};
-    good_ = good_ && value && ASN1_OCTET_STRING_set(value.get(), identifier.data(), static_cast<int>(identifier.size())) == 1;
+    good_ = good_ && value &&
+            ASN1_OCTET_STRING_set(value.get(), identifier.data(), static_cast<int>(identifier.size())) == 1;
     extension(NID_subject_key_identifier, value.get(), false);
   }
 
@@ -143,7 +148,8 @@ Status check_roles(const std::vector<std::string>& roles) {
     drop_openssl_errors();
     // Spelled as it will be read again, so that has_role finds it.
     if (!object || dotted(object.get()) != *role) {
-      return fail(ErrorKind::invalid_argument, "A role is not a dotted object identifier of at most 128 characters: " + *role);
+      return fail(ErrorKind::invalid_argument,
+                  "A role is not a dotted object identifier of at most 128 characters: " + *role);
     }
     if (std::find(roles.begin(), role, *role) != role) {
       return fail(ErrorKind::invalid_argument, "The role " + *role + " is named twice");
@@ -154,8 +160,8 @@ Status check_roles(const std::vector<std::string>& roles) {
 
 }  // namespace
 
-Result<Certificate> make_root_certificate(const SigningKey& key, const std::string& common_name, std::uint64_t serial_number,
-                                          UnixSeconds not_before, UnixSeconds not_after) {
+Result<Certificate> make_root_certificate(const SigningKey& key, const std::string& common_name,
+                                          std::uint64_t serial_number, UnixSeconds not_before, UnixSeconds not_after) {
   CAS_TRY(check_issue_arguments(common_name, serial_number, not_before, not_after));
   CAS_TRY_ASSIGN(const Bytes public_value, key.public_value());
   CAS_TRY_ASSIGN(const Bytes identifier, key_identifier(public_value));
@@ -171,7 +177,8 @@ Result<Certificate> make_root_certificate(const SigningKey& key, const std::stri
   return builder.sign(key);
 }
 
-Result<Certificate> issue_certificate(const Certificate& root, const SigningKey& key, const CertificateSubject& subject) {
+Result<Certificate> issue_certificate(const Certificate& root, const SigningKey& key,
+                                      const CertificateSubject& subject) {
   CAS_TRY(root.verify_is_root());
   CAS_TRY_ASSIGN(const Bytes signer, key.public_value());
   if (!equal(signer, *root.dh_public(DhGroup::p256))) {
@@ -195,7 +202,8 @@ Result<Certificate> issue_certificate(const Certificate& root, const SigningKey&
   builder.roles(subject.roles);
   builder.subject_key_identifier(identifier);
   const ASN1_OCTET_STRING* root_identifier = X509_get0_subject_key_id(x509_of(root));  // verify_is_root: it is there
-  builder.authority_key_identifier({ASN1_STRING_get0_data(root_identifier), static_cast<std::size_t>(ASN1_STRING_length(root_identifier))});
+  builder.authority_key_identifier(
+      {ASN1_STRING_get0_data(root_identifier), static_cast<std::size_t>(ASN1_STRING_length(root_identifier))});
   if (ffdhe2048) builder.alternative_public_key(ffdhe2048.get());
   return builder.sign(key);
 }

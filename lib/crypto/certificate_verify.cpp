@@ -31,14 +31,16 @@ bool is_signed_with_ecdsa_sha256(const X509* x509) {
 Status check_root_profile(X509* root) {
   const std::uint32_t flags = X509_get_extension_flags(root);
   if ((flags & EXFLAG_CA) == 0 || !has_critical(root, NID_basic_constraints)) {
-    return not_trusted("The root certificate is not one of a certification authority (basicConstraints CA:TRUE, critical)");
+    return not_trusted(
+        "The root certificate is not one of a certification authority (basicConstraints CA:TRUE, critical)");
   }
   if (!has_critical(root, NID_key_usage) || (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0) {
     return not_trusted("The root certificate may not sign certificates (keyUsage keyCertSign, critical)");
   }
   if ((flags & EXFLAG_SS) == 0) return not_trusted("The root certificate is not self-signed");
   if (X509_get0_subject_key_id(root) == nullptr) return not_trusted("The root certificate has no subjectKeyIdentifier");
-  if (!is_signed_with_ecdsa_sha256(root)) return not_trusted("The root certificate is not signed with ecdsa-with-SHA256");
+  if (!is_signed_with_ecdsa_sha256(root))
+    return not_trusted("The root certificate is not signed with ecdsa-with-SHA256");
   return {};
 }
 
@@ -64,9 +66,9 @@ Status check_leaf_profile(X509* leaf, X509* root) {
 /// RFC 5280, 4.1.2.5: valid from notBefore through notAfter, both included. OpenSSL leaves out the last second.
 Status check_time(const Certificate& certificate, UnixSeconds at, const char* what) {
   if (at >= certificate.not_before() && at <= certificate.not_after()) return {};
-  return fail(ErrorKind::expired, std::string(what) + " is valid from " + format_utc_time(certificate.not_before()) + " to " +
-                                      format_utc_time(certificate.not_after()) + ", and it is " + format_utc_time(at) +
-                                      ": check the clock, or have it issued anew");
+  return fail(ErrorKind::expired, std::string(what) + " is valid from " + format_utc_time(certificate.not_before()) +
+                                      " to " + format_utc_time(certificate.not_after()) + ", and it is " +
+                                      format_utc_time(at) + ": check the clock, or have it issued anew");
 }
 
 }  // namespace
@@ -89,7 +91,8 @@ Status Certificate::verify_issued_by(const Certificate& root, std::optional<Unix
   X509_VERIFY_PARAM_set_depth(param, 0);  // nothing between the leaf and the root
   if (X509_verify_cert(context.get()) != 1) {
     const int reason = X509_STORE_CTX_get_error(context.get());
-    return not_trusted(std::string("The certificate was not issued by this root (OpenSSL: ") + X509_verify_cert_error_string(reason) + ")");
+    return not_trusted(std::string("The certificate was not issued by this root (OpenSSL: ") +
+                       X509_verify_cert_error_string(reason) + ")");
   }
   CAS_TRY(check_leaf_profile(leaf_x509, root_x509));
   if (!at) return {};
@@ -100,7 +103,8 @@ Status Certificate::verify_issued_by(const Certificate& root, std::optional<Unix
 Status Certificate::verify_is_root() const {
   X509* const x509 = x509_of(*this);
   CAS_TRY(check_root_profile(x509));
-  if (X509_verify(x509, X509_get0_pubkey(x509)) != 1) return not_trusted("The signature of the root certificate does not fit");
+  if (X509_verify(x509, X509_get0_pubkey(x509)) != 1)
+    return not_trusted("The signature of the root certificate does not fit");
   return {};
 }
 

@@ -11,8 +11,8 @@ namespace cas::crypto {
 
 namespace {
 
-constexpr std::size_t hkdf_max_size = 255 * 32;  // RFC 5869, 2.3: L <= 255 * HashLen
-constexpr std::size_t hkdf_max_info = 1024;  // what every OpenSSL 3 takes
+constexpr std::size_t hkdf_max_size = 255 * 32;   // RFC 5869, 2.3: L <= 255 * HashLen
+constexpr std::size_t hkdf_max_info = 1024;       // what every OpenSSL 3 takes
 constexpr std::size_t kbkdf_max_size = 1U << 16;  // far more than keys need, far less than the 2^32-1 bits of [L]
 constexpr std::uint64_t scrypt_max_memory = std::uint64_t{256} << 20;
 constexpr std::uint32_t scrypt_max_r = 1024;
@@ -21,8 +21,8 @@ constexpr std::size_t scrypt_max_size = 1024;
 
 Status check_size(const char* name, std::size_t size, std::size_t max_size) {
   if (size >= 1 && size <= max_size) return {};
-  return fail(ErrorKind::invalid_argument, std::string(name) + " gives 1 to " + std::to_string(max_size) +
-                                               " bytes; " + std::to_string(size) + " were asked for");
+  return fail(ErrorKind::invalid_argument, std::string(name) + " gives 1 to " + std::to_string(max_size) + " bytes; " +
+                                               std::to_string(size) + " were asked for");
 }
 
 Result<SecretBytes> derive(const char* name, const OSSL_PARAM* params, std::size_t size) {
@@ -41,12 +41,13 @@ Result<SecretBytes> derive(const char* name, const OSSL_PARAM* params, std::size
 Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, std::size_t size) {
   CAS_TRY(check_size("HKDF-SHA-256", size, hkdf_max_size));
   if (info.size() > hkdf_max_info) {
-    return fail(ErrorKind::invalid_argument, "HKDF-SHA-256 takes up to 1,024 bytes of info, not " + std::to_string(info.size()));
+    return fail(ErrorKind::invalid_argument,
+                "HKDF-SHA-256 takes up to 1,024 bytes of info, not " + std::to_string(info.size()));
   }
   if (input_key.empty()) return fail(ErrorKind::invalid_argument, "HKDF-SHA-256 needs an input key that is not empty");
-  const OSSL_PARAM params[] = {
-      text_param(OSSL_KDF_PARAM_DIGEST, "SHA256"), octet_param(OSSL_KDF_PARAM_KEY, input_key),
-      octet_param(OSSL_KDF_PARAM_SALT, salt), octet_param(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {text_param(OSSL_KDF_PARAM_DIGEST, "SHA256"), octet_param(OSSL_KDF_PARAM_KEY, input_key),
+                               octet_param(OSSL_KDF_PARAM_SALT, salt), octet_param(OSSL_KDF_PARAM_INFO, info),
+                               OSSL_PARAM_construct_end()};
   return derive("HKDF", params, size);
 }
 

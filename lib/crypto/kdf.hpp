@@ -17,7 +17,8 @@ namespace cas::crypto {
 /// NIST SP 800-108 in counter mode with AES-CMAC as the PRF: 32-bit counter, label, zero byte, context, 32-bit length in
 /// bits. `key` has 16, 24 or 32 bytes. `size` up to 65,536 bytes.
 /// A card that has AES and nothing else can do it.
-[[nodiscard]] Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context, std::size_t size);
+[[nodiscard]] Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context,
+                                             std::size_t size);
 
 /// What a pass phrase costs to guess: scrypt (RFC 7914) parameters; memory is 128 * n * r bytes.
 struct ScryptCost {
@@ -28,6 +29,7 @@ struct ScryptCost {
 
 /// A key of up to 1,024 bytes from a pass phrase. Costs of more than 256 MiB, r > 1024 or p > 16 are refused: they
 /// come from files.
-[[nodiscard]] Result<SecretBytes> scrypt(const SecretBytes& pass_phrase, ByteView salt, const ScryptCost& cost, std::size_t size);
+[[nodiscard]] Result<SecretBytes> scrypt(const SecretBytes& pass_phrase, ByteView salt, const ScryptCost& cost,
+                                         std::size_t size);
 
 }  // namespace cas::crypto

@@ -36,7 +36,8 @@ bool compute_p256_public(const BIGNUM* private_number, MutableByteView out) {
   const BignumContextHandle context{BN_CTX_secure_new()};
   const PointHandle point{group != nullptr ? EC_POINT_new(group) : nullptr};
   return context && point && EC_POINT_mul(group, point.get(), private_number, nullptr, nullptr, context.get()) == 1 &&
-         EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED, out.data(), out.size(), context.get()) == out.size();
+         EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED, out.data(), out.size(), context.get()) ==
+             out.size();
 }
 
 bool compute_ffdhe2048_public(const BIGNUM* private_number, MutableByteView out) {
@@ -90,7 +91,8 @@ Status validate_dh_public(DhGroup group, ByteView public_value) {
 
 Result<SecretBytes> derive_dh_shared(const DhKeyPair& own, ByteView peer_public) {
   if (!is_private_value(own.group, own.private_value.reveal())) {
-    return fail(ErrorKind::invalid_argument, "The own private value is none of " + std::string(dh_group_name(own.group)));
+    return fail(ErrorKind::invalid_argument,
+                "The own private value is none of " + std::string(dh_group_name(own.group)));
   }
   CAS_TRY_ASSIGN(const KeyHandle peer_key, public_key_of(own.group, peer_public));
   CAS_TRY_ASSIGN(const KeyHandle own_key, private_key_of(own));
@@ -99,11 +101,13 @@ Result<SecretBytes> derive_dh_shared(const DhKeyPair& own, ByteView peer_public)
   std::size_t size = shared.size();
   unsigned int pad = 1;  // RFC 7919, 5.1 and SP 800-56A, 5.7.1.1 keep the leading zeros; OpenSSL drops them unless told
   const OSSL_PARAM padded[] = {OSSL_PARAM_construct_uint(OSSL_EXCHANGE_PARAM_PAD, &pad), OSSL_PARAM_construct_end()};
-  const bool derived = context && EVP_PKEY_derive_init_ex(context.get(), own.group == DhGroup::ffdhe2048 ? padded : nullptr) == 1 &&
-                       EVP_PKEY_derive_set_peer_ex(context.get(), peer_key.get(), 0) == 1 &&
-                       EVP_PKEY_derive(context.get(), shared.reveal_mutable().data(), &size) == 1 && size == shared.size();
+  const bool derived =
+      context && EVP_PKEY_derive_init_ex(context.get(), own.group == DhGroup::ffdhe2048 ? padded : nullptr) == 1 &&
+      EVP_PKEY_derive_set_peer_ex(context.get(), peer_key.get(), 0) == 1 &&
+      EVP_PKEY_derive(context.get(), shared.reveal_mutable().data(), &size) == 1 && size == shared.size();
   // What OpenSSL refuses beyond the validation is a result of 1 or infinity: no secret of both sides.
-  if (!derived) return fail_openssl(ErrorKind::authentication_failed, "No secret can be agreed on with the peer's public value");
+  if (!derived)
+    return fail_openssl(ErrorKind::authentication_failed, "No secret can be agreed on with the peer's public value");
   return shared;
 }
 

@@ -42,7 +42,8 @@ struct DhKeyPair {
 /// A stored pair: PKCS #8 in PEM, AES-256-CBC with scrypt under the pass phrase, in clear when that is empty.
 [[nodiscard]] Result<SecretBytes> dh_key_pair_to_pem(const DhKeyPair& pair, const SecretBytes& pass_phrase);
 /// ErrorKind::permission_denied for a wrong pass phrase, malformed, or unsupported when the key is not of `group`.
-[[nodiscard]] Result<DhKeyPair> dh_key_pair_from_pem(DhGroup group, const SecretBytes& pem, const SecretBytes& pass_phrase);
+[[nodiscard]] Result<DhKeyPair> dh_key_pair_from_pem(DhGroup group, const SecretBytes& pem,
+                                                     const SecretBytes& pass_phrase);
 
 /// Refuses what is no proper public value, with ErrorKind::authentication_failed: a point off the curve or at infinity,
 /// a number outside 2..p-2, an element outside the subgroup of order q (NIST SP 800-56A, 5.6.2.3).

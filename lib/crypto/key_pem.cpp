@@ -53,7 +53,8 @@ Result<PemBlock> read_pem_block(const SecretBytes& pem) {
   OPENSSL_secure_free(header);
   OPENSSL_secure_clear_free(data, static_cast<std::size_t>(size));
   if (!plain_header) {
-    return fail(ErrorKind::unsupported, "The private key is in PEM with a legacy encryption header; convert it with openssl pkcs8 -topk8");
+    return fail(ErrorKind::unsupported,
+                "The private key is in PEM with a legacy encryption header; convert it with openssl pkcs8 -topk8");
   }
   return block;
 }
@@ -94,7 +95,8 @@ Status check_scrypt(const X509_ALGOR* kdf) {
       p > max_scrypt_p || r > max_scrypt_memory / 128 || n >= max_scrypt_memory / 128 / r) {
     drop_openssl_errors();
     return fail(ErrorKind::unsupported,
-                "The private key asks for scrypt with 32 MiB (128 * n * r) or more, or with p above 16; encrypt it anew with less");
+                "The private key asks for scrypt with 32 MiB (128 * n * r) or more, or with p above 16; encrypt it "
+                "anew with less");
   }
   return {};
 }
@@ -102,14 +104,17 @@ Status check_scrypt(const X509_ALGOR* kdf) {
 /// Only PBES2; and the work that a stored key asks of its reader is limited before it is done.
 Status check_encryption(const X509_ALGOR* algorithm) {
   if (algorithm_nid(algorithm) != NID_pbes2) {
-    return fail(ErrorKind::unsupported, "The private key is not encrypted with PBES2; convert it with openssl pkcs8 -topk8 -scrypt");
+    return fail(ErrorKind::unsupported,
+                "The private key is not encrypted with PBES2; convert it with openssl pkcs8 -topk8 -scrypt");
   }
   const Pbes2Handle pbes2{static_cast<PBE2PARAM*>(parameters_of(algorithm, ASN1_ITEM_rptr(PBE2PARAM)))};
   if (!pbes2) return fail_openssl(ErrorKind::malformed, "The encryption parameters of the private key cannot be read");
   switch (algorithm_nid(pbes2->keyfunc)) {
     case NID_id_pbkdf2: return check_pbkdf2(pbes2->keyfunc);
     case NID_id_scrypt: return check_scrypt(pbes2->keyfunc);
-    default: return fail(ErrorKind::unsupported, "The key of the private key's encryption is made by neither PBKDF2 nor scrypt");
+    default:
+      return fail(ErrorKind::unsupported,
+                  "The key of the private key's encryption is made by neither PBKDF2 nor scrypt");
   }
 }
 
@@ -148,9 +153,11 @@ Result<KeyHandle> private_key_from_pem(const SecretBytes& pem, const SecretBytes
   } else if (block.label == PEM_STRING_PKCS8INF) {
     const std::uint8_t* cursor = der.data();
     info.reset(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &cursor, static_cast<long>(der.size())));
-    if (!info || cursor != der.data() + der.size()) return fail_openssl(ErrorKind::malformed, "The private key is damaged");
+    if (!info || cursor != der.data() + der.size())
+      return fail_openssl(ErrorKind::malformed, "The private key is damaged");
   } else {
-    return fail(ErrorKind::unsupported, "The PEM text is not a PKCS #8 private key; openssl pkcs8 -topk8 converts other forms");
+    return fail(ErrorKind::unsupported,
+                "The PEM text is not a PKCS #8 private key; openssl pkcs8 -topk8 converts other forms");
   }
   KeyHandle key{EVP_PKCS82PKEY(info.get())};
   if (!key) return fail_openssl(ErrorKind::malformed, "The private key cannot be read");
@@ -168,12 +175,12 @@ Result<SecretBytes> private_key_to_pem(const EVP_PKEY* key, const SecretBytes& p
     written = written && PEM_write_bio_PKCS8_PRIV_KEY_INFO(out.get(), info.get()) == 1;
   } else {
     // Salt and IV: null lets OpenSSL draw them.
-    AlgorithmHandle algorithm{PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, salt_size, nullptr, scrypt_n, scrypt_r, scrypt_p)};
+    AlgorithmHandle algorithm{
+        PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, salt_size, nullptr, scrypt_n, scrypt_r, scrypt_p)};
     const EncryptedKeyHandle encrypted{
-        written && algorithm
-            ? PKCS8_set0_pbe(reinterpret_cast<const char*>(pass_phrase.reveal().data()), static_cast<int>(pass_phrase.size()),
-                             info.get(), algorithm.get())
-            : nullptr};
+        written && algorithm ? PKCS8_set0_pbe(reinterpret_cast<const char*>(pass_phrase.reveal().data()),
+                                              static_cast<int>(pass_phrase.size()), info.get(), algorithm.get())
+                             : nullptr};
     if (encrypted) static_cast<void>(algorithm.release());  // set0: it belongs to `encrypted` now
     written = encrypted && PEM_write_bio_PKCS8(out.get(), encrypted.get()) == 1;
   }
@@ -187,7 +194,8 @@ Result<DhKeyPair> dh_key_pair_from_pem(DhGroup group, const SecretBytes& pem, co
   CAS_TRY_ASSIGN(const KeyHandle stored, private_key_from_pem(pem, pass_phrase));
   const auto public_value = public_value_of(group, stored.get());
   if (!public_value) {
-    return fail(ErrorKind::unsupported, std::string("The private key is not one of the group ") + dh_group_name(group) + ", which is needed here");
+    return fail(ErrorKind::unsupported, std::string("The private key is not one of the group ") + dh_group_name(group) +
+                                            ", which is needed here");
   }
   CAS_TRY_ASSIGN(const SecretBytes private_value, private_value_of(stored.get()));
   auto pair = dh_key_pair_from_private(group, private_value);

@@ -32,7 +32,8 @@ Result<Cmac> aes_cmac(const SecretBytes& key, std::initializer_list<ByteView> pa
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "CMAC", nullptr);
   const char* cipher = cmac_cipher_name(key.size());
   if (cipher == nullptr) {
-    return fail(ErrorKind::invalid_argument, "An AES-CMAC key has 16, 24 or 32 bytes, not " + std::to_string(key.size()));
+    return fail(ErrorKind::invalid_argument,
+                "An AES-CMAC key has 16, 24 or 32 bytes, not " + std::to_string(key.size()));
   }
   const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_CIPHER, cipher), OSSL_PARAM_construct_end()};
   Cmac mac{};

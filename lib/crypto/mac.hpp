@@ -17,6 +17,7 @@ using Cmac = std::array<std::uint8_t, cmac_size>;
 [[nodiscard]] Result<Cmac> aes_cmac(const SecretBytes& key, std::initializer_list<ByteView> parts);
 
 /// HMAC-SHA-256 (RFC 2104) over the parts one after the other.
-[[nodiscard]] Result<std::array<std::uint8_t, 32>> hmac_sha256(const SecretBytes& key, std::initializer_list<ByteView> parts);
+[[nodiscard]] Result<std::array<std::uint8_t, 32>> hmac_sha256(const SecretBytes& key,
+                                                               std::initializer_list<ByteView> parts);
 
 }  // namespace cas::crypto

@@ -33,13 +33,15 @@ KeyHandle assemble_key(DhGroup group, ByteView public_value, ByteView private_va
   if (!private_value.empty()) {
     private_number = secret_number(private_value);
     good = good && private_number &&
-           OSSL_PARAM_BLD_push_BN_pad(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, private_number.get(), private_value.size()) == 1;
+           OSSL_PARAM_BLD_push_BN_pad(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, private_number.get(),
+                                      private_value.size()) == 1;
   }
   const ParamsHandle params{good ? OSSL_PARAM_BLD_to_param(builder.get()) : nullptr};
   const KeyContextHandle context{EVP_PKEY_CTX_new_from_name(nullptr, key_type_name(group), nullptr)};
   EVP_PKEY* key = nullptr;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, private_value.empty() ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR, params.get()) != 1) {
+      EVP_PKEY_fromdata(context.get(), &key, private_value.empty() ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR,
+                        params.get()) != 1) {
     return nullptr;
   }
   return KeyHandle{key};
@@ -86,9 +88,9 @@ BignumHandle secret_number(ByteView big_endian) {
 
 Result<KeyHandle> public_key_of(DhGroup group, ByteView public_value) {
   if (public_value.size() != dh_public_size(group)) {
-    return fail(ErrorKind::authentication_failed,
-                "A public value of " + std::string(dh_group_name(group)) + " has " + std::to_string(dh_public_size(group)) +
-                    " bytes, not " + std::to_string(public_value.size()));
+    return fail(ErrorKind::authentication_failed, "A public value of " + std::string(dh_group_name(group)) + " has " +
+                                                      std::to_string(dh_public_size(group)) + " bytes, not " +
+                                                      std::to_string(public_value.size()));
   }
   // OpenSSL also takes the hybrid form of a point (SEC 1, 2.3.4), which is as long as the uncompressed one.
   const bool form_is_right = group != DhGroup::p256 || public_value[0] == 0x04;
@@ -100,17 +102,20 @@ Result<KeyHandle> public_key_of(DhGroup group, ByteView public_value) {
                                                        : is_ffdhe2048_member(public_value));
   if (!good) {
     drop_openssl_errors();
-    return fail(ErrorKind::authentication_failed,
-                "The public value is not an element of the group " + std::string(dh_group_name(group)) +
-                    ": the peer is defective, or this is an attack");
+    return fail(ErrorKind::authentication_failed, "The public value is not an element of the group " +
+                                                      std::string(dh_group_name(group)) +
+                                                      ": the peer is defective, or this is an attack");
   }
   return key;
 }
 
 Result<KeyHandle> private_key_of(const DhKeyPair& pair) {
-  const bool sizes_fit = pair.private_value.size() == dh_private_size(pair.group) && pair.public_value.size() == dh_public_size(pair.group);
+  const bool sizes_fit = pair.private_value.size() == dh_private_size(pair.group) &&
+                         pair.public_value.size() == dh_public_size(pair.group);
   KeyHandle key = sizes_fit ? assemble_key(pair.group, pair.public_value, pair.private_value.reveal()) : nullptr;
-  if (!key) return fail_openssl(ErrorKind::invalid_argument, "The key pair is not one of " + std::string(dh_group_name(pair.group)));
+  if (!key)
+    return fail_openssl(ErrorKind::invalid_argument,
+                        "The key pair is not one of " + std::string(dh_group_name(pair.group)));
   return key;
 }
 
@@ -133,9 +138,11 @@ Result<Bytes> public_value_of(DhGroup group, EVP_PKEY* key) {
     BIGNUM* number = nullptr;
     EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PUB_KEY, &number);
     const BignumHandle owner{number};
-    good = owner && BN_is_negative(number) == 0 && BN_bn2binpad(number, value.data(), static_cast<int>(value.size())) >= 0;
+    good =
+        owner && BN_is_negative(number) == 0 && BN_bn2binpad(number, value.data(), static_cast<int>(value.size())) >= 0;
   }
-  if (!good) return fail_openssl(ErrorKind::malformed, "The public key has no value of " + std::string(dh_group_name(group)));
+  if (!good)
+    return fail_openssl(ErrorKind::malformed, "The public key has no value of " + std::string(dh_group_name(group)));
   return value;
 }
 

@@ -24,7 +24,6 @@ class SystemRandom final : public Random {
     }
     return {};
   }
-
 };
 
 }  // namespace

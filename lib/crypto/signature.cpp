@@ -31,7 +31,8 @@ Result<Bytes> SigningKey::public_value() const { return public_value_of(DhGroup:
 
 Result<Bytes> SigningKey::sign(ByteView message) const {
   const DigestContextHandle context{EVP_MD_CTX_new()};
-  std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(evp(native())));  // an upper bound: DER has no fixed size
+  std::size_t size =
+      static_cast<std::size_t>(EVP_PKEY_get_size(evp(native())));  // an upper bound: DER has no fixed size
   Bytes signature(size);
   if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, evp(native())) != 1 ||
       EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) != 1) {

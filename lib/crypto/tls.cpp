@@ -42,7 +42,8 @@ Result<std::vector<CertificateHandle>> read_certificates(const std::string& file
   // The text ended, unless something in it was no certificate.
   const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   drop_openssl_errors();
-  if (certificates.empty() || !ended) return fail(ErrorKind::malformed, file + " holds no certificates in PEM, or a damaged one");
+  if (certificates.empty() || !ended)
+    return fail(ErrorKind::malformed, file + " holds no certificates in PEM, or a damaged one");
   return certificates;
 }
 
@@ -62,13 +63,16 @@ Status use_own(SSL_CTX* context, const TlsCredentials& credentials) {
   CAS_TRY_ASSIGN(std::vector<CertificateHandle> chain, read_certificates(credentials.certificate_file));
   CAS_TRY_ASSIGN(const KeyHandle key, read_key(credentials));
   if (SSL_CTX_use_certificate(context, chain.front().get()) != 1)
-    return fail_openssl(ErrorKind::unsupported, "the certificate in " + credentials.certificate_file + " cannot be used for TLS");
+    return fail_openssl(ErrorKind::unsupported,
+                        "the certificate in " + credentials.certificate_file + " cannot be used for TLS");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
-    return fail_openssl(ErrorKind::invalid_argument,
-                        "the private key in " + credentials.key_file + " does not belong to the certificate in " + credentials.certificate_file);
+    return fail_openssl(ErrorKind::invalid_argument, "the private key in " + credentials.key_file +
+                                                         " does not belong to the certificate in " +
+                                                         credentials.certificate_file);
   }
   for (std::size_t i = 1; i < chain.size(); ++i)
-    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) return fail_openssl(ErrorKind::internal, "a certificate chain cannot be set up");
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1)
+      return fail_openssl(ErrorKind::internal, "a certificate chain cannot be set up");
   return {};
 }
 
@@ -76,7 +80,8 @@ Status believe(SSL_CTX* context, TlsRole role, const std::string& file) {
   CAS_TRY_ASSIGN(const std::vector<CertificateHandle> authorities, read_certificates(file));
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
   for (const CertificateHandle& authority : authorities) {
-    if (X509_STORE_add_cert(store, authority.get()) != 1) return fail_openssl(ErrorKind::internal, "an authority cannot be set up");
+    if (X509_STORE_add_cert(store, authority.get()) != 1)
+      return fail_openssl(ErrorKind::internal, "an authority cannot be set up");
     if (role == TlsRole::server && SSL_CTX_add_client_CA(context, authority.get()) != 1)
       return fail_openssl(ErrorKind::internal, "an authority cannot be set up");
   }
@@ -85,9 +90,10 @@ Status believe(SSL_CTX* context, TlsRole role, const std::string& file) {
 
 // RFC 8446, 6.2: what an end says of certificates.
 bool is_about_certificates(int alert) {
-  constexpr std::array about{SSL3_AD_BAD_CERTIFICATE,  SSL3_AD_UNSUPPORTED_CERTIFICATE, SSL3_AD_CERTIFICATE_REVOKED,
-                             SSL3_AD_CERTIFICATE_EXPIRED, SSL3_AD_CERTIFICATE_UNKNOWN,  TLS1_AD_UNKNOWN_CA,
-                             TLS1_AD_ACCESS_DENIED,    TLS1_AD_DECRYPT_ERROR,           TLS13_AD_CERTIFICATE_REQUIRED};
+  constexpr std::array about{
+      SSL3_AD_BAD_CERTIFICATE,     SSL3_AD_UNSUPPORTED_CERTIFICATE, SSL3_AD_CERTIFICATE_REVOKED,
+      SSL3_AD_CERTIFICATE_EXPIRED, SSL3_AD_CERTIFICATE_UNKNOWN,     TLS1_AD_UNKNOWN_CA,
+      TLS1_AD_ACCESS_DENIED,       TLS1_AD_DECRYPT_ERROR,           TLS13_AD_CERTIFICATE_REQUIRED};
   return std::ranges::find(about, alert) != about.end();
 }
 
@@ -127,8 +133,9 @@ Result<TlsContext> TlsContext::create(TlsRole role, const TlsCredentials& creden
   SSL_CTX_set_verify(made, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_options(made, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
-  const bool set = SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(made, 0) == 1 &&
-                   SSL_CTX_set_session_id_context(made, as_bytes(session_id_context).data(), session_id_context.size()) == 1;
+  const bool set =
+      SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(made, 0) == 1 &&
+      SSL_CTX_set_session_id_context(made, as_bytes(session_id_context).data(), session_id_context.size()) == 1;
   if (!set) return fail_openssl(ErrorKind::internal, "TLS 1.3 cannot be set up");
   CAS_TRY(believe(made, role, credentials.authority_file));
   CAS_TRY(use_own(made, credentials));
@@ -157,11 +164,14 @@ bool attach_buffers(SSL* session, BIO*& from_peer, BIO*& to_peer) {
 // RFC 9525: an address is compared with iPAddress entries, a name with dNSName entries.
 bool expect_name(SSL* session, const std::string& name) {
   X509_VERIFY_PARAM* const parameters = SSL_get0_param(session);
-  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(parameters,
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str()) == 1) return true;
   drop_openssl_errors();
   // The macro SSL_set_tlsext_host_name, without its cast.
-  const auto indicate = [&] { return SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str())); };
+  const auto indicate = [&] {
+    return SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+  };
   return X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) == 1 && indicate() == 1;
 }
 
@@ -178,7 +188,8 @@ Result<TlsSession> TlsSession::client(const TlsContext& context, const std::stri
   auto state = std::make_unique<State>();
   state->session.reset(SSL_new(context.state_->context.get()));
   SSL* const session = state->session.get();
-  if (session == nullptr || !attach_buffers(session, state->from_peer, state->to_peer) || !expect_name(session, server_name))
+  if (session == nullptr || !attach_buffers(session, state->from_peer, state->to_peer) ||
+      !expect_name(session, server_name))
     return fail_openssl(ErrorKind::internal, "a TLS session cannot be set up");
   SSL_set_connect_state(session);
   return TlsSession(std::move(state));
@@ -221,7 +232,8 @@ Status TlsSession::write(ByteView data) {
   SSL* const session = state_->session.get();
   drop_openssl_errors();
   std::size_t written = 0;
-  if (SSL_write_ex(session, data.data(), data.size(), &written) != 1 || written != data.size()) return fail_handshake(session);
+  if (SSL_write_ex(session, data.data(), data.size(), &written) != 1 || written != data.size())
+    return fail_handshake(session);
   return {};
 }
 

@@ -24,7 +24,8 @@ using Easy = std::unique_ptr<CURL, FreeEasy>;
 using Multi = std::unique_ptr<CURLM, FreeMulti>;
 using Headers = std::unique_ptr<curl_slist, FreeList>;
 
-constexpr long status_ok = 200, status_not_modified = 304, status_unauthorized = 401, status_forbidden = 403, status_not_found = 404, status_gone = 410;
+constexpr long status_ok = 200, status_not_modified = 304, status_unauthorized = 401, status_forbidden = 403,
+               status_not_found = 404, status_gone = 410;
 constexpr int poll_milliseconds = 1000;
 
 bool start_curl() {
@@ -50,7 +51,8 @@ struct Transfer {
   std::size_t take_body(ByteView bytes) {
     if (status() != status_ok) return bytes.size();
     if (bytes.size() > request.limits.body_size - answer.body.size()) {
-      broken_off = Error{ErrorKind::exhausted, url() + " sends more than the " + std::to_string(request.limits.body_size) + " bytes that it may"};
+      broken_off = Error{ErrorKind::exhausted, url() + " sends more than the " +
+                                                   std::to_string(request.limits.body_size) + " bytes that it may"};
       return CURL_WRITEFUNC_ERROR;
     }
     append(answer.body, bytes);
@@ -69,9 +71,11 @@ struct Transfer {
     if (colon == std::string_view::npos || line.size() > longest) return;
     std::string_view value = line.substr(colon + 1);
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-    while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) value.remove_suffix(1);
+    while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' '))
+      value.remove_suffix(1);
     std::string name(line.substr(0, colon));
-    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(name, name.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     if (name == "etag") answer.validators.etag = value;
     if (name == "last-modified") answer.validators.last_modified = value;
   }
@@ -106,7 +110,8 @@ Headers condition(const HttpValidators& known) {
   };
   // A server that has no entity tags gets its own date back.
   if (!known.etag.empty() && has_no_line_end(known.etag)) add("If-None-Match: " + known.etag);
-  if (known.etag.empty() && !known.last_modified.empty() && has_no_line_end(known.last_modified)) add("If-Modified-Since: " + known.last_modified);
+  if (known.etag.empty() && !known.last_modified.empty() && has_no_line_end(known.last_modified))
+    add("If-Modified-Since: " + known.last_modified);
   return headers;
 }
 
@@ -120,14 +125,17 @@ bool set_up(Transfer& transfer, const Headers& headers) {
   const HttpLimits& limits = transfer.request.limits;
   const bool secure = transfer.request.url.starts_with("https:");
   return set(easy, CURLOPT_URL, transfer.request.url.c_str()) && set(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
-         set(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https") && set(easy, CURLOPT_FOLLOWLOCATION, 1L) &&
-         set(easy, CURLOPT_MAXREDIRS, static_cast<long>(limits.redirects)) && set(easy, CURLOPT_NOSIGNAL, 1L) &&
+         set(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https") &&
+         set(easy, CURLOPT_FOLLOWLOCATION, 1L) && set(easy, CURLOPT_MAXREDIRS, static_cast<long>(limits.redirects)) &&
+         set(easy, CURLOPT_NOSIGNAL, 1L) &&
          set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count())) &&
-         set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(limits.total.count())) && set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) &&
+         set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(limits.total.count())) &&
+         set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) &&
          set(easy, CURLOPT_LOW_SPEED_TIME, std::max(1L, static_cast<long>(limits.stalled.count() / 1000))) &&
          set(easy, CURLOPT_WRITEFUNCTION, &on_body) && set(easy, CURLOPT_WRITEDATA, static_cast<void*>(&transfer)) &&
-         set(easy, CURLOPT_HEADERFUNCTION, &on_header) && set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&transfer)) &&
-         set(easy, CURLOPT_HTTPHEADER, headers.get()) && set(easy, CURLOPT_USERAGENT, "gst-plugins-cas");
+         set(easy, CURLOPT_HEADERFUNCTION, &on_header) &&
+         set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&transfer)) && set(easy, CURLOPT_HTTPHEADER, headers.get()) &&
+         set(easy, CURLOPT_USERAGENT, "gst-plugins-cas");
 }
 
 /// Carries the transfer out; the code that it ends with, or nothing when it was stopped.
@@ -137,7 +145,8 @@ std::optional<CURLcode> run(CURLM* multi, const std::stop_token& stop) {
   for (int running = 1; running != 0;) {
     if (stop.stop_requested()) return std::nullopt;
     if (curl_multi_perform(multi, &running) != CURLM_OK) return CURLE_FAILED_INIT;
-    if (running != 0 && curl_multi_poll(multi, nullptr, 0, poll_milliseconds, nullptr) != CURLM_OK) return CURLE_FAILED_INIT;
+    if (running != 0 && curl_multi_poll(multi, nullptr, 0, poll_milliseconds, nullptr) != CURLM_OK)
+      return CURLE_FAILED_INIT;
   }
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi, &left))
@@ -159,7 +168,8 @@ Status check_status(const Transfer& transfer) {
   if (status == status_ok || status == status_not_modified) return {};
   const std::string what = transfer.url() + ": the server answers " + std::to_string(status);
   if (status == status_not_found || status == status_gone) return fail(ErrorKind::not_found, what + " (not there)");
-  if (status == status_unauthorized || status == status_forbidden) return fail(ErrorKind::permission_denied, what + " (not allowed)");
+  if (status == status_unauthorized || status == status_forbidden)
+    return fail(ErrorKind::permission_denied, what + " (not allowed)");
   return fail(ErrorKind::io, what);
 }
 
@@ -177,12 +187,14 @@ Result<HttpAnswer> http_get(const HttpGet& request, std::stop_token stop) {
   Transfer transfer{request, easy.get(), {}, {}};
   const Headers headers = condition(request.known);
   if (!set_up(transfer, headers)) return fail(ErrorKind::internal, "libcurl does not know an option that is needed");
-  if (curl_multi_add_handle(multi.get(), easy.get()) != CURLM_OK) return fail(ErrorKind::internal, "libcurl cannot be started");
+  if (curl_multi_add_handle(multi.get(), easy.get()) != CURLM_OK)
+    return fail(ErrorKind::internal, "libcurl cannot be started");
   const auto ended = run(multi.get(), stop);
   curl_multi_remove_handle(multi.get(), easy.get());
   if (!ended) return fail(ErrorKind::cancelled, "the transfer was stopped");
   if (transfer.broken_off) return fail(std::move(*transfer.broken_off));
-  if (*ended != CURLE_OK) return fail(kind_of(*ended), "cannot get " + transfer.url() + ": " + curl_easy_strerror(*ended));
+  if (*ended != CURLE_OK)
+    return fail(kind_of(*ended), "cannot get " + transfer.url() + ": " + curl_easy_strerror(*ended));
   CAS_TRY(check_status(transfer));
   transfer.answer.not_modified = transfer.status() == status_not_modified;
   return std::move(transfer.answer);

@@ -18,7 +18,9 @@ std::size_t leaf_numbers(std::size_t count, std::size_t run) { return std::min(r
 
 std::size_t run_count(std::size_t count) { return (count + run_size - 1) / run_size; }
 
-tl::unexpected<Error> no_proof() { return fail(ErrorKind::authentication_failed, "this is no proof that the number is not revoked"); }
+tl::unexpected<Error> no_proof() {
+  return fail(ErrorKind::authentication_failed, "this is no proof that the number is not revoked");
+}
 
 /// Whether nothing can stand at `number` when the leaf of that run is as given.
 Status check_gap(ByteView leaf, RevokedNumber number, bool first_run, bool last_run) {
@@ -34,7 +36,8 @@ Status check_gap(ByteView leaf, RevokedNumber number, bool first_run, bool last_
 }
 
 /// RFC 9162, 2.1.3.2.
-Result<crypto::Sha256Digest> root_by(crypto::Sha256Digest hash, std::size_t index, std::size_t last_index, ByteView path) {
+Result<crypto::Sha256Digest> root_by(crypto::Sha256Digest hash, std::size_t index, std::size_t last_index,
+                                     ByteView path) {
   while (!path.empty()) {
     if (last_index == 0) return no_proof();
     const auto partner = to_array<crypto::Sha256Digest>(path.first(crypto::sha256_size));
@@ -74,7 +77,8 @@ Status verify_absence(const RevokedElements& elements, RevokedNumber number, Byt
 
 Result<AbsenceProver> AbsenceProver::create(std::span<const RevokedNumber> numbers) {
   if (numbers.size() > max_revoked_elements)
-    return fail(ErrorKind::exhausted, "a revocation list has at most " + std::to_string(max_revoked_elements) + " elements of a type");
+    return fail(ErrorKind::exhausted,
+                "a revocation list has at most " + std::to_string(max_revoked_elements) + " elements of a type");
   AbsenceProver prover(numbers);
   if (numbers.empty()) {
     CAS_TRY_ASSIGN(prover.root_, crypto::sha256(ByteView{}));
@@ -102,12 +106,14 @@ Result<AbsenceProver> AbsenceProver::create(std::span<const RevokedNumber> numbe
 
 Bytes AbsenceProver::run_and_fence(std::size_t run) const {
   ByteWriter writer;
-  for (const RevokedNumber number : numbers_.subspan(run * run_size, leaf_numbers(numbers_.size(), run))) writer.u64(number);
+  for (const RevokedNumber number : numbers_.subspan(run * run_size, leaf_numbers(numbers_.size(), run)))
+    writer.u64(number);
   return writer.take();
 }
 
 Result<Bytes> AbsenceProver::prove(RevokedNumber number) const {
-  if (std::ranges::binary_search(numbers_, number)) return fail(ErrorKind::revoked, "the number stands on the revocation list");
+  if (std::ranges::binary_search(numbers_, number))
+    return fail(ErrorKind::revoked, "the number stands on the revocation list");
   return evidence(number);
 }
 

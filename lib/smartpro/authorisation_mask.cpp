@@ -32,8 +32,11 @@ std::uint8_t with_bit(std::uint8_t byte, std::uint32_t index, bool value) {
 }
 
 Status check_changeable(std::uint32_t bits, std::uint32_t index) {
-  if (index < first_bridge_index || index > bits) return fail(ErrorKind::invalid_argument, "the authorisation mask has no bit of that index, and it is not the next one");
-  if (index == max_mask_bits) return fail(ErrorKind::exhausted, "the authorisation mask has as many bits as one may have");
+  if (index < first_bridge_index || index > bits)
+    return fail(ErrorKind::invalid_argument,
+                "the authorisation mask has no bit of that index, and it is not the next one");
+  if (index == max_mask_bits)
+    return fail(ErrorKind::exhausted, "the authorisation mask has as many bits as one may have");
   return {};
 }
 
@@ -43,9 +46,11 @@ Result<MaskHeader> read_header(const TlvFields& fields) {
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag_vdid, sizeof(Vdid)));
   header.vdid = to_array<Vdid>(vdid);
   CAS_TRY_ASSIGN(header.version, fields.required_number(tag_version, 8));
-  if (header.version == 0) return fail(ErrorKind::malformed, "authorisation mask header has version 0, and the first one has 1");
+  if (header.version == 0)
+    return fail(ErrorKind::malformed, "authorisation mask header has version 0, and the first one has 1");
   CAS_TRY_ASSIGN(const std::uint64_t bits, fields.required_number(tag_bits, 4));
-  if (bits == 0 || bits > max_mask_bits) return fail(ErrorKind::malformed, "authorisation mask header tells of a number of bits that no mask has");
+  if (bits == 0 || bits > max_mask_bits)
+    return fail(ErrorKind::malformed, "authorisation mask header tells of a number of bits that no mask has");
   header.bits = static_cast<std::uint32_t>(bits);
   CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag_digest, crypto::sha256_size));
   header.digest = to_array<crypto::Sha256Digest>(digest);
@@ -55,7 +60,8 @@ Result<MaskHeader> read_header(const TlvFields& fields) {
 Status check_bits(const MaskHeader& header, ByteView bits) {
   CAS_TRY_ASSIGN(const crypto::Sha256Digest digest, crypto::sha256(bits));
   if (!crypto::constant_time_equal(digest, header.digest))
-    return fail(ErrorKind::authentication_failed, "the authorisation mask was changed: its bits are not those that its header is signed for");
+    return fail(ErrorKind::authentication_failed,
+                "the authorisation mask was changed: its bits are not those that its header is signed for");
   const std::uint32_t unused = static_cast<std::uint32_t>(8 * bits.size()) - header.bits;
   if ((bits.front() & bit_of(0)) != 0 || (bits.back() & ((1U << unused) - 1)) != 0)
     return fail(ErrorKind::malformed, "a bit of the authorisation mask that belongs to no simple bridge is not 0");
@@ -68,14 +74,18 @@ Result<AuthorisationMask> parse_file(ByteView file, const ByteView* public_key) 
   CAS_TRY_ASSIGN(const ByteView start, reader.bytes(magic.size()));
   if (!equal(start, magic)) return fail(ErrorKind::malformed, "this is no file of an authorisation mask");
   CAS_TRY_ASSIGN(const std::uint8_t version, reader.u8());
-  if (version != file_version) return fail(ErrorKind::unsupported, "the file of the authorisation mask is of version " + std::to_string(version) + "; this version reads 1");
+  if (version != file_version)
+    return fail(ErrorKind::unsupported, "the file of the authorisation mask is of version " + std::to_string(version) +
+                                            "; this version reads 1");
   CAS_TRY_ASSIGN(const std::uint8_t reserved, reader.u8());
-  if (reserved != 0) return fail(ErrorKind::malformed, "the file of the authorisation mask has a reserved byte that is not 0");
+  if (reserved != 0)
+    return fail(ErrorKind::malformed, "the file of the authorisation mask has a reserved byte that is not 0");
   CAS_TRY_ASSIGN(const std::uint16_t header_size, reader.u16());
   CAS_TRY_ASSIGN(const ByteView header, reader.bytes(header_size));
   AuthorisationMask mask;
   mask.signed_header = copy_of(header);
-  CAS_TRY_ASSIGN(mask.header, public_key != nullptr ? MaskHeader::parse_signed(header, *public_key) : MaskHeader::parse(header));
+  CAS_TRY_ASSIGN(mask.header,
+                 public_key != nullptr ? MaskHeader::parse_signed(header, *public_key) : MaskHeader::parse(header));
   CAS_TRY_ASSIGN(const ByteView bits, reader.bytes(mask_size(mask.header.bits)));
   CAS_TRY(reader.expect_end("the file of an authorisation mask"));
   CAS_TRY(check_bits(mask.header, bits));
@@ -119,11 +129,13 @@ Result<MaskSearch> MaskSearch::create(std::span<const std::uint32_t> indices) {
 }
 
 Status MaskSearch::add(ByteView part) {
-  if (part.size() > mask_size(max_mask_bits) - position_) return fail(ErrorKind::malformed, "an authorisation mask is longer than one may be");
+  if (part.size() > mask_size(max_mask_bits) - position_)
+    return fail(ErrorKind::malformed, "an authorisation mask is longer than one may be");
   CAS_TRY(digest_.update(part));
   for (std::size_t i = 0; i < indices_.size(); ++i) {
     const std::size_t byte = byte_of(indices_[i]);
-    if (byte >= position_ && byte - position_ < part.size()) found_[i] = (part[byte - position_] & bit_of(indices_[i])) != 0;
+    if (byte >= position_ && byte - position_ < part.size())
+      found_[i] = (part[byte - position_] & bit_of(indices_[i])) != 0;
   }
   position_ += part.size();
   return {};
@@ -133,25 +145,33 @@ Result<std::vector<bool>> MaskSearch::finish(const MaskHeader& header) {
   CAS_TRY_ASSIGN(const crypto::Sha256Digest digest, digest_.finish());
   // First whether it was the mask at all: what a forged one says is nothing.
   if (position_ != mask_size(header.bits) || !crypto::constant_time_equal(digest, header.digest))
-    return fail(ErrorKind::authentication_failed, "the authorisation mask was changed: its bits are not those that its header is signed for");
+    return fail(ErrorKind::authentication_failed,
+                "the authorisation mask was changed: its bits are not those that its header is signed for");
   for (std::size_t i = 0; i < indices_.size(); ++i)
     if (indices_[i] >= header.bits) found_[i] = false;
   return std::move(found_);
 }
 
-MaskUpdate::MaskUpdate(const MaskHeader& before, std::uint32_t index, bool value, crypto::Sha256 before_digest, crypto::Sha256 after_digest)
-    : before_(before), index_(index), value_(value), before_digest_(std::move(before_digest)), after_digest_(std::move(after_digest)) {}
+MaskUpdate::MaskUpdate(const MaskHeader& before, std::uint32_t index, bool value, crypto::Sha256 before_digest,
+                       crypto::Sha256 after_digest)
+    : before_(before),
+      index_(index),
+      value_(value),
+      before_digest_(std::move(before_digest)),
+      after_digest_(std::move(after_digest)) {}
 
 Result<MaskUpdate> MaskUpdate::create(const MaskHeader& before, std::uint32_t index, bool value) {
   CAS_TRY(check_changeable(before.bits, index));
-  if (before.version == UINT64_MAX) return fail(ErrorKind::exhausted, "the authorisation mask has the last version that there is");
+  if (before.version == UINT64_MAX)
+    return fail(ErrorKind::exhausted, "the authorisation mask has the last version that there is");
   CAS_TRY_ASSIGN(crypto::Sha256 before_digest, crypto::Sha256::create());
   CAS_TRY_ASSIGN(crypto::Sha256 after_digest, crypto::Sha256::create());
   return MaskUpdate(before, index, value, std::move(before_digest), std::move(after_digest));
 }
 
 Status MaskUpdate::add(ByteView part) {
-  if (part.size() > mask_size(before_.bits) - position_) return fail(ErrorKind::malformed, "the authorisation mask is longer than its header says");
+  if (part.size() > mask_size(before_.bits) - position_)
+    return fail(ErrorKind::malformed, "the authorisation mask is longer than its header says");
   CAS_TRY(before_digest_.update(part));
   const std::size_t byte = byte_of(index_);
   if (byte < position_ || byte - position_ >= part.size()) {
@@ -170,7 +190,8 @@ Status MaskUpdate::add(ByteView part) {
 Result<MaskHeader> MaskUpdate::finish() {
   CAS_TRY_ASSIGN(const crypto::Sha256Digest digest, before_digest_.finish());
   if (position_ != mask_size(before_.bits) || !crypto::constant_time_equal(digest, before_.digest))
-    return fail(ErrorKind::authentication_failed, "the authorisation mask is not the one that this progenitor has signed last. Restore the newest copy.");
+    return fail(ErrorKind::authentication_failed,
+                "the authorisation mask is not the one that this progenitor has signed last. Restore the newest copy.");
   if (byte_of(index_) == position_) {  // the new bit begins a byte
     const std::array<std::uint8_t, 1> added{with_bit(0, index_, value_)};
     CAS_TRY(after_digest_.update(added));
@@ -182,12 +203,19 @@ Result<MaskHeader> MaskUpdate::finish() {
   return after;
 }
 
-Result<AuthorisationMask> AuthorisationMask::parse(ByteView file, ByteView public_key) { return parse_file(file, &public_key); }
+Result<AuthorisationMask> AuthorisationMask::parse(ByteView file, ByteView public_key) {
+  return parse_file(file, &public_key);
+}
 Result<AuthorisationMask> AuthorisationMask::parse(ByteView file) { return parse_file(file, nullptr); }
 
 Bytes AuthorisationMask::encode() const {
   ByteWriter writer;
-  writer.bytes(magic).u8(file_version).u8(0).u16(static_cast<std::uint16_t>(signed_header.size())).bytes(signed_header).bytes(bits);
+  writer.bytes(magic)
+      .u8(file_version)
+      .u8(0)
+      .u16(static_cast<std::uint16_t>(signed_header.size()))
+      .bytes(signed_header)
+      .bytes(bits);
   return writer.take();
 }
 

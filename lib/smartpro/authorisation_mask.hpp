@@ -85,7 +85,8 @@ class MaskUpdate {
   [[nodiscard]] Result<MaskHeader> finish();
 
  private:
-  MaskUpdate(const MaskHeader& before, std::uint32_t index, bool value, crypto::Sha256 before_digest, crypto::Sha256 after_digest);
+  MaskUpdate(const MaskHeader& before, std::uint32_t index, bool value, crypto::Sha256 before_digest,
+             crypto::Sha256 after_digest);
 
   MaskHeader before_;
   std::uint32_t index_;

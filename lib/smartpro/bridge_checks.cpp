@@ -16,12 +16,14 @@ Result<ContentClaim> ContentClaim::read(const TlvFields& fields, TlvTag first) {
 }
 
 Status ContentClaim::check(const LicenceTerms& terms) const {
-  if (!equal(terms.header_digest, header_digest) || static_cast<std::uint64_t>(terms.cipher) != cipher || terms.key_period != key_period)
+  if (!equal(terms.header_digest, header_digest) || static_cast<std::uint64_t>(terms.cipher) != cipher ||
+      terms.key_period != key_period)
     return fail(ErrorKind::malformed, "the licence is for other content");
   return terms.rights.check_time(time);
 }
 
-Result<UnsealedLicence> open_domain_licence(const card::AppletMemory& memory, const Membership& membership, ByteView lecm) {
+Result<UnsealedLicence> open_domain_licence(const card::AppletMemory& memory, const Membership& membership,
+                                            ByteView lecm) {
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
   if (view.transfer) return fail(ErrorKind::malformed, "this is a transfer licence, not a domain's");
   if (view.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the licence is of another domain");
@@ -30,10 +32,12 @@ Result<UnsealedLicence> open_domain_licence(const card::AppletMemory& memory, co
   return unsealed;
 }
 
-Result<UnsealedLicence> open_transfer_licence(const LicenceView& view, const Cdi& cdi, SerialNumber master_bridge, const SecretBytes& bridge_key) {
+Result<UnsealedLicence> open_transfer_licence(const LicenceView& view, const Cdi& cdi, SerialNumber master_bridge,
+                                              const SecretBytes& bridge_key) {
   const BridgeContext context{view.licence_id, view.vdid, master_bridge, cdi.simple_bridge, cdi.index, cdi.destination};
   const auto transfer_key = unwrap_transfer_key(bridge_key, context, *view.transfer, cdi.wrapped_key);
-  if (!transfer_key) return fail(ErrorKind::malformed, "the CDI was changed, or is for another licence or another bridge");
+  if (!transfer_key)
+    return fail(ErrorKind::malformed, "the CDI was changed, or is for another licence or another bridge");
   auto unsealed = unseal_licence(*transfer_key, view);
   if (!unsealed) return fail(ErrorKind::malformed, "the transfer licence was changed");
   return unsealed;
@@ -48,7 +52,8 @@ Result<IncomingTransfer> IncomingTransfer::read(const TlvFields& fields, Transfe
   CAS_TRY_ASSIGN(const ByteView cdi, fields.required(tag::incoming_cdi));
   CAS_TRY_ASSIGN(transfer.cdi, Cdi::parse(cdi));
   CAS_TRY_ASSIGN(transfer.content, ContentClaim::read(fields, content));
-  if (transfer.view.transfer != direction) return fail(ErrorKind::malformed, "the licence is no transfer licence that goes this way");
+  if (transfer.view.transfer != direction)
+    return fail(ErrorKind::malformed, "the licence is no transfer licence that goes this way");
   if (transfer.view.origins.empty()) return fail(ErrorKind::malformed, "the transfer licence does not say who sent it");
   return transfer;
 }

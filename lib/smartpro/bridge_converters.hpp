@@ -29,7 +29,8 @@ class MasterBridgeConverter final : public LicenceConverter {
   };
 
   /// ErrorKind::invalid_argument for fewer than 1 or more than 32 records, or a simple bridge twice; malformed when one is none. Nothing is exchanged yet.
-  [[nodiscard]] static Result<std::unique_ptr<MasterBridgeConverter>> create(std::shared_ptr<TokenSession> session, Options options);
+  [[nodiscard]] static Result<std::unique_ptr<MasterBridgeConverter>> create(std::shared_ptr<TokenSession> session,
+                                                                             Options options);
 
   [[nodiscard]] Result<Bytes> convert(std::uint32_t period, ByteView slot_content, const ReadHeader& header) override;
 

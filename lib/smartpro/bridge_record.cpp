@@ -23,7 +23,8 @@ Result<BridgeRecord> read_record(const TlvFields& fields) {
   record.source = to_array<Vdid>(source);
   CAS_TRY_ASSIGN(record.simple_bridge, fields.required_number(tag_simple_bridge, 8));
   CAS_TRY_ASSIGN(const std::uint64_t index, fields.required_number(tag_index, 4));
-  if (index < first_bridge_index || index >= max_mask_bits) return fail(ErrorKind::malformed, "bridge record has an index that no simple bridge has");
+  if (index < first_bridge_index || index >= max_mask_bits)
+    return fail(ErrorKind::malformed, "bridge record has an index that no simple bridge has");
   record.index = static_cast<std::uint32_t>(index);
   CAS_TRY_ASSIGN(const ByteView destination, fields.required(tag_destination, sizeof(Vdid)));
   record.destination = to_array<Vdid>(destination);
@@ -34,7 +35,10 @@ Result<BridgeRecord> read_record(const TlvFields& fields) {
 
 Result<Bytes> BridgeRecord::encode_signed(const crypto::SigningKey& key) const {
   TlvWriter writer;
-  writer.field(tag_source, source).number(tag_simple_bridge, simple_bridge, 8).number(tag_index, index, 4).field(tag_destination, destination);
+  writer.field(tag_source, source)
+      .number(tag_simple_bridge, simple_bridge, 8)
+      .number(tag_index, index, 4)
+      .field(tag_destination, destination);
   return sign_fields(std::move(writer), label, key);
 }
 

@@ -28,8 +28,10 @@ Result<std::filesystem::path> default_card_file(TokenKind kind) {
 Result<std::filesystem::path> home_folder() {
   if (const auto home = environment("CAS_HOME")) return *home;
   if (const auto data = environment("XDG_DATA_HOME")) return std::filesystem::path(*data) / "gst-plugins-cas";
-  if (const auto home = environment("HOME")) return std::filesystem::path(*home) / ".local" / "share" / "gst-plugins-cas";
-  return fail(ErrorKind::not_found, "neither CAS_HOME nor HOME is set: set CAS_HOME to the folder where cards and credentials are kept");
+  if (const auto home = environment("HOME"))
+    return std::filesystem::path(*home) / ".local" / "share" / "gst-plugins-cas";
+  return fail(ErrorKind::not_found,
+              "neither CAS_HOME nor HOME is set: set CAS_HOME to the folder where cards and credentials are kept");
 }
 
 Result<std::filesystem::path> default_host_folder() {
@@ -62,7 +64,8 @@ Status set_default_card_uri(TokenKind kind, const std::string& uri) {
   CAS_TRY_ASSIGN(const std::filesystem::path file, default_card_file(kind));
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
-  if (error) return fail(ErrorKind::io, "cannot make the folder " + file.parent_path().string() + ": " + error.message());
+  if (error)
+    return fail(ErrorKind::io, "cannot make the folder " + file.parent_path().string() + ": " + error.message());
   return write_file_durably(file, as_bytes(uri + "\n"));
 }
 

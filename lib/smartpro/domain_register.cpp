@@ -25,7 +25,8 @@ Bytes sequence_bytes(std::uint64_t sequence) {
 
 Status apply_key_stream(const SecretBytes& register_key, std::uint64_t sequence, ByteView in, MutableByteView out) {
   static constexpr std::array<std::uint8_t, crypto::aes_block_size> first_block{};
-  CAS_TRY_ASSIGN(const SecretBytes key, crypto::kbkdf_cmac(register_key, "SmartPRO register encryption", sequence_bytes(sequence), 32));
+  CAS_TRY_ASSIGN(const SecretBytes key,
+                 crypto::kbkdf_cmac(register_key, "SmartPRO register encryption", sequence_bytes(sequence), 32));
   CAS_TRY_ASSIGN(crypto::AesCtr cipher, crypto::AesCtr::create(key, first_block));
   return cipher.apply(in, out);
 }
@@ -45,7 +46,13 @@ Result<SecretBytes> load_key(const card::AppletMemory& memory) {
 
 Bytes RegisterEntry::encode() const {
   ByteWriter writer;
-  writer.u64(sequence).u8(static_cast<std::uint8_t>(event)).u64(token).u8(static_cast<std::uint8_t>(kind)).u64(static_cast<std::uint64_t>(time)).bytes(vdid).u64(number);
+  writer.u64(sequence)
+      .u8(static_cast<std::uint8_t>(event))
+      .u64(token)
+      .u8(static_cast<std::uint8_t>(kind))
+      .u64(static_cast<std::uint64_t>(time))
+      .bytes(vdid)
+      .u64(number);
   return writer.take();
 }
 
@@ -75,9 +82,11 @@ Result<RegisterRecord> DomainRegister::add(RegisterEntry entry) {
 
   RegisterRecord record{};
   std::ranges::copy(ByteView(plain).first(8), record.begin());
-  CAS_TRY(apply_key_stream(key, entry.sequence, ByteView(plain).subspan(8), MutableByteView(record).subspan(8, body_size)));
+  CAS_TRY(
+      apply_key_stream(key, entry.sequence, ByteView(plain).subspan(8), MutableByteView(record).subspan(8, body_size)));
   const crypto::Cmac no_mac{};
-  CAS_TRY_ASSIGN(const crypto::Cmac mac, chain_mac(key, head.second ? mac_of(*head.second) : ByteView(no_mac), ByteView(record).first(8 + body_size)));
+  CAS_TRY_ASSIGN(const crypto::Cmac mac, chain_mac(key, head.second ? mac_of(*head.second) : ByteView(no_mac),
+                                                   ByteView(record).first(8 + body_size)));
   std::ranges::copy(mac, record.begin() + 8 + body_size);
   CAS_TRY(memory_.write(object::register_head, record));
   return record;
@@ -117,7 +126,8 @@ Result<RegisterEntry> DomainRegister::read_next(ByteView record) {
   CAS_TRY_ASSIGN(const crypto::Cmac mac, chain_mac(key, mac_of_last_read_, record.first(8 + body_size)));
   CAS_TRY_ASSIGN(const std::uint64_t sequence, ByteReader(record).u64());
   if (!crypto::constant_time_equal(mac, record.last(crypto::cmac_size)) || sequence != records_read_ + 1)
-    return fail(ErrorKind::authentication_failed, "register record " + std::to_string(records_read_ + 1) + " is not the one that follows");
+    return fail(ErrorKind::authentication_failed,
+                "register record " + std::to_string(records_read_ + 1) + " is not the one that follows");
   Bytes entry = copy_of(record.first(8 + body_size));
   CAS_TRY(apply_key_stream(key, sequence, record.subspan(8, body_size), MutableByteView(entry).subspan(8)));
   records_read_ = sequence;
@@ -130,8 +140,9 @@ Status DomainRegister::finish_reading() {
   CAS_TRY_ASSIGN(const auto head, last());
   const bool same_end = head.second ? crypto::constant_time_equal(mac_of(*head.second), mac_of_last_read_) : true;
   if (head.first != records_read_ || !same_end)
-    return fail(ErrorKind::refused, "the register shown has " + std::to_string(records_read_) + " records, the progenitor has written " +
-                                        std::to_string(head.first) + ": it is an old copy");
+    return fail(ErrorKind::refused, "the register shown has " + std::to_string(records_read_) +
+                                        " records, the progenitor has written " + std::to_string(head.first) +
+                                        ": it is an old copy");
   return {};
 }
 

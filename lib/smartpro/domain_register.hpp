@@ -18,19 +18,19 @@ namespace cas::smartpro {
 /// What happened to a token. The values stand in records. What a token has to confirm has two events: the first one is written before anything leaves
 /// the progenitor.
 enum class RegisterEvent : std::uint8_t {
-  key_released = 1,           ///< The domain key went out to this token, under its channel's keys.
-  activated = 2,              ///< The token has confirmed.
-  deactivation_sent = 3,      ///< The token was told to forget the domain.
-  deactivated = 4,            ///< It has confirmed.
-  bridge_keys_released = 5,   ///< A simple bridge of domain `vdid` was sent its keys, for index `number`.
-  bridge_registered = 6,      ///< It has confirmed.
-  bridge_authorised = 7,      ///< The bit of index `number` is 1 in the authorisation mask from now on.
-  bridge_barred = 8,          ///< It is 0 from now on.
-  secrets_released = 9,       ///< All secrets of the domain went out to this token, to be a backup of the progenitor.
-  backed_up = 10,             ///< It has confirmed.
-  took_over = 11,             ///< This backup is the progenitor from now on.
-  revoked = 12,               ///< The token is on the domain's revocation list from index `number` on.
-  rolled = 13,                ///< From now on the domain key is the `number`-th; tokens activated before have an older one.
+  key_released = 1,          ///< The domain key went out to this token, under its channel's keys.
+  activated = 2,             ///< The token has confirmed.
+  deactivation_sent = 3,     ///< The token was told to forget the domain.
+  deactivated = 4,           ///< It has confirmed.
+  bridge_keys_released = 5,  ///< A simple bridge of domain `vdid` was sent its keys, for index `number`.
+  bridge_registered = 6,     ///< It has confirmed.
+  bridge_authorised = 7,     ///< The bit of index `number` is 1 in the authorisation mask from now on.
+  bridge_barred = 8,         ///< It is 0 from now on.
+  secrets_released = 9,      ///< All secrets of the domain went out to this token, to be a backup of the progenitor.
+  backed_up = 10,            ///< It has confirmed.
+  took_over = 11,            ///< This backup is the progenitor from now on.
+  revoked = 12,              ///< The token is on the domain's revocation list from index `number` on.
+  rolled = 13,  ///< From now on the domain key is the `number`-th; tokens activated before have an older one.
 };
 
 /// One line of the progenitor's register of tokens (paper, 3.2), as READ REGISTER gives it:
@@ -40,8 +40,8 @@ struct RegisterEntry {
   RegisterEvent event = RegisterEvent::key_released;
   SerialNumber token = 0;  ///< 0 for the events that are about no token.
   TokenKind kind = TokenKind::blank;
-  UnixSeconds time = 0;  ///< The TMC's word.
-  Vdid vdid{};           ///< Of a simple bridge's own domain; zeros for the others.
+  UnixSeconds time = 0;      ///< The TMC's word.
+  Vdid vdid{};               ///< Of a simple bridge's own domain; zeros for the others.
   std::uint64_t number = 0;  ///< What the event says; 0 for the others.
 
   [[nodiscard]] Bytes encode() const;

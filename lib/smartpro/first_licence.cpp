@@ -27,14 +27,17 @@ Result<Bytes> first_licence(std::ifstream& file) {
   CAS_TRY_ASSIGN(const ReadHeader header, ReadHeader::parse(start));
   Bytes slot;
   read_more(file, slot, preamble.licence_slot_size);
-  if (slot.size() < preamble.licence_slot_size) return fail(ErrorKind::truncated, "the protected file was cut before the end of its first licence");
+  if (slot.size() < preamble.licence_slot_size)
+    return fail(ErrorKind::truncated, "the protected file was cut before the end of its first licence");
   CAS_TRY_ASSIGN(const ByteView lecm, parse_licence_slot(slot));
   if (TransferPackage::is_one(lecm))
     return fail(ErrorKind::wrong_domain,
-                "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it in there first");
+                "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it "
+                "in there first");
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
   if (view.header_digest != header.digest)
-    return fail(ErrorKind::authentication_failed, "the licence is for other content, or the header of this file was changed");
+    return fail(ErrorKind::authentication_failed,
+                "the licence is for other content, or the header of this file was changed");
   return copy_of(lecm);
 }
 
@@ -42,7 +45,8 @@ Result<Bytes> first_licence(std::ifstream& file) {
 
 Result<Bytes> read_first_licence(const std::filesystem::path& path) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return fail(ErrorKind::not_found, "there is no file " + path.string());
+  if (!std::filesystem::is_regular_file(path, error))
+    return fail(ErrorKind::not_found, "there is no file " + path.string());
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::permission_denied, path.string() + " cannot be read");
   auto lecm = first_licence(file);

@@ -17,8 +17,9 @@ constexpr std::size_t max_pem_size = 16U << 10;
 Result<Bytes> read_part(const fs::path& file) {
   auto content = read_file(file, max_pem_size);
   if (!content && content.error().kind == ErrorKind::not_found)
-    return fail(ErrorKind::not_found, "there are no host credentials in " + file.parent_path().string() + " (" + file.filename().string() +
-                                          " is missing): make them with cas-tmc host, or name the folder that has them");
+    return fail(ErrorKind::not_found,
+                "there are no host credentials in " + file.parent_path().string() + " (" + file.filename().string() +
+                    " is missing): make them with cas-tmc host, or name the folder that has them");
   return content;
 }
 
@@ -29,7 +30,8 @@ Result<crypto::Certificate> read_certificate(const fs::path& file) {
   return certificate;
 }
 
-Result<crypto::DhKeyPair> read_key(const fs::path& file, DhGroup group, const crypto::Certificate& certificate, const SecretBytes& pass_phrase) {
+Result<crypto::DhKeyPair> read_key(const fs::path& file, DhGroup group, const crypto::Certificate& certificate,
+                                   const SecretBytes& pass_phrase) {
   CAS_TRY_ASSIGN(Bytes pem, read_part(file));
   const ScopedCleanse cleanse_pem(pem);
   auto pair = crypto::dh_key_pair_from_pem(group, SecretBytes::copy_of(pem), pass_phrase);
@@ -47,7 +49,8 @@ Result<RevocationKey> read_revocation_key(const fs::path& file) {
   if (digits.ends_with('\n')) digits.pop_back();
   const auto key = from_hex(digits, RevocationKey{}.size());
   if (!key || key->size() != RevocationKey{}.size())
-    return fail(ErrorKind::malformed, file.string() + " is not a revocation key of 130 hexadecimal digits: copy it again from where it came");
+    return fail(ErrorKind::malformed,
+                file.string() + " is not a revocation key of 130 hexadecimal digits: copy it again from where it came");
   return to_array<RevocationKey>(*key);
 }
 
@@ -58,15 +61,18 @@ Result<HostCredentials> load_host_credentials(const fs::path& folder, std::strin
   }
   CAS_TRY_ASSIGN(crypto::Certificate root, read_certificate(folder / root_certificate_file));
   CAS_TRY_ASSIGN(crypto::Certificate certificate, read_certificate(folder / host_certificate_file));
-  if (!certificate.dh_public(DhGroup::p256)) return fail(ErrorKind::malformed, (folder / host_certificate_file).string() + " has no P-256 key");
-  CAS_TRY_ASSIGN(crypto::DhKeyPair p256, read_key(folder / host_p256_key_file, DhGroup::p256, certificate, pass_phrase));
+  if (!certificate.dh_public(DhGroup::p256))
+    return fail(ErrorKind::malformed, (folder / host_certificate_file).string() + " has no P-256 key");
+  CAS_TRY_ASSIGN(crypto::DhKeyPair p256,
+                 read_key(folder / host_p256_key_file, DhGroup::p256, certificate, pass_phrase));
   std::optional<crypto::DhKeyPair> ffdhe2048;
   if (certificate.dh_public(DhGroup::ffdhe2048)) {
     CAS_TRY_ASSIGN(ffdhe2048, read_key(folder / host_ffdhe2048_key_file, DhGroup::ffdhe2048, certificate, pass_phrase));
   }
   CAS_TRY(read_part(folder / root_revocation_public_file));  // for its word on what to do when it is missing
   CAS_TRY_ASSIGN(const RevocationKey revocation_key, read_revocation_key(folder / root_revocation_public_file));
-  return HostCredentials{std::move(root), std::move(certificate), std::move(p256), std::move(ffdhe2048), revocation_key};
+  return HostCredentials{std::move(root), std::move(certificate), std::move(p256), std::move(ffdhe2048),
+                         revocation_key};
 }
 
 Status save_host_credentials(const HostCredentials& host, const fs::path& folder, const SecretBytes& pass_phrase) {
@@ -81,7 +87,8 @@ Status save_host_credentials(const HostCredentials& host, const fs::path& folder
   }
   CAS_TRY_ASSIGN(const std::string root, host.root.to_pem());
   CAS_TRY(write_file_durably(folder / root_certificate_file, as_bytes(root), 0644));
-  CAS_TRY(write_file_durably(folder / root_revocation_public_file, as_bytes(to_hex(host.root_revocation_key) + "\n"), 0644));
+  CAS_TRY(write_file_durably(folder / root_revocation_public_file, as_bytes(to_hex(host.root_revocation_key) + "\n"),
+                             0644));
   // The certificate comes last: a folder that has one is whole.
   CAS_TRY_ASSIGN(const std::string certificate, host.certificate.to_pem());
   return write_file_durably(folder / host_certificate_file, as_bytes(certificate), 0644);

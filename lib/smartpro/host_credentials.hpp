@@ -41,9 +41,11 @@ inline constexpr const char* root_revocation_public_file = "root-revocation.pub"
 
 /// Loads a host folder. `pin_source` ("file:PATH", "env:NAME", or empty) gives the pass phrase of the keys where they have one.
 /// ErrorKind::not_found names the file and the command that makes it; permission_denied for a wrong pass phrase; malformed.
-[[nodiscard]] Result<HostCredentials> load_host_credentials(const std::filesystem::path& folder, std::string_view pin_source = {});
+[[nodiscard]] Result<HostCredentials> load_host_credentials(const std::filesystem::path& folder,
+                                                            std::string_view pin_source = {});
 
 /// Writes a host folder, making it where needed; the keys are in clear when the pass phrase is empty.
-[[nodiscard]] Status save_host_credentials(const HostCredentials& host, const std::filesystem::path& folder, const SecretBytes& pass_phrase);
+[[nodiscard]] Status save_host_credentials(const HostCredentials& host, const std::filesystem::path& folder,
+                                           const SecretBytes& pass_phrase);
 
 }  // namespace cas::smartpro

@@ -13,7 +13,9 @@ const std::vector<RevokedNumber>& HostList::numbers(RevokedType type) const {
   }
 }
 
-bool HostList::lists(RevokedType type, RevokedNumber number) const { return std::ranges::binary_search(numbers(type), number); }
+bool HostList::lists(RevokedType type, RevokedNumber number) const {
+  return std::ranges::binary_search(numbers(type), number);
+}
 
 Result<const AbsenceProver*> HostList::prover(RevokedType type) const {
   const std::lock_guard lock(mutex_);
@@ -29,6 +31,8 @@ Result<Bytes> HostList::evidence(RevokedType type, RevokedNumber number) const {
   return from->evidence(number);
 }
 
-bool lists_nothing(const RevocationHeader& header) { return header.tokens.count == 0 && header.hosts.count == 0 && header.domains.count == 0; }
+bool lists_nothing(const RevocationHeader& header) {
+  return header.tokens.count == 0 && header.hosts.count == 0 && header.domains.count == 0;
+}
 
 }  // namespace cas::smartpro

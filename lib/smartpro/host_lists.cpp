@@ -72,12 +72,16 @@ std::shared_ptr<HostLists> HostLists::in_memory(const RevocationKey& root_key) {
   return std::shared_ptr<HostLists>(new HostLists(std::nullopt, root_key, system_file_operations()));
 }
 
-fs::path HostLists::file_of(const Place& place) const { return *folder_ / (place.vdid ? internal_list_file(*place.vdid) : external_list_file); }
+fs::path HostLists::file_of(const Place& place) const {
+  return *folder_ / (place.vdid ? internal_list_file(*place.vdid) : external_list_file);
+}
 
-fs::path HostLists::key_file_of(const Vdid& vdid) const { return *folder_ / (internal_list_file(vdid) + std::string(key_suffix)); }
+fs::path HostLists::key_file_of(const Vdid& vdid) const {
+  return *folder_ / (internal_list_file(vdid) + std::string(key_suffix));
+}
 
 std::optional<HostLists::Stamp> HostLists::stamp_of(const fs::path& file) {
-  struct stat found{};
+  struct stat found {};
   if (::stat(file.c_str(), &found) != 0) return std::nullopt;
   return Stamp{found.st_mtim.tv_sec, found.st_mtim.tv_nsec, static_cast<std::uint64_t>(found.st_size), found.st_ino};
 }
@@ -117,7 +121,8 @@ Status HostLists::look_again(const Place& place) {
   auto list = read();
   if (!list) {
     if (slot.list) return {};
-    return fail_in(file.string() + " (remove it, and fetch the list with cas-tmc lists fetch)", std::move(list).error());
+    return fail_in(file.string() + " (remove it, and fetch the list with cas-tmc lists fetch)",
+                   std::move(list).error());
   }
   slot.stamp = stamp;
   // Somebody with the right to write here has put an older copy in its place: what is in use is better.
@@ -167,15 +172,18 @@ Result<HostLists::Taken> HostLists::use(const Place& place, RevocationList list,
     if (lock) folder_lock.emplace(std::move(*lock));
     if (!lock && must_be_kept) return fail(std::move(lock).error());
   }
-  static_cast<void>(look_again(place));  // Another process may have been first; a damaged file is what this one replaces.
+  static_cast<void>(
+      look_again(place));  // Another process may have been first; a damaged file is what this one replaces.
   Slot& slot = slot_of(place);
   if (slot.list && list.header.index == slot.list->index()) return Taken::at_hand;
   // Paper, 4.1: "an ever increasing index".
   if (slot.list && list.header.index < slot.list->index())
-    return fail(ErrorKind::refused, name_of(place.vdid) + " at hand has index " + std::to_string(slot.list->index()) + ", and one of index " +
-                                        std::to_string(list.header.index) + " is older: it is not taken");
+    return fail(ErrorKind::refused, name_of(place.vdid) + " at hand has index " + std::to_string(slot.list->index()) +
+                                        ", and one of index " + std::to_string(list.header.index) +
+                                        " is older: it is not taken");
   if (folder_) {
-    const Status written = folder_lock ? write(file_of(place), list.encode()) : fail(ErrorKind::io, "the folder cannot be locked");
+    const Status written =
+        folder_lock ? write(file_of(place), list.encode()) : fail(ErrorKind::io, "the folder cannot be locked");
     if (!written && must_be_kept) return fail(written.error());
     if (written) slot.stamp = stamp_of(file_of(place));
   }
@@ -185,7 +193,8 @@ Result<HostLists::Taken> HostLists::use(const Place& place, RevocationList list,
 }
 
 Result<HostLists::Taken> HostLists::take(ByteView file) {
-  if (file.size() > max_revocation_file_size) return fail(ErrorKind::exhausted, "the file is larger than any revocation list");
+  if (file.size() > max_revocation_file_size)
+    return fail(ErrorKind::exhausted, "the file is larger than any revocation list");
   CAS_TRY_ASSIGN(const std::optional<Vdid> vdid, domain_of_list(file));
   const std::lock_guard lock(mutex_);
   CAS_TRY_ASSIGN(const RevocationKey key, needed_key({vdid}));
@@ -198,7 +207,8 @@ Result<std::optional<ListPreview>> HostLists::preview(ByteView start) {
     return fail(ErrorKind::malformed, "this is no file of a revocation list");
   const auto signed_header = header_in(start);
   if (!signed_header) {
-    if (start.size() > file_start_size + max_revocation_header_size) return fail(ErrorKind::malformed, "this is no file of a revocation list");
+    if (start.size() > file_start_size + max_revocation_header_size)
+      return fail(ErrorKind::malformed, "this is no file of a revocation list");
     return std::nullopt;
   }
   ListPreview preview;
@@ -219,7 +229,8 @@ Result<std::optional<ListPreview>> HostLists::preview(ByteView start) {
 Result<RevocationKey> HostLists::needed_key(const Place& place) {
   CAS_TRY_ASSIGN(const auto key, key_of(place));
   if (key) return *key;
-  return fail(ErrorKind::not_found, "the revocation key of domain " + to_hex(*place.vdid) + " is not known here: show a token of the domain once, or install " +
+  return fail(ErrorKind::not_found, "the revocation key of domain " + to_hex(*place.vdid) +
+                                        " is not known here: show a token of the domain once, or install " +
                                         internal_list_file(*place.vdid) + std::string(key_suffix) + " first");
 }
 
@@ -231,7 +242,8 @@ Status HostLists::adopt(ByteView signed_header) {
   CAS_TRY_ASSIGN(const RevocationKey key, needed_key({vdid}));
   RevocationList list;
   CAS_TRY_ASSIGN(list.header, RevocationHeader::parse_signed(signed_header, key));
-  if (!lists_nothing(list.header)) return fail(ErrorKind::invalid_argument, "a header whose list has elements is not the whole list");
+  if (!lists_nothing(list.header))
+    return fail(ErrorKind::invalid_argument, "a header whose list has elements is not the whole list");
   list.signed_header = copy_of(signed_header);
   // What the header says of no elements must be what no elements give: the token compares just that.
   CAS_TRY_ASSIGN(list, RevocationList::parse(list.encode(), key));
@@ -255,9 +267,10 @@ Status HostLists::pin_domain_key(const Vdid& vdid, const RevocationKey& key) {
   }
   if (kept) {
     if (*kept == key) return {};
-    return fail(ErrorKind::authentication_failed,
-                "the revocation key of domain " + to_hex(vdid) + " is another one than the one kept here" +
-                    (folder_ ? ": if that was wrong from the start, remove " + key_file_of(vdid).string() : std::string()));
+    return fail(
+        ErrorKind::authentication_failed,
+        "the revocation key of domain " + to_hex(vdid) + " is another one than the one kept here" +
+            (folder_ ? ": if that was wrong from the start, remove " + key_file_of(vdid).string() : std::string()));
   }
   // A folder that cannot be written (an administrator's) is no reason to stop: the key holds as long as the process then.
   if (folder_lock) static_cast<void>(write(key_file_of(vdid), as_bytes(to_hex(key) + "\n")));
@@ -274,9 +287,12 @@ Result<std::vector<Vdid>> HostLists::domains() {
   for (fs::directory_iterator entry(*folder_, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(internal_prefix) || !name.ends_with(key_suffix)) continue;
-    const std::string_view digits = std::string_view(name).substr(internal_prefix.size(), name.size() - internal_prefix.size() - key_suffix.size());
+    const std::string_view digits =
+        std::string_view(name).substr(internal_prefix.size(), name.size() - internal_prefix.size() - key_suffix.size());
     const auto vdid = from_hex(digits, sizeof(Vdid));
-    if (!vdid || vdid->size() != sizeof(Vdid) || name != internal_list_file(to_array<Vdid>(*vdid)) + std::string(key_suffix)) continue;
+    if (!vdid || vdid->size() != sizeof(Vdid) ||
+        name != internal_list_file(to_array<Vdid>(*vdid)) + std::string(key_suffix))
+      continue;
     if (!keys_.contains(to_array<Vdid>(*vdid))) found.push_back(to_array<Vdid>(*vdid));
   }
   return found;

@@ -10,9 +10,12 @@ namespace cas::smartpro {
 namespace {
 
 constexpr std::pair<TokenKind, const char*> kind_names[] = {
-    {TokenKind::blank, "blank"},           {TokenKind::progenitor, "progenitor"},
-    {TokenKind::acquisition, "acquisition"}, {TokenKind::renderer, "renderer"},
-    {TokenKind::processing, "processing"}, {TokenKind::master_bridge, "master-bridge"},
+    {TokenKind::blank, "blank"},
+    {TokenKind::progenitor, "progenitor"},
+    {TokenKind::acquisition, "acquisition"},
+    {TokenKind::renderer, "renderer"},
+    {TokenKind::processing, "processing"},
+    {TokenKind::master_bridge, "master-bridge"},
     {TokenKind::simple_bridge, "simple-bridge"},
 };
 

@@ -18,7 +18,8 @@ Result<InitiatorRun> InitiatorRun::start(const SacParty& party, crypto::DhGroup 
 Result<Bytes> InitiatorRun::authenticate(card::AppletMemory& memory, ByteView message2) {
   CAS_TRY_ASSIGN(message3_, sac_->authenticate(message2));
   // Between two tokens the internal lists are of different domains, or not there yet.
-  if (sac_->peer_lists().external != lists_.external) return fail(ErrorKind::outdated, "the peer has another external revocation list");
+  if (sac_->peer_lists().external != lists_.external)
+    return fail(ErrorKind::outdated, "the peer has another external revocation list");
   CAS_TRY_ASSIGN(std::vector<ListQuestion> questions, TokenLists(memory).questions_about(sac_->peer()));
   inquiry_.emplace(ListInquiry::Purpose::peer, std::move(questions));
   return go_on_asking();
@@ -27,7 +28,8 @@ Result<Bytes> InitiatorRun::authenticate(card::AppletMemory& memory, ByteView me
 Result<Bytes> InitiatorRun::check_list(card::AppletMemory& memory, std::uint8_t p1, ByteView data) {
   if (!inquiry_) return fail(ErrorKind::refused, "no revocation list is asked for");
   const TokenLists lists(memory);
-  const Status shown = p1 == check_list_proof ? inquiry_->show_proof(lists, data) : inquiry_->show_payload(lists, data, p1 == check_list_last_part);
+  const Status shown = p1 == check_list_proof ? inquiry_->show_proof(lists, data)
+                                              : inquiry_->show_payload(lists, data, p1 == check_list_last_part);
   if (!shown) {
     inquiry_.reset();
     return fail(shown.error());

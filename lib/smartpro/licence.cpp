@@ -56,14 +56,17 @@ Result<ContentCipher> cipher_from_wire(std::uint64_t value) {
   switch (value) {
     case static_cast<std::uint64_t>(ContentCipher::aes_128_gcm): return ContentCipher::aes_128_gcm;
     case static_cast<std::uint64_t>(ContentCipher::aes_128_ctr): return ContentCipher::aes_128_ctr;
-    default: return fail(ErrorKind::unsupported, "licence is for content cipher " + std::to_string(value) + ", which this version does not know");
+    default:
+      return fail(ErrorKind::unsupported,
+                  "licence is for content cipher " + std::to_string(value) + ", which this version does not know");
   }
 }
 
 Status read_transfer(const TlvFields& fields, LicenceView& view) {
   if (!fields.optional(tag_transfer)) return {};
   CAS_TRY_ASSIGN(const std::uint64_t direction, fields.required_number(tag_transfer, 1));
-  if (direction != static_cast<std::uint64_t>(TransferDirection::to_simple_bridge) && direction != static_cast<std::uint64_t>(TransferDirection::to_master_bridge))
+  if (direction != static_cast<std::uint64_t>(TransferDirection::to_simple_bridge) &&
+      direction != static_cast<std::uint64_t>(TransferDirection::to_master_bridge))
     return fail(ErrorKind::unsupported, "licence is for a transfer that this version does not know");
   view.transfer = static_cast<TransferDirection>(direction);
   return {};
@@ -107,8 +110,9 @@ Result<LicenceView> LicenceView::parse(ByteView lecm) {
   CAS_TRY_ASSIGN(const std::uint64_t version, fields.required_number(tag_version, 1));
   if (version != licence_version)
     return fail(ErrorKind::unsupported, "licence is of version " + std::to_string(version) + "; this version reads 1");
-  CAS_TRY(fields.check_known({tag_version, tag_vdid, tag_content_id, tag_licence_id, tag_issuer, tag_cipher, tag_key_period,
-                              tag_header_digest, tag_transfer, tag_origins, tag_encrypted_part, tag_mac}));
+  CAS_TRY(
+      fields.check_known({tag_version, tag_vdid, tag_content_id, tag_licence_id, tag_issuer, tag_cipher, tag_key_period,
+                          tag_header_digest, tag_transfer, tag_origins, tag_encrypted_part, tag_mac}));
   LicenceView view;
   view.version = static_cast<std::uint8_t>(version);
   CAS_TRY(read_array(fields, tag_vdid, view.vdid));
@@ -177,7 +181,8 @@ Result<UnsealedLicence> unseal_licence(const SecretBytes& domain_key, const Lice
   CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag_secret_rights));
 
   UnsealedLicence unsealed;
-  unsealed.terms = {view.vdid, view.content_id, view.licence_id, view.issuer, view.cipher, view.key_period, view.header_digest, {},
+  unsealed.terms = {view.vdid,     view.content_id, view.licence_id,    view.issuer,
+                    view.cipher,   view.key_period, view.header_digest, {},
                     view.transfer, view.origins};
   CAS_TRY_ASSIGN(unsealed.terms.rights, UsageRights::parse(rights));
   unsealed.control_word = SecretBytes::copy_of(control_word);

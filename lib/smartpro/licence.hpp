@@ -85,7 +85,8 @@ struct LicenceView {
 };
 
 /// Makes the licence (a token's work). `domain_key` has domain_key_size bytes.
-[[nodiscard]] Result<Bytes> seal_licence(const SecretBytes& domain_key, const LicenceTerms& terms, const SecretBytes& control_word);
+[[nodiscard]] Result<Bytes> seal_licence(const SecretBytes& domain_key, const LicenceTerms& terms,
+                                         const SecretBytes& control_word);
 
 struct UnsealedLicence {
   LicenceTerms terms;

@@ -17,7 +17,8 @@ class LicenceConverter {
 
   /// What stands in the licence slot of that key period, without the slot's own sizes and padding (licence_slot.hpp), becomes what shall stand in the slot
   /// of the new file: it may be longer. `header` is that of the file. Exchanges with a card. Errors as TokenSession's calls.
-  [[nodiscard]] virtual Result<Bytes> convert(std::uint32_t period, ByteView slot_content, const ReadHeader& header) = 0;
+  [[nodiscard]] virtual Result<Bytes> convert(std::uint32_t period, ByteView slot_content,
+                                              const ReadHeader& header) = 0;
 };
 
 }  // namespace cas::smartpro

@@ -21,7 +21,8 @@ Status read_new_content(const TlvFields& fields, LicenceTerms& terms) {
   CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::reissue_header_digest, sizeof(HeaderDigest)));
   terms.header_digest = to_array<HeaderDigest>(digest);
   CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::reissue_cipher, 1));
-  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) && cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
+  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) &&
+      cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
     return fail(ErrorKind::malformed, "no such content cipher");
   terms.cipher = static_cast<ContentCipher>(cipher);
   CAS_TRY_ASSIGN(const std::uint64_t period, fields.required_number(tag::reissue_key_period, 4));
@@ -31,10 +32,11 @@ Status read_new_content(const TlvFields& fields, LicenceTerms& terms) {
 
 }  // namespace
 
-Result<Bytes> reissue_licence(card::AppletMemory& memory, Random& random, SerialNumber issuer, const Membership& membership, ByteView data) {
+Result<Bytes> reissue_licence(card::AppletMemory& memory, Random& random, SerialNumber issuer,
+                              const Membership& membership, ByteView data) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to issue a licence anew"));
-  CAS_TRY(fields.check_known(
-      {tag::reissue_lecm, tag::reissue_header_digest, tag::reissue_cipher, tag::reissue_key_period, tag::reissue_time, tag::reissue_rights}));
+  CAS_TRY(fields.check_known({tag::reissue_lecm, tag::reissue_header_digest, tag::reissue_cipher,
+                              tag::reissue_key_period, tag::reissue_time, tag::reissue_rights}));
   CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::reissue_lecm));
   CAS_TRY_ASSIGN(const std::uint64_t time, fields.required_number(tag::reissue_time, 8));
   CAS_TRY_ASSIGN(const UnsealedLicence source, open_domain_licence(memory, membership, lecm));

@@ -17,6 +17,7 @@ namespace cas::smartpro {
 ///
 /// ErrorKind::refused: the rights do not allow processing, or the new ones go further; wrong_domain; expired; malformed: the licence was changed, or is a
 /// transfer licence, or the request is none.
-[[nodiscard]] Result<Bytes> reissue_licence(card::AppletMemory& memory, Random& random, SerialNumber issuer, const Membership& membership, ByteView data);
+[[nodiscard]] Result<Bytes> reissue_licence(card::AppletMemory& memory, Random& random, SerialNumber issuer,
+                                            const Membership& membership, ByteView data);
 
 }  // namespace cas::smartpro

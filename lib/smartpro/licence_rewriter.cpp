@@ -33,7 +33,8 @@ std::uint64_t LicenceRewriter::run_size() const {
 Result<LicenceRewriter::Run> LicenceRewriter::next() const {
   if (failure_) return fail(*failure_);
   if (place_ == Place::end)
-    return fail(ErrorKind::malformed, "the content is complete, but bytes that do not belong to the protected file follow it");
+    return fail(ErrorKind::malformed,
+                "the content is complete, but bytes that do not belong to the protected file follow it");
   return Run{place_ == Place::content ? Action::pass : Action::see, run_size()};
 }
 
@@ -97,9 +98,11 @@ Result<Bytes> LicenceRewriter::convert_slot() {
   }
   const auto slot = encode_licence_slot(converted, slot_size_out_);
   if (!slot && slot.error().kind == ErrorKind::exhausted)
-    return fail(ErrorKind::exhausted, "the new licence of key period " + std::to_string(period_) + " has " + std::to_string(converted.size()) +
-                                          " bytes, and the first one made the licence slots too small for it: begin anew with slots of " +
-                                          std::to_string(converted.size() + licence_slot_overhead) + " bytes at least");
+    return fail(ErrorKind::exhausted,
+                "the new licence of key period " + std::to_string(period_) + " has " +
+                    std::to_string(converted.size()) +
+                    " bytes, and the first one made the licence slots too small for it: begin anew with slots of " +
+                    std::to_string(converted.size() + licence_slot_overhead) + " bytes at least");
   if (!slot) return fail(slot.error());
   append(out, *slot);
   seen_.clear();
@@ -111,18 +114,20 @@ Result<Bytes> LicenceRewriter::convert_slot() {
 /// Preamble and header of the new file, once the first licence tells how large slots have to be.
 Result<Bytes> LicenceRewriter::new_start(std::size_t content_size) {
   if (content_size > max_licence_slot_size - licence_slot_overhead)
-    return fail(ErrorKind::exhausted, "the new licence has " + std::to_string(content_size) + " bytes, and no licence slot takes more than " +
+    return fail(ErrorKind::exhausted, "the new licence has " + std::to_string(content_size) +
+                                          " bytes, and no licence slot takes more than " +
                                           std::to_string(max_licence_slot_size - licence_slot_overhead));
   const auto needed = static_cast<std::uint32_t>(content_size) + licence_slot_overhead;
   slot_size_out_ = std::max({header_->header.licence_slot_size, needed, least_slot_size_});
   FileHeader changed = header_->header;
   changed.licence_slot_size = slot_size_out_;
   if (const Status possible = changed.check(); !possible)
-    return fail(ErrorKind::exhausted,
-                "with licence slots of " + std::to_string(slot_size_out_) + " bytes, no file can be: " + possible.error().message);
+    return fail(ErrorKind::exhausted, "with licence slots of " + std::to_string(slot_size_out_) +
+                                          " bytes, no file can be: " + possible.error().message);
   layout_out_.emplace(changed, header_->body_offset);
 
-  const ByteView fields = ByteView(seen_).subspan(preamble_size, static_cast<std::size_t>(header_->body_offset) - preamble_size);
+  const ByteView fields =
+      ByteView(seen_).subspan(preamble_size, static_cast<std::size_t>(header_->body_offset) - preamble_size);
   Bytes start = Preamble{static_cast<std::uint32_t>(fields.size()), slot_size_out_}.encode();
   append(start, fields);
   return start;
@@ -142,7 +147,8 @@ void LicenceRewriter::enter_content() {
 
 /// The period is complete, and with it the file, unless another period may follow.
 void LicenceRewriter::leave_content() {
-  const bool complete = position_ >= whole_.value_or(max_file_size) || header_->header.period_segments == 0 || period_ == last_possible_period;
+  const bool complete = position_ >= whole_.value_or(max_file_size) || header_->header.period_segments == 0 ||
+                        period_ == last_possible_period;
   place_ = complete ? Place::end : Place::slot;
   if (!complete) ++period_;
 }
@@ -155,7 +161,8 @@ Status LicenceRewriter::finish() const {
     return fail(read ? Error{ErrorKind::internal, "a whole header was not read"} : read.error());
   }
   if (layout_->extent(position_).cut || position_ < whole_.value_or(0))
-    return fail(ErrorKind::truncated, "the protected file was cut: it ends at byte " + std::to_string(position_) + ", before the end of its content");
+    return fail(ErrorKind::truncated, "the protected file was cut: it ends at byte " + std::to_string(position_) +
+                                          ", before the end of its content");
   return {};
 }
 

@@ -83,17 +83,17 @@ class LicenceRewriter {
   std::optional<Error> failure_;
 
   Place place_ = Place::preamble;
-  Bytes seen_;                          // Of the run that is being seen; up to the first slot, of all before it too.
+  Bytes seen_;  // Of the run that is being seen; up to the first slot, of all before it too.
   std::uint64_t position_ = 0;
   std::uint64_t written_ = 0;
 
-  std::optional<ReadHeader> header_;    // As in the old file.
-  std::optional<FileLayout> layout_;    // Of the old file.
+  std::optional<ReadHeader> header_;      // As in the old file.
+  std::optional<FileLayout> layout_;      // Of the old file.
   std::optional<FileLayout> layout_out_;  // Of the new one.
-  std::optional<std::uint64_t> whole_;  // Size of the old file, where its header tells.
+  std::optional<std::uint64_t> whole_;    // Size of the old file, where its header tells.
   std::uint32_t slot_size_out_ = 0;
   std::uint32_t period_ = 0;
-  std::uint64_t content_end_ = 0;       // Of the period, in the old file.
+  std::uint64_t content_end_ = 0;  // Of the period, in the old file.
   std::uint64_t licences_ = 0;
 };
 

@@ -37,15 +37,19 @@ Status check_name(const ListPreview& preview, const std::string& list) {
 }  // namespace
 
 Status check_list_source(const std::string& source) {
-  if (source.empty() || source.size() > max_source_size || source.find_first_of("\r\n") != std::string::npos || source.front() == '#')
-    return fail(ErrorKind::invalid_argument, "a source of lists is a file, a folder, or a URL of http: or https:, in one line");
+  if (source.empty() || source.size() > max_source_size || source.find_first_of("\r\n") != std::string::npos ||
+      source.front() == '#')
+    return fail(ErrorKind::invalid_argument,
+                "a source of lists is a file, a folder, or a URL of http: or https:, in one line");
   if (!is_url(source) && source.find("://") != std::string::npos)
     return fail(ErrorKind::invalid_argument, service::url_for_people(source) + " is no URL of http: or https:");
   // It would stand in arguments of programs and in a property that anybody reads.
   if (is_url(source) && service::url_for_people(source) != source)
-    return fail(ErrorKind::invalid_argument,
-                service::url_for_people(source) + ": a source of lists is named without user name and password. Lists are signed and no secret: let " +
-                    "the server show them to everybody");
+    return fail(
+        ErrorKind::invalid_argument,
+        service::url_for_people(source) +
+            ": a source of lists is named without user name and password. Lists are signed and no secret: let " +
+            "the server show them to everybody");
   return {};
 }
 
@@ -61,7 +65,8 @@ Result<std::vector<std::string>> read_list_sources(const fs::path& lists_folder)
     if (line.ends_with('\r')) line.pop_back();
     at = end + 1;
     if (line.empty() || line.front() == '#') continue;
-    if (auto fine = check_list_source(line); !fine) return fail_in((lists_folder / list_sources_file).string(), std::move(fine).error());
+    if (auto fine = check_list_source(line); !fine)
+      return fail_in((lists_folder / list_sources_file).string(), std::move(fine).error());
     sources.push_back(std::move(line));
   }
   return sources;

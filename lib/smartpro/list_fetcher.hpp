@@ -30,7 +30,8 @@ namespace cas::smartpro {
 /// The file `sources` in the folder of a host's lists: a source a line, and lines that begin with '#' for people. None when there is no such file.
 [[nodiscard]] Result<std::vector<std::string>> read_list_sources(const std::filesystem::path& lists_folder);
 /// Replaces it, mode 0600.
-[[nodiscard]] Status write_list_sources(const std::filesystem::path& lists_folder, const std::vector<std::string>& sources);
+[[nodiscard]] Status write_list_sources(const std::filesystem::path& lists_folder,
+                                        const std::vector<std::string>& sources);
 inline constexpr const char* list_sources_file = "sources";
 
 /// What came of one list of one source.
@@ -42,10 +43,10 @@ struct ListReport {
     not_there,  ///< The folder does not have it.
     failed,     ///< See `error`; the lists in use stay.
   };
-  std::string source;           ///< Without user name and password.
-  std::string list;             ///< "erl", "irl-VDID"; empty where the source is a list whose name is not known.
+  std::string source;  ///< Without user name and password.
+  std::string list;    ///< "erl", "irl-VDID"; empty where the source is a list whose name is not known.
   Outcome outcome = Outcome::failed;
-  std::uint64_t index = 0;      ///< Of the list that the source has, where it was seen.
+  std::uint64_t index = 0;  ///< Of the list that the source has, where it was seen.
   std::optional<Error> error;
 };
 
@@ -58,7 +59,8 @@ class ListFetcher {
     /// For each list; the size is that of the list at hand, as its signed header tells.
     service::HttpLimits limits;
   };
-  ListFetcher(std::shared_ptr<HostLists> lists, Options options) : lists_(std::move(lists)), options_(std::move(options)) {}
+  ListFetcher(std::shared_ptr<HostLists> lists, Options options)
+      : lists_(std::move(lists)), options_(std::move(options)) {}
 
   [[nodiscard]] Result<std::vector<std::string>> sources() const;
   /// Takes what is newer, from every source: the external list, and those of the domains that the host has met. A source that fails does not keep

@@ -19,7 +19,9 @@ void wait_by_the_clock(std::stop_token stop, std::chrono::seconds time) {
 }  // namespace
 
 ListRefresher::ListRefresher(std::unique_ptr<ListFetcher> fetcher, std::chrono::seconds interval, Wait wait)
-    : fetcher_(std::move(fetcher)), interval_(interval), wait_(wait ? std::move(wait) : wait_by_the_clock),
+    : fetcher_(std::move(fetcher)),
+      interval_(interval),
+      wait_(wait ? std::move(wait) : wait_by_the_clock),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 ListRefresher::~ListRefresher() {
@@ -49,12 +51,15 @@ void ListRefresher::run(const std::stop_token& stop) {
   }
 }
 
-bool ListRefresher::wait_for_round(std::uint64_t round, const std::stop_token& stop, std::chrono::milliseconds at_most) {
+bool ListRefresher::wait_for_round(std::uint64_t round, const std::stop_token& stop,
+                                   std::chrono::milliseconds at_most) {
   std::unique_lock lock(mutex_);
   return round_ended_.wait_for(lock, stop, at_most, [&] { return rounds_ended_ >= round; });
 }
 
-bool ListRefresher::wait_for_first(std::stop_token stop, std::chrono::milliseconds at_most) { return wait_for_round(1, stop, at_most); }
+bool ListRefresher::wait_for_first(std::stop_token stop, std::chrono::milliseconds at_most) {
+  return wait_for_round(1, stop, at_most);
+}
 
 bool ListRefresher::fetch_again(std::stop_token stop, std::chrono::milliseconds at_most) {
   std::stop_source pause(std::nostopstate);

@@ -22,7 +22,8 @@ class ListRefresher {
   using Wait = std::function<void(std::stop_token stop, std::chrono::seconds time)>;
   static constexpr std::chrono::seconds usual_interval{3600};
 
-  explicit ListRefresher(std::unique_ptr<ListFetcher> fetcher, std::chrono::seconds interval = usual_interval, Wait wait = nullptr);
+  explicit ListRefresher(std::unique_ptr<ListFetcher> fetcher, std::chrono::seconds interval = usual_interval,
+                         Wait wait = nullptr);
   /// Breaks off what is under way.
   ~ListRefresher();
   ListRefresher(const ListRefresher&) = delete;
@@ -37,7 +38,8 @@ class ListRefresher {
 
  private:
   void run(const std::stop_token& stop);
-  [[nodiscard]] bool wait_for_round(std::uint64_t round, const std::stop_token& stop, std::chrono::milliseconds at_most);
+  [[nodiscard]] bool wait_for_round(std::uint64_t round, const std::stop_token& stop,
+                                    std::chrono::milliseconds at_most);
 
   const std::unique_ptr<ListFetcher> fetcher_;
   const std::chrono::seconds interval_;

@@ -28,7 +28,8 @@ struct TokenStatus {
 
 Result<TokenStatus> parse_status(ByteView answer) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer, "the token's revocation lists"));
-  CAS_TRY(fields.check_known({tag::lists_external_header, tag::lists_internal_header, tag::lists_revocation_key, tag::lists_state}));
+  CAS_TRY(fields.check_known(
+      {tag::lists_external_header, tag::lists_internal_header, tag::lists_revocation_key, tag::lists_state}));
   TokenStatus status;
   status.external = fields.optional(tag::lists_external_header);
   status.internal = fields.optional(tag::lists_internal_header);
@@ -37,9 +38,11 @@ Result<TokenStatus> parse_status(ByteView answer) {
     status.domain_key = to_array<RevocationKey>(key);
   }
   if (status.internal.has_value() != status.domain_key.has_value())
-    return fail(ErrorKind::malformed, "the token has the revocation list of a domain without its key, or the key alone");
+    return fail(ErrorKind::malformed,
+                "the token has the revocation list of a domain without its key, or the key alone");
   CAS_TRY_ASSIGN(const std::uint64_t state, fields.required_number(tag::lists_state, 1));
-  if (state > static_cast<std::uint64_t>(ListState::revoked)) return fail(ErrorKind::malformed, "the token's revocation lists are in no state that is known");
+  if (state > static_cast<std::uint64_t>(ListState::revoked))
+    return fail(ErrorKind::malformed, "the token's revocation lists are in no state that is known");
   status.state = static_cast<ListState>(state);
   return status;
 }
@@ -50,8 +53,9 @@ std::string list_name(const std::optional<Vdid>& vdid) {
 
 tl::unexpected<Error> host_outdated(const std::optional<Vdid>& vdid, std::uint64_t of_token, std::uint64_t of_host) {
   const std::string here = of_host == 0 ? "this host has none" : "this host's has index " + std::to_string(of_host);
-  return fail(ErrorKind::outdated, "the " + list_name(vdid) + " of the token has index " + std::to_string(of_token) + ", and " + here +
-                                       ": fetch it with cas-tmc lists fetch, or name a source of lists first with cas-tmc lists source add");
+  return fail(ErrorKind::outdated,
+              "the " + list_name(vdid) + " of the token has index " + std::to_string(of_token) + ", and " + here +
+                  ": fetch it with cas-tmc lists fetch, or name a source of lists first with cas-tmc lists source add");
 }
 
 /// One of the two lists of figure 6.
@@ -61,8 +65,8 @@ struct ListPlace {
 };
 
 /// Whether the token has taken a newer header. `slot` is the list that both have afterwards.
-Result<bool> synchronise_one(card::Card& card, HostLists& lists, const ListPlace& place, std::optional<ByteView> token_header,
-                             std::shared_ptr<const HostList>& slot) {
+Result<bool> synchronise_one(card::Card& card, HostLists& lists, const ListPlace& place,
+                             std::optional<ByteView> token_header, std::shared_ptr<const HostList>& slot) {
   const auto held = [&] { return place.vdid ? lists.internal(*place.vdid) : lists.external(); };
   std::uint64_t of_token = 0;
   if (token_header) {
@@ -91,7 +95,8 @@ Result<bool> synchronise_one(card::Card& card, HostLists& lists, const ListPlace
 /// The domain of a token that shows an internal list, and the key that its lists are verified by: the one that is kept, or this one from now on.
 Result<ListPlace> place_of(const TokenStatus& status, HostLists& lists) {
   CAS_TRY_ASSIGN(const RevocationHeader header, RevocationHeader::parse(*status.internal));
-  if (header.kind != RevocationListKind::internal) return fail(ErrorKind::malformed, "the token shows another list than that of its domain");
+  if (header.kind != RevocationListKind::internal)
+    return fail(ErrorKind::malformed, "the token shows another list than that of its domain");
   CAS_TRY_ASSIGN(const auto kept, lists.domain_key(header.vdid));
   if (!kept) {
     auto verified = RevocationHeader::parse_signed(*status.internal, *status.domain_key);
@@ -102,20 +107,26 @@ Result<ListPlace> place_of(const TokenStatus& status, HostLists& lists) {
 }
 
 tl::unexpected<Error> token_revoked() {
-  return fail(ErrorKind::revoked, "the token, or its domain, has been revoked: it stands on a revocation list. Ask the domain's manager for another token.");
+  return fail(ErrorKind::revoked,
+              "the token, or its domain, has been revoked: it stands on a revocation list. Ask the domain's manager "
+              "for another token.");
 }
 
 /// What it means that the number of a question is on the list.
 tl::unexpected<Error> revoked_by(const ListQuestion& question) {
-  const std::string list = question.list == RevocationListKind::external ? "the external revocation list" : "its domain's revocation list";
+  const std::string list =
+      question.list == RevocationListKind::external ? "the external revocation list" : "its domain's revocation list";
   switch (question.type) {
     case RevokedType::hosts:
-      return fail(ErrorKind::revoked, "this host (serial number " + serial_text(question.number) + ") has been revoked: it stands on " + list +
+      return fail(ErrorKind::revoked, "this host (serial number " + serial_text(question.number) +
+                                          ") has been revoked: it stands on " + list +
                                           ". Make credentials for it anew with cas-tmc host.");
-    case RevokedType::domains: return fail(ErrorKind::revoked, "the token's domain has been revoked: it stands on " + list);
+    case RevokedType::domains:
+      return fail(ErrorKind::revoked, "the token's domain has been revoked: it stands on " + list);
     case RevokedType::tokens: break;
   }
-  return fail(ErrorKind::revoked, "the token with serial number " + serial_text(question.number) + " has been revoked: it stands on " + list);
+  return fail(ErrorKind::revoked, "the token with serial number " + serial_text(question.number) +
+                                      " has been revoked: it stands on " + list);
 }
 
 Result<std::optional<ListQuestion>> question_in(ByteView answer) {
@@ -139,7 +150,8 @@ Result<Bytes> show_payload(const std::vector<RevokedNumber>& numbers, const Chec
   }
 }
 
-Result<Bytes> answer_one(const ListQuestion& question, const HostList& list, ListAnswers answers, const CheckListCommand& check_list) {
+Result<Bytes> answer_one(const ListQuestion& question, const HostList& list, ListAnswers answers,
+                         const CheckListCommand& check_list) {
   if (answers == ListAnswers::proof) {
     CAS_TRY_ASSIGN(const Bytes evidence, list.evidence(question.type, question.number));
     auto answer = check_list(check_list_proof, evidence);
@@ -150,14 +162,18 @@ Result<Bytes> answer_one(const ListQuestion& question, const HostList& list, Lis
 
 }  // namespace
 
-Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers, const CheckListCommand& check_list) {
+Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers,
+                               const CheckListCommand& check_list) {
   for (int asked = 0;; ++asked) {
     CAS_TRY_ASSIGN(const auto question, question_in(answer));
     if (!question) return answer;
-    if (asked == max_questions) return fail(ErrorKind::malformed, "the token does not stop to ask for revocation lists");
+    if (asked == max_questions)
+      return fail(ErrorKind::malformed, "the token does not stop to ask for revocation lists");
     const auto& list = question->list == RevocationListKind::external ? lists.external : lists.internal;
     if (!list)
-      return fail(ErrorKind::outdated, "the token asks for a revocation list that it has not shown before: another program has changed its lists. Try again.");
+      return fail(ErrorKind::outdated,
+                  "the token asks for a revocation list that it has not shown before: another program has changed its "
+                  "lists. Try again.");
     auto next = answer_one(*question, *list, answers, check_list);
     if (!next && next.error().kind == ErrorKind::revoked) return revoked_by(*question);
     if (!next) return fail(std::move(next).error());
@@ -173,7 +189,8 @@ Result<SharedLists> synchronise_lists(card::Card& card, HostLists& lists, ListAn
   CAS_TRY_ASSIGN(const Bytes answer, plain_command(card, ins::list_status, {}));
   CAS_TRY_ASSIGN(const TokenStatus status, parse_status(answer));
   SharedLists shared;
-  CAS_TRY_ASSIGN(bool updated, synchronise_one(card, lists, {std::nullopt, lists.root_key()}, status.external, shared.external));
+  CAS_TRY_ASSIGN(bool updated,
+                 synchronise_one(card, lists, {std::nullopt, lists.root_key()}, status.external, shared.external));
   if (status.internal) {
     CAS_TRY_ASSIGN(const ListPlace place, place_of(status, lists));
     shared.vdid = place.vdid;
@@ -192,8 +209,10 @@ Result<SharedLists> synchronise_lists(card::Card& card, HostLists& lists, ListAn
 
 Status check_not_revoked(const SharedLists& lists, const crypto::Certificate& token) {
   const SerialNumber serial = token.serial_number();
-  if (lists.external && lists.external->lists(RevokedType::tokens, serial)) return revoked_by({RevocationListKind::external, RevokedType::tokens, serial});
-  if (lists.internal && lists.internal->lists(RevokedType::tokens, serial)) return revoked_by({RevocationListKind::internal, RevokedType::tokens, serial});
+  if (lists.external && lists.external->lists(RevokedType::tokens, serial))
+    return revoked_by({RevocationListKind::external, RevokedType::tokens, serial});
+  if (lists.internal && lists.internal->lists(RevokedType::tokens, serial))
+    return revoked_by({RevocationListKind::internal, RevokedType::tokens, serial});
   if (lists.external && lists.vdid && lists.external->lists(RevokedType::domains, number_of(*lists.vdid)))
     return revoked_by({RevocationListKind::external, RevokedType::domains, number_of(*lists.vdid)});
   return {};
@@ -202,8 +221,9 @@ Status check_not_revoked(const SharedLists& lists, const crypto::Certificate& to
 Status confirm_lists(ByteView list_status, const SharedLists& agreed, HostLists& lists) {
   CAS_TRY_ASSIGN(const TokenStatus status, parse_status(list_status));
   const auto changed = [] {
-    return fail(ErrorKind::authentication_failed, "the token says otherwise of its domain or its revocation lists in its secure channel than in clear: "
-                                                  "somebody between this host and the token changes what they say");
+    return fail(ErrorKind::authentication_failed,
+                "the token says otherwise of its domain or its revocation lists in its secure channel than in clear: "
+                "somebody between this host and the token changes what they say");
   };
   if (status.internal.has_value() != agreed.vdid.has_value()) return changed();
   ListIndices indices;

@@ -27,7 +27,9 @@ struct SharedLists {
   std::shared_ptr<const HostList> external;
   std::shared_ptr<const HostList> internal;
 
-  [[nodiscard]] ListIndices indices() const { return {external ? external->index() : 0, internal ? internal->index() : 0}; }
+  [[nodiscard]] ListIndices indices() const {
+    return {external ? external->index() : 0, internal ? internal->index() : 0};
+  }
 };
 
 /// Brings the token's lists and the host's to the same versions (paper, figure 6). The token applet of `card` is selected; channels to it are closed.
@@ -44,7 +46,8 @@ using CheckListCommand = std::function<Result<Bytes>(std::uint8_t p1, ByteView d
 /// Answers the questions of a token until there are none (paper, figure 5). `answer` is what the token has said; the result is what it says after the
 /// last
 /// question. ErrorKind::revoked with a sentence on who is; outdated when it asks for a list that was not synchronised.
-[[nodiscard]] Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers, const CheckListCommand& check_list);
+[[nodiscard]] Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers,
+                                             const CheckListCommand& check_list);
 /// CHECK LIST in clear to the applet that is selected.
 [[nodiscard]] CheckListCommand check_list_in_clear(card::Card& card);
 

@@ -26,7 +26,8 @@ Result<UsageRights> sent_rights(const UsageRights& granted, std::optional<ByteVi
 
 }  // namespace
 
-Status MasterBridge::store_keys(card::AppletMemory& memory, const Membership& membership, ByteView keys, ByteView signed_header) {
+Status MasterBridge::store_keys(card::AppletMemory& memory, const Membership& membership, ByteView keys,
+                                ByteView signed_header) {
   if (keys.size() != keys_size) return fail(ErrorKind::malformed, "the keys of a master bridge have 48 bytes");
   CAS_TRY_ASSIGN(const MaskHeader header, MaskHeader::parse_signed(signed_header, membership.revocation_key));
   if (header.vdid != membership.vdid) return fail(ErrorKind::malformed, "the authorisation mask is of another domain");
@@ -34,7 +35,9 @@ Status MasterBridge::store_keys(card::AppletMemory& memory, const Membership& me
   return memory.write(object::mask_header, signed_header);
 }
 
-Result<MaskHeader> MasterBridge::stored_mask() const { return MaskHeader::parse(memory_.read(object::mask_header).reveal()); }
+Result<MaskHeader> MasterBridge::stored_mask() const {
+  return MaskHeader::parse(memory_.read(object::mask_header).reveal());
+}
 
 Result<Bytes> MasterBridge::mask_status() const {
   return TlvWriter().field(tag::mask_header, memory_.read(object::mask_header).reveal()).take();
@@ -43,9 +46,11 @@ Result<Bytes> MasterBridge::mask_status() const {
 Result<Bytes> MasterBridge::update_mask(ByteView signed_header) {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   CAS_TRY_ASSIGN(const MaskHeader header, MaskHeader::parse_signed(signed_header, membership.revocation_key));
-  if (header.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the authorisation mask is of another domain");
+  if (header.vdid != membership.vdid)
+    return fail(ErrorKind::wrong_domain, "the authorisation mask is of another domain");
   CAS_TRY_ASSIGN(const MaskHeader stored, stored_mask());
-  if (header.version <= stored.version) return fail(ErrorKind::refused, "the authorisation mask is not newer than the one that this token has");
+  if (header.version <= stored.version)
+    return fail(ErrorKind::refused, "the authorisation mask is not newer than the one that this token has");
   search_.reset();
   CAS_TRY(memory_.write(object::mask_header, signed_header));
   return Bytes{};
@@ -54,9 +59,11 @@ Result<Bytes> MasterBridge::update_mask(ByteView signed_header) {
 Result<Bytes> MasterBridge::admit_bridge(ByteView signed_record) {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   CAS_TRY_ASSIGN(const BridgeRecord record, BridgeRecord::parse_signed(signed_record, membership.revocation_key));
-  if (record.source != membership.vdid) return fail(ErrorKind::wrong_domain, "the bridge is registered in another domain");
+  if (record.source != membership.vdid)
+    return fail(ErrorKind::wrong_domain, "the bridge is registered in another domain");
   search_.reset();  // what has passed was not looked at for this one
-  const auto same = std::ranges::find(admitted_, record.simple_bridge, [](const Admitted& admitted) { return admitted.record.simple_bridge; });
+  const auto same = std::ranges::find(admitted_, record.simple_bridge,
+                                      [](const Admitted& admitted) { return admitted.record.simple_bridge; });
   if (same != admitted_.end()) {
     *same = {record};
     return Bytes{};
@@ -67,7 +74,8 @@ Result<Bytes> MasterBridge::admit_bridge(ByteView signed_record) {
 }
 
 Result<Bytes> MasterBridge::show_mask(std::uint8_t p1, ByteView part) {
-  if (p1 != show_mask_part && p1 != show_mask_last_part) return fail(ErrorKind::invalid_argument, "SHOW MASK knows P1 1 and 2");
+  if (p1 != show_mask_part && p1 != show_mask_last_part)
+    return fail(ErrorKind::invalid_argument, "SHOW MASK knows P1 1 and 2");
   if (admitted_.empty()) return fail(ErrorKind::refused, "no bridge is admitted");
   if (!search_) {
     std::vector<std::uint32_t> indices;
@@ -92,17 +100,20 @@ Result<Bytes> MasterBridge::show_mask(std::uint8_t p1, ByteView part) {
 
 Result<BridgeRecord> MasterBridge::require_authorised(SerialNumber simple_bridge) const {
   CAS_TRY_ASSIGN(const MaskHeader mask, stored_mask());
-  const auto found = std::ranges::find(admitted_, simple_bridge, [](const Admitted& admitted) { return admitted.record.simple_bridge; });
+  const auto found = std::ranges::find(admitted_, simple_bridge,
+                                       [](const Admitted& admitted) { return admitted.record.simple_bridge; });
   if (found == admitted_.end()) return fail(ErrorKind::outdated, "the simple bridge is not admitted");
   // Another channel may have brought a newer mask meanwhile.
-  if (found->shown_under != mask.version) return fail(ErrorKind::outdated, "the authorisation mask has not been shown for that simple bridge");
+  if (found->shown_under != mask.version)
+    return fail(ErrorKind::outdated, "the authorisation mask has not been shown for that simple bridge");
   if (!found->authorised) return fail(ErrorKind::revoked, "the simple bridge is not authorised any more");
   return found->record;
 }
 
 Result<std::vector<BridgeRecord>> MasterBridge::destinations(ByteView serial_numbers, const UsageRights& rights) const {
   constexpr std::size_t size = sizeof(SerialNumber);
-  if (serial_numbers.empty() || serial_numbers.size() % size != 0 || serial_numbers.size() / size > max_package_destinations)
+  if (serial_numbers.empty() || serial_numbers.size() % size != 0 ||
+      serial_numbers.size() / size > max_package_destinations)
     return fail(ErrorKind::malformed, "a licence is sent to 1 to 32 simple bridges");
   std::vector<BridgeRecord> records;
   ByteReader reader(serial_numbers);
@@ -128,8 +139,8 @@ Result<SecretBytes> MasterBridge::key_with(const BridgeRecord& record) const {
 Result<Bytes> MasterBridge::send_licence(ByteView data) {
   constexpr TlvTag content_tag = tag::outgoing_content;
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to send a licence"));
-  CAS_TRY(fields.check_known({tag::outgoing_lecm, content_tag, content_tag + 1, content_tag + 2, content_tag + 3, tag::outgoing_rights,
-                              tag::outgoing_destinations}));
+  CAS_TRY(fields.check_known({tag::outgoing_lecm, content_tag, content_tag + 1, content_tag + 2, content_tag + 3,
+                              tag::outgoing_rights, tag::outgoing_destinations}));
   CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::outgoing_lecm));
   CAS_TRY_ASSIGN(const ContentClaim content, ContentClaim::read(fields, content_tag));
   CAS_TRY_ASSIGN(const ByteView serial_numbers, fields.required(tag::outgoing_destinations));
@@ -137,7 +148,8 @@ Result<Bytes> MasterBridge::send_licence(ByteView data) {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   CAS_TRY_ASSIGN(UnsealedLicence licence, open_domain_licence(memory_, membership, lecm));
   CAS_TRY(content.check(licence.terms));
-  if (!licence.terms.rights.bridge || licence.terms.rights.bridge_hops == 0) return fail(ErrorKind::refused, "the licence does not allow bridging, or no farther");
+  if (!licence.terms.rights.bridge || licence.terms.rights.bridge_hops == 0)
+    return fail(ErrorKind::refused, "the licence does not allow bridging, or no farther");
   CAS_TRY_ASSIGN(const std::vector<BridgeRecord> records, destinations(serial_numbers, licence.terms.rights));
 
   LicenceTerms terms = licence.terms;
@@ -153,8 +165,10 @@ Result<Bytes> MasterBridge::send_licence(ByteView data) {
   answer.field(tag::converted_lecm, transfer_licence);
   for (const BridgeRecord& record : records) {
     CAS_TRY_ASSIGN(const SecretBytes key, key_with(record));
-    const BridgeContext context{terms.licence_id, membership.vdid, own_, record.simple_bridge, record.index, record.destination};
-    CAS_TRY_ASSIGN(const WrappedTransferKey wrapped, wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, transfer_key));
+    const BridgeContext context{terms.licence_id,     membership.vdid, own_,
+                                record.simple_bridge, record.index,    record.destination};
+    CAS_TRY_ASSIGN(const WrappedTransferKey wrapped,
+                   wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, transfer_key));
     answer.field(tag::converted_cdi, Cdi{record.simple_bridge, record.index, record.destination, wrapped}.encode());
   }
   return answer.take();
@@ -164,8 +178,10 @@ Result<Bytes> MasterBridge::take_back_licence(ByteView data) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to take a licence back"));
   CAS_TRY_ASSIGN(const IncomingTransfer transfer, IncomingTransfer::read(fields, TransferDirection::to_master_bridge));
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
-  if (transfer.view.vdid != membership.vdid) return fail(ErrorKind::wrong_domain, "the licence goes back to another domain");
-  if (transfer.view.origins.back() != LicenceOrigin{membership.vdid, own_}) return fail(ErrorKind::refused, "the licence goes back to another master bridge");
+  if (transfer.view.vdid != membership.vdid)
+    return fail(ErrorKind::wrong_domain, "the licence goes back to another domain");
+  if (transfer.view.origins.back() != LicenceOrigin{membership.vdid, own_})
+    return fail(ErrorKind::refused, "the licence goes back to another master bridge");
   CAS_TRY_ASSIGN(const BridgeRecord record, require_authorised(transfer.cdi.simple_bridge));
   if (transfer.cdi.index != record.index || transfer.cdi.destination != record.destination)
     return fail(ErrorKind::malformed, "the CDI is not of the simple bridge as it is registered");

@@ -18,11 +18,13 @@ namespace cas::smartpro {
 class MasterBridge {
  public:
   /// `own`: the token's serial number. `memory` and `random` outlive it.
-  MasterBridge(card::AppletMemory& memory, Random& random, SerialNumber own) : memory_(memory), random_(random), own_(own) {}
+  MasterBridge(card::AppletMemory& memory, Random& random, SerialNumber own)
+      : memory_(memory), random_(random), own_(own) {}
 
   /// At activation: MKSB (32) || DKMB (16), and the mask's signed header, which must be of the domain of `membership`. ErrorKind::malformed,
   /// authentication_failed.
-  [[nodiscard]] static Status store_keys(card::AppletMemory& memory, const Membership& membership, ByteView keys, ByteView signed_header);
+  [[nodiscard]] static Status store_keys(card::AppletMemory& memory, const Membership& membership, ByteView keys,
+                                         ByteView signed_header);
 
   [[nodiscard]] Result<Bytes> mask_status() const;
   /// ErrorKind::refused unless the version is above the one at hand (no roll-back).
@@ -44,7 +46,8 @@ class MasterBridge {
   [[nodiscard]] Result<MaskHeader> stored_mask() const;
   /// ErrorKind::outdated when the bridge is not admitted, or not under the mask at hand; revoked when its bit is 0.
   [[nodiscard]] Result<BridgeRecord> require_authorised(SerialNumber simple_bridge) const;
-  [[nodiscard]] Result<std::vector<BridgeRecord>> destinations(ByteView serial_numbers, const UsageRights& rights) const;
+  [[nodiscard]] Result<std::vector<BridgeRecord>> destinations(ByteView serial_numbers,
+                                                               const UsageRights& rights) const;
   [[nodiscard]] Result<SecretBytes> key_with(const BridgeRecord& record) const;
 
   card::AppletMemory& memory_;

@@ -22,7 +22,7 @@ using PlayId = std::array<std::uint8_t, 16>;
 ///   slot: content (16) || plays used (4) || last play id (16)
 ///
 /// ErrorKind::used_up: the count is used up (6983). ErrorKind::exhausted: no slot is free (6A84).
-[[nodiscard]] Result<std::uint32_t> count_play(card::AppletMemory& memory, const HeaderDigest& content, const PlayId& play_id,
-                                               std::uint32_t plays_allowed);
+[[nodiscard]] Result<std::uint32_t> count_play(card::AppletMemory& memory, const HeaderDigest& content,
+                                               const PlayId& play_id, std::uint32_t plays_allowed);
 
 }  // namespace cas::smartpro

@@ -70,13 +70,15 @@ Status Progenitor::require_active() const {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   if (membership.kind == TokenKind::blank) return fail(ErrorKind::refused, "this progenitor has no domain yet");
   if (membership.kind != TokenKind::progenitor) return fail(ErrorKind::unsupported, "this token is no progenitor");
-  if (!memory_.read(object::dormant_backup).empty()) return fail(ErrorKind::refused, "this token is a backup of a progenitor that has not taken over");
+  if (!memory_.read(object::dormant_backup).empty())
+    return fail(ErrorKind::refused, "this token is a backup of a progenitor that has not taken over");
   return {};
 }
 
 Result<Bytes> Progenitor::create_domain() {
   // Paper, 3.2: "There is only one progenitor in a Virtual Domain", which "generates a domain key" at its activation.
-  if (!party_.certificate->has_role(role_progenitor)) return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
+  if (!party_.certificate->has_role(role_progenitor))
+    return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   if (membership.kind != TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to a domain already");
   CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, draw_secrets(random_));
@@ -100,7 +102,8 @@ Result<Bytes> Progenitor::read_domain() {
 Result<Bytes> Progenitor::read_register(std::uint8_t p1, ByteView record) {
   switch (p1) {
     case read_register_start: register_.start_reading(); return Bytes{};
-    case read_register_next: return register_.read_next(record).map([](const RegisterEntry& entry) { return entry.encode(); });
+    case read_register_next:
+      return register_.read_next(record).map([](const RegisterEntry& entry) { return entry.encode(); });
     case read_register_end: return register_.finish_reading().map([] { return Bytes{}; });
     default: return fail(ErrorKind::invalid_argument, "READ REGISTER knows P1 0, 1 and 2");
   }
@@ -122,7 +125,8 @@ Result<Bytes> Progenitor::revoke_token(std::uint8_t p1, ByteView data) {
     entry.event = RegisterEvent::revoked;
     CAS_TRY_ASSIGN(entry.token, fields.required_number(tag::revoke_serial, 8));
     CAS_TRY_ASSIGN(entry.time, time_field(fields, tag::revoke_time));
-    if (entry.token == party_.certificate->serial_number()) return fail(ErrorKind::refused, "a progenitor does not revoke itself");
+    if (entry.token == party_.certificate->serial_number())
+      return fail(ErrorKind::refused, "a progenitor does not revoke itself");
     CAS_TRY_ASSIGN(ListAddition addition, ListAddition::create(entry.token));
     revocation_.emplace(Revocation{entry, std::move(addition)});
     return Bytes{};
@@ -140,7 +144,8 @@ Result<Bytes> Progenitor::finish_revocation() {
   Revocation revocation = std::move(*revocation_);
   revocation_.reset();
   TokenLists lists(memory_);
-  CAS_TRY_ASSIGN(RevocationHeader header, RevocationHeader::parse(lists.header(RevocationListKind::internal).value_or(Bytes{})));
+  CAS_TRY_ASSIGN(RevocationHeader header,
+                 RevocationHeader::parse(lists.header(RevocationListKind::internal).value_or(Bytes{})));
   CAS_TRY_ASSIGN(header.tokens, revocation.addition.finish(header.tokens));
   ++header.index;
   CAS_TRY_ASSIGN(const crypto::SigningKey key, load_revocation_key(memory_));
@@ -163,7 +168,8 @@ Result<Bytes> Progenitor::revise_mask(std::uint8_t p1, ByteView data) {
     if (value > 1) return fail(ErrorKind::malformed, "a bit is 0 or 1");
     entry.event = value == 1 ? RegisterEvent::bridge_authorised : RegisterEvent::bridge_barred;
     CAS_TRY_ASSIGN(const std::uint64_t next_index, load_number(memory_, object::next_bridge_index, 1));
-    if (entry.number == 0 || entry.number >= next_index) return fail(ErrorKind::refused, "no bridge has been registered under that index");
+    if (entry.number == 0 || entry.number >= next_index)
+      return fail(ErrorKind::refused, "no bridge has been registered under that index");
     CAS_TRY_ASSIGN(const MaskHeader before, MaskHeader::parse(memory_.read(object::progenitor_mask).reveal()));
     CAS_TRY_ASSIGN(MaskUpdate update, MaskUpdate::create(before, static_cast<std::uint32_t>(entry.number), value == 1));
     mask_revision_.emplace(MaskRevision{entry, std::move(update)});
@@ -190,7 +196,8 @@ Result<Bytes> Progenitor::finish_mask() {
 }
 
 Result<Bytes> Progenitor::take_over(std::uint8_t p1, ByteView data) {
-  if (memory_.read(object::dormant_backup).empty()) return fail(ErrorKind::refused, "this token is no backup of a progenitor");
+  if (memory_.read(object::dormant_backup).empty())
+    return fail(ErrorKind::refused, "this token is no backup of a progenitor");
   if (p1 == read_register_start) {
     CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::load(memory_));
     CAS_TRY_ASSIGN(const MaskHeader mask, MaskHeader::parse(secrets.mask_header));
@@ -218,7 +225,9 @@ Status Progenitor::note_while_catching_up(const RegisterEntry& entry) {
     case RegisterEvent::bridge_authorised:
     case RegisterEvent::bridge_barred: ++catching_up_->mask_version; break;
     case RegisterEvent::revoked: catching_up_->irl_index = entry.number; break;
-    case RegisterEvent::secrets_released: catching_up_->found_itself |= entry.token == party_.certificate->serial_number(); break;
+    case RegisterEvent::secrets_released:
+      catching_up_->found_itself |= entry.token == party_.certificate->serial_number();
+      break;
     case RegisterEvent::rolled:
     case RegisterEvent::took_over:
       return fail(ErrorKind::refused, "this backup is from before the domain got a new key or progenitor");
@@ -242,7 +251,8 @@ Result<Bytes> Progenitor::finish_take_over(ByteView data) {
   CAS_TRY_ASSIGN(const ListIndices lists, TokenLists(memory_).indices());
   if (mask.vdid != membership.vdid || mask.version != seen.mask_version)
     return fail(ErrorKind::outdated, "the authorisation mask is not the one that the register ends with");
-  if (lists.internal != seen.irl_index) return fail(ErrorKind::outdated, "the revocation list is not the one that the register ends with");
+  if (lists.internal != seen.irl_index)
+    return fail(ErrorKind::outdated, "the revocation list is not the one that the register ends with");
   CAS_TRY(register_.take_end());
   CAS_TRY(store_number(memory_, object::next_bridge_index, seen.next_index));
   CAS_TRY(memory_.write(object::progenitor_mask, mask_header));
@@ -288,7 +298,8 @@ Result<Bytes> Progenitor::reissue_old_licence(ByteView data) {
   // What is under the present key already stays as it is, so that a stopped command can be repeated.
   if (unseal_licence(memory_.read(object::domain_key), view)) return copy_of(lecm);
   auto unsealed = unseal_licence(previous, view);
-  if (!unsealed) return fail(ErrorKind::malformed, "the licence is not under the domain's previous key, or was changed");
+  if (!unsealed)
+    return fail(ErrorKind::malformed, "the licence is not under the domain's previous key, or was changed");
   CAS_TRY(random_.fill(unsealed->terms.licence_id));
   unsealed->terms.issuer = party_.certificate->serial_number();
   return seal_licence(memory_.read(object::domain_key), unsealed->terms, unsealed->control_word);

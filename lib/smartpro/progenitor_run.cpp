@@ -15,12 +15,14 @@ namespace cas::smartpro {
 namespace {
 
 Result<RunPurpose> purpose_from_wire(std::uint64_t value) {
-  if (value < 1 || value > static_cast<std::uint64_t>(RunPurpose::back_up)) return fail(ErrorKind::malformed, "a progenitor does nothing of that number with a token");
+  if (value < 1 || value > static_cast<std::uint64_t>(RunPurpose::back_up))
+    return fail(ErrorKind::malformed, "a progenitor does nothing of that number with a token");
   return static_cast<RunPurpose>(value);
 }
 
 Result<TokenKind> member_kind_from_wire(std::uint64_t value) {
-  if (value < static_cast<std::uint64_t>(TokenKind::acquisition) || value > static_cast<std::uint64_t>(TokenKind::simple_bridge))
+  if (value < static_cast<std::uint64_t>(TokenKind::acquisition) ||
+      value > static_cast<std::uint64_t>(TokenKind::simple_bridge))
     return fail(ErrorKind::malformed, "no token is enrolled as that");
   return static_cast<TokenKind>(value);
 }
@@ -35,7 +37,9 @@ RegisterEvent event_of(RunPurpose purpose) {
   }
 }
 
-RegisterEvent confirmed(RegisterEvent event) { return static_cast<RegisterEvent>(static_cast<std::uint8_t>(event) + 1); }
+RegisterEvent confirmed(RegisterEvent event) {
+  return static_cast<RegisterEvent>(static_cast<std::uint8_t>(event) + 1);
+}
 
 std::uint8_t instruction_of(RunPurpose purpose) {
   switch (purpose) {
@@ -83,7 +87,8 @@ Result<Bytes> ProgenitorRun::initiate(ByteView data) {
 }
 
 Result<Bytes> ProgenitorRun::authenticate(ByteView message2) {
-  if (!run_ || !run_->initiator || run_->entry.token != 0) return fail(ErrorKind::refused, "the progenitor talks to no token");
+  if (!run_ || !run_->initiator || run_->entry.token != 0)
+    return fail(ErrorKind::refused, "the progenitor talks to no token");
   auto said = run_->initiator->authenticate(memory_, message2);
   if (!said) return go_on(std::move(said));
   // Hosts and progenitors have certificates of the same root: the domain key goes to ordinary tokens alone, and all of the secrets to a progenitor token alone.
@@ -115,7 +120,8 @@ Result<Bytes> ProgenitorRun::go_on(Result<Bytes> said) {
 }
 
 Result<Bytes> ProgenitorRun::command() {
-  if (!run_ || !run_->messaging || run_->sent) return fail(ErrorKind::refused, "no channel to a token is ready for this");
+  if (!run_ || !run_->messaging || run_->sent)
+    return fail(ErrorKind::refused, "no channel to a token is ready for this");
   CAS_TRY_ASSIGN(card::CommandApdu command, plain_command(*run_));
   const ScopedCleanse cleanse_data(command.data);
   CAS_TRY_ASSIGN(const card::CommandApdu wrapped, run_->messaging->wrap_command(command));
@@ -131,7 +137,8 @@ Result<Bytes> ProgenitorRun::complete(ByteView response) {
   run_.reset();
   CAS_TRY_ASSIGN(const card::ResponseApdu wrapped, card::ResponseApdu::parse(response));
   CAS_TRY_ASSIGN(const card::ResponseApdu answer, run.messaging->unwrap_response(wrapped));
-  if (!answer.ok()) return fail(ErrorKind::refused, "the token did not accept it: " + card::describe_status_word(answer.status));
+  if (!answer.ok())
+    return fail(ErrorKind::refused, "the token did not accept it: " + card::describe_status_word(answer.status));
   run.entry.event = confirmed(run.entry.event);
   CAS_TRY_ASSIGN(const RegisterRecord record, register_.add(run.entry));
   TlvWriter writer;
@@ -139,7 +146,8 @@ Result<Bytes> ProgenitorRun::complete(ByteView response) {
   if (run.purpose == RunPurpose::register_bridge) {
     CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
     CAS_TRY_ASSIGN(const crypto::SigningKey key, load_revocation_key(memory_));
-    const BridgeRecord bridge{membership.vdid, run.entry.token, static_cast<std::uint32_t>(run.entry.number), run.entry.vdid};
+    const BridgeRecord bridge{membership.vdid, run.entry.token, static_cast<std::uint32_t>(run.entry.number),
+                              run.entry.vdid};
     CAS_TRY_ASSIGN(const Bytes signed_record, bridge.encode_signed(key));
     writer.field(tag::run_bridge_record, signed_record);
   }
@@ -156,7 +164,8 @@ Result<card::CommandApdu> ProgenitorRun::plain_command(Run& run) {
     }
   }();
   if (!data) return fail(data.error());
-  return card::CommandApdu{card::cla_proprietary, instruction_of(run.purpose), 0, 0, copy_of(data->reveal()), std::nullopt};
+  return card::CommandApdu{card::cla_proprietary, instruction_of(run.purpose), 0, 0, copy_of(data->reveal()),
+                           std::nullopt};
 }
 
 Result<SecretBytes> ProgenitorRun::activation_data(const RegisterEntry& entry) const {
@@ -189,11 +198,13 @@ Result<SecretBytes> ProgenitorRun::deactivation_data(const RegisterEntry& entry)
 
 Result<SecretBytes> ProgenitorRun::registration_data(RegisterEntry& entry) {
   CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::load(memory_));
-  if (secrets.next_bridge_index >= max_mask_bits) return fail(ErrorKind::exhausted, "this domain has registered as many bridges as a mask has bits");
+  if (secrets.next_bridge_index >= max_mask_bits)
+    return fail(ErrorKind::exhausted, "this domain has registered as many bridges as a mask has bits");
   // Paper, 4.2: "This index is ever increasing in the source domain". A run that is cut costs an index.
   entry.number = secrets.next_bridge_index;
   CAS_TRY(store_number(memory_, object::next_bridge_index, entry.number + 1));
-  CAS_TRY_ASSIGN(const SecretBytes bridge_key, simple_bridge_key(secrets.simple_bridge_master_key, entry.token, secrets.next_bridge_index));
+  CAS_TRY_ASSIGN(const SecretBytes bridge_key,
+                 simple_bridge_key(secrets.simple_bridge_master_key, entry.token, secrets.next_bridge_index));
   SecretTlvWriter writer;
   writer.field(tag::register_source, secrets.vdid)
       .field(tag::register_mkmb, secrets.master_bridge_master_key.reveal())

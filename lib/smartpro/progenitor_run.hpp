@@ -18,7 +18,8 @@ namespace cas::smartpro {
 /// One thread at a time.
 class ProgenitorRun {
  public:
-  ProgenitorRun(card::AppletMemory& memory, Random& random, const SacParty& party) : memory_(memory), random_(random), party_(party), register_(memory) {}
+  ProgenitorRun(card::AppletMemory& memory, Random& random, const SacParty& party)
+      : memory_(memory), random_(random), party_(party), register_(memory) {}
 
   /// Starts; what was under way is forgotten. Gives message 1.
   [[nodiscard]] Result<Bytes> initiate(ByteView data);

@@ -96,7 +96,8 @@ Status ProgenitorSecrets::store(card::AppletMemory& memory, SerialNumber progeni
 }
 
 Status ProgenitorSecrets::check_renews(card::AppletMemory& memory) const {
-  if (memory.read(object::dormant_backup).empty()) return fail(ErrorKind::refused, "this token belongs to a domain already");
+  if (memory.read(object::dormant_backup).empty())
+    return fail(ErrorKind::refused, "this token belongs to a domain already");
   CAS_TRY_ASSIGN(const ProgenitorSecrets held, load(memory));
   // Who knows the domain's revocation key is its progenitor.
   if (held.vdid != vdid || !crypto::constant_time_equal(held.revocation_private.reveal(), revocation_private.reveal()))
@@ -130,8 +131,9 @@ SecretBytes ProgenitorSecrets::encode() const {
 
 Result<ProgenitorSecrets> ProgenitorSecrets::parse(ByteView bytes) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(bytes, "backup of a progenitor"));
-  CAS_TRY(fields.check_known({tag_domain_key, tag_register_key, tag_revocation_private, tag_mkmb, tag_mksb, tag_register_head, tag_vdid, tag_revocation_key,
-                              tag_irl_header, tag_mask_header, tag_next_index, tag_generation, tag_previous_domain_key}));
+  CAS_TRY(fields.check_known({tag_domain_key, tag_register_key, tag_revocation_private, tag_mkmb, tag_mksb,
+                              tag_register_head, tag_vdid, tag_revocation_key, tag_irl_header, tag_mask_header,
+                              tag_next_index, tag_generation, tag_previous_domain_key}));
   ProgenitorSecrets secrets;
   CAS_TRY_ASSIGN(secrets.domain_key, secret_field(fields, tag_domain_key, domain_key_size));
   CAS_TRY_ASSIGN(secrets.register_key, secret_field(fields, tag_register_key, register_key_size));

@@ -54,7 +54,8 @@ struct ProgenitorSecrets {
 [[nodiscard]] Result<crypto::SigningKey> load_revocation_key(const card::AppletMemory& memory);
 
 /// A number that is kept as 4 or 8 bytes in an object; `missing` when it is not there.
-[[nodiscard]] Result<std::uint64_t> load_number(const card::AppletMemory& memory, std::uint16_t object, std::uint64_t missing);
+[[nodiscard]] Result<std::uint64_t> load_number(const card::AppletMemory& memory, std::uint16_t object,
+                                                std::uint64_t missing);
 [[nodiscard]] Status store_number(card::AppletMemory& memory, std::uint16_t object, std::uint64_t value);
 
 }  // namespace cas::smartpro

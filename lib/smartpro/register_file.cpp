@@ -17,7 +17,8 @@ Result<Bytes> FileRegister::content() const {
   if (!bytes && bytes.error().kind == ErrorKind::not_found) return Bytes{};
   if (!bytes) return fail(std::move(bytes).error());
   if (bytes->size() % register_record_size != 0)
-    return fail(ErrorKind::malformed, path_.string() + " is no register: its size is no multiple of 58 bytes. Restore the newest copy.");
+    return fail(ErrorKind::malformed,
+                path_.string() + " is no register: its size is no multiple of 58 bytes. Restore the newest copy.");
   return bytes;
 }
 

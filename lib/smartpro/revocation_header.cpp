@@ -28,7 +28,8 @@ Result<RevokedElements> read_elements(const TlvFields& fields, TlvTag tag) {
   ByteReader reader(value);
   RevokedElements elements;
   CAS_TRY_ASSIGN(elements.count, reader.u32());
-  if (elements.count > max_revoked_elements) return fail(ErrorKind::malformed, "revocation list header tells of more elements than a list may have");
+  if (elements.count > max_revoked_elements)
+    return fail(ErrorKind::malformed, "revocation list header tells of more elements than a list may have");
   CAS_TRY_ASSIGN(const ByteView digest, reader.bytes(crypto::sha256_size));
   elements.digest = to_array<crypto::Sha256Digest>(digest);
   elements.root = to_array<crypto::Sha256Digest>(reader.rest());
@@ -70,13 +71,15 @@ struct Parts {
 };
 
 Result<Parts> split(ByteView bytes) {
-  if (bytes.size() > max_revocation_header_size) return fail(ErrorKind::malformed, "revocation list header is too long");
+  if (bytes.size() > max_revocation_header_size)
+    return fail(ErrorKind::malformed, "revocation list header is too long");
   CAS_TRY_ASSIGN(TlvFields fields, TlvFields::parse(bytes, "revocation list header"));
   CAS_TRY(fields.check_known({tag_kind, tag_vdid, tag_index, tag_tokens, tag_hosts, tag_domains, tag_signature}));
   CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag_signature, 8, 80));
   if (fields.all().back().tag != tag_signature)
     return fail(ErrorKind::malformed, "revocation list header goes on after its signature");
-  const ByteView signed_bytes = bytes.first(bytes.size() - tlv_header(tag_signature, signature.size()).size() - signature.size());
+  const ByteView signed_bytes =
+      bytes.first(bytes.size() - tlv_header(tag_signature, signature.size()).size() - signature.size());
   return Parts{std::move(fields), signature, signed_bytes};
 }
 
@@ -93,7 +96,8 @@ Result<RevocationHeader> RevocationHeader::parse(ByteView bytes) {
   const TlvFields& fields = parts.fields;
   RevocationHeader header;
   CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag_kind, 1));
-  if (kind != static_cast<std::uint64_t>(RevocationListKind::external) && kind != static_cast<std::uint64_t>(RevocationListKind::internal))
+  if (kind != static_cast<std::uint64_t>(RevocationListKind::external) &&
+      kind != static_cast<std::uint64_t>(RevocationListKind::internal))
     return fail(ErrorKind::unsupported, "revocation list header is of a list that this version does not know");
   header.kind = static_cast<RevocationListKind>(kind);
   CAS_TRY_ASSIGN(header.index, fields.required_number(tag_index, 8));

@@ -38,11 +38,14 @@ Result<std::vector<RevokedNumber>> read_numbers(ByteReader& reader, const Revoke
   }
   CAS_TRY_ASSIGN(const RevokedElements found, elements_of(numbers));
   if (found != expected)
-    return fail(ErrorKind::authentication_failed, "the revocation list was changed: its elements are not those that its header is signed for");
+    return fail(ErrorKind::authentication_failed,
+                "the revocation list was changed: its elements are not those that its header is signed for");
   return numbers;
 }
 
-bool stands_on(const std::vector<RevokedNumber>& numbers, RevokedNumber number) { return std::ranges::binary_search(numbers, number); }
+bool stands_on(const std::vector<RevokedNumber>& numbers, RevokedNumber number) {
+  return std::ranges::binary_search(numbers, number);
+}
 
 }  // namespace
 
@@ -65,9 +68,12 @@ Result<RevocationList> RevocationList::parse(ByteView file, ByteView public_key)
   CAS_TRY_ASSIGN(const ByteView start, reader.bytes(magic.size()));
   if (!equal(start, magic)) return fail(ErrorKind::malformed, "this is no file of a revocation list");
   CAS_TRY_ASSIGN(const std::uint8_t version, reader.u8());
-  if (version != file_version) return fail(ErrorKind::unsupported, "the file of the revocation list is of version " + std::to_string(version) + "; this version reads 1");
+  if (version != file_version)
+    return fail(ErrorKind::unsupported,
+                "the file of the revocation list is of version " + std::to_string(version) + "; this version reads 1");
   CAS_TRY_ASSIGN(const std::uint8_t reserved, reader.u8());
-  if (reserved != 0) return fail(ErrorKind::malformed, "the file of the revocation list has a reserved byte that is not 0");
+  if (reserved != 0)
+    return fail(ErrorKind::malformed, "the file of the revocation list has a reserved byte that is not 0");
   CAS_TRY_ASSIGN(const std::uint16_t header_size, reader.u16());
   CAS_TRY_ASSIGN(const ByteView header, reader.bytes(header_size));
   RevocationList list;

@@ -39,6 +39,7 @@ struct RevocationList {
 };
 
 /// A file of the largest list: 3 x 2^24 numbers.
-inline constexpr std::size_t max_revocation_file_size = 8 + max_revocation_header_size + 3 * std::size_t{max_revoked_elements} * revoked_number_size;
+inline constexpr std::size_t max_revocation_file_size =
+    8 + max_revocation_header_size + 3 * std::size_t{max_revoked_elements} * revoked_number_size;
 
 }  // namespace cas::smartpro

@@ -38,9 +38,11 @@ Result<RevokedElementsBuilder> RevokedElementsBuilder::create() {
 }
 
 Status RevokedElementsBuilder::add(RevokedNumber number) {
-  if (last_ && number <= *last_) return fail(ErrorKind::malformed, "a revocation list is in ascending order, each number once");
+  if (last_ && number <= *last_)
+    return fail(ErrorKind::malformed, "a revocation list is in ascending order, each number once");
   if (count_ == max_revoked_elements)
-    return fail(ErrorKind::exhausted, "a revocation list has at most " + std::to_string(max_revoked_elements) + " elements of a type");
+    return fail(ErrorKind::exhausted,
+                "a revocation list has at most " + std::to_string(max_revoked_elements) + " elements of a type");
   if (run_filled_ == run_size * revoked_number_size) CAS_TRY(end_run(number));
   const auto bytes = bytes_of(number);
   CAS_TRY(payload_.update(bytes));
@@ -52,7 +54,8 @@ Status RevokedElementsBuilder::add(RevokedNumber number) {
 }
 
 Status RevokedElementsBuilder::add_payload(ByteView payload) {
-  if (payload.size() % revoked_number_size != 0) return fail(ErrorKind::malformed, "a revocation list has whole numbers of 8 bytes");
+  if (payload.size() % revoked_number_size != 0)
+    return fail(ErrorKind::malformed, "a revocation list has whole numbers of 8 bytes");
   ByteReader reader(payload);
   while (!reader.empty()) {
     CAS_TRY_ASSIGN(const RevokedNumber number, reader.u64());

@@ -75,6 +75,7 @@ class RevokedElementsBuilder {
 
 /// The hashes of the tree.
 [[nodiscard]] Result<crypto::Sha256Digest> revoked_leaf(ByteView run_and_fence);
-[[nodiscard]] Result<crypto::Sha256Digest> revoked_node(const crypto::Sha256Digest& left, const crypto::Sha256Digest& right);
+[[nodiscard]] Result<crypto::Sha256Digest> revoked_node(const crypto::Sha256Digest& left,
+                                                        const crypto::Sha256Digest& right);
 
 }  // namespace cas::smartpro

@@ -34,7 +34,8 @@ Result<SerialNumber> draw_serial_number(Random& random) {
 Result<Bytes> read_part(const fs::path& file) {
   auto content = read_file(file, max_pem_size);
   if (!content && content.error().kind == ErrorKind::not_found)
-    return fail(ErrorKind::not_found, "there is no root in " + file.parent_path().string() + " (" + file.filename().string() +
+    return fail(ErrorKind::not_found, "there is no root in " + file.parent_path().string() + " (" +
+                                          file.filename().string() +
                                           " is missing): make one with cas-tmc root, or name the folder that has it");
   return content;
 }
@@ -55,15 +56,22 @@ Result<HostCapabilities> HostCapabilities::parse(std::string_view names) {
     const std::size_t comma = names.find(',');
     const std::string_view name = names.substr(0, comma);
     names = comma == std::string_view::npos ? std::string_view{} : names.substr(comma + 1);
-    if (name == "acquisition") capabilities.acquisition = true;
-    else if (name == "renderer") capabilities.renderer = true;
-    else if (name == "processing") capabilities.processing = true;
-    else if (name == "bridge") capabilities.bridge = true;
-    else if (name == "management") capabilities.management = true;
-    else if (name == "all") capabilities = {true, true, true, true, true};
+    if (name == "acquisition")
+      capabilities.acquisition = true;
+    else if (name == "renderer")
+      capabilities.renderer = true;
+    else if (name == "processing")
+      capabilities.processing = true;
+    else if (name == "bridge")
+      capabilities.bridge = true;
+    else if (name == "management")
+      capabilities.management = true;
+    else if (name == "all")
+      capabilities = {true, true, true, true, true};
     else
-      return fail(ErrorKind::invalid_argument, "no host capability is called '" + std::string(name) +
-                                                   "': give acquisition, renderer, processing, bridge, management, or all");
+      return fail(ErrorKind::invalid_argument,
+                  "no host capability is called '" + std::string(name) +
+                      "': give acquisition, renderer, processing, bridge, management, or all");
   }
   return capabilities;
 }
@@ -86,10 +94,12 @@ Result<RootAuthority> RootAuthority::create(const std::string& name, Clock& cloc
                  crypto::make_root_certificate(key, name, serial, now - clock_tolerance, now + root_lifetime));
   CAS_TRY_ASSIGN(crypto::SigningKey revocation_key, crypto::SigningKey::generate(random));
   CAS_TRY_ASSIGN(const Bytes revocation_public, revocation_key.public_value());
-  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public), std::move(certificate), clock, random);
+  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public),
+                       std::move(certificate), clock, random);
 }
 
-Result<RootAuthority> RootAuthority::load(const fs::path& folder, const SecretBytes& pass_phrase, Clock& clock, Random& random) {
+Result<RootAuthority> RootAuthority::load(const fs::path& folder, const SecretBytes& pass_phrase, Clock& clock,
+                                          Random& random) {
   CAS_TRY_ASSIGN(const Bytes certificate_pem, read_part(folder / root_certificate_file));
   auto certificate = crypto::Certificate::from_pem(certificate_pem);
   if (!certificate) return fail_in((folder / root_certificate_file).string(), std::move(certificate).error());
@@ -97,13 +107,15 @@ Result<RootAuthority> RootAuthority::load(const fs::path& folder, const SecretBy
   CAS_TRY_ASSIGN(crypto::SigningKey key, read_key(folder / root_key_file, pass_phrase));
   CAS_TRY_ASSIGN(crypto::SigningKey revocation_key, read_key(folder / root_revocation_key_file, pass_phrase));
   CAS_TRY_ASSIGN(const Bytes revocation_public, revocation_key.public_value());
-  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public), std::move(*certificate), clock, random);
+  return RootAuthority(std::move(key), std::move(revocation_key), to_array<RevocationKey>(revocation_public),
+                       std::move(*certificate), clock, random);
 }
 
 Status RootAuthority::save(const fs::path& folder, const SecretBytes& pass_phrase) const {
   std::error_code error;
   if (fs::exists(folder / root_certificate_file, error) || fs::exists(folder / root_key_file, error))
-    return fail(ErrorKind::refused, "there is a root in " + folder.string() + " already: every token and host hangs on it, so it is not overwritten");
+    return fail(ErrorKind::refused, "there is a root in " + folder.string() +
+                                        " already: every token and host hangs on it, so it is not overwritten");
   fs::create_directories(folder, error);
   if (error) return fail(ErrorKind::io, "cannot make the folder " + folder.string() + ": " + error.message());
   CAS_TRY_ASSIGN(const SecretBytes key, key_.to_pem(pass_phrase));
@@ -139,10 +151,12 @@ Result<HostCredentials> RootAuthority::issue_host(const std::string& name, const
   subject.ffdhe2048_public = ffdhe2048.public_value;
   subject.roles = capabilities.roles();
   CAS_TRY_ASSIGN(crypto::Certificate certificate, issue(std::move(subject), host_lifetime));
-  return HostCredentials{certificate_, std::move(certificate), std::move(p256), std::move(ffdhe2048), revocation_public_};
+  return HostCredentials{certificate_, std::move(certificate), std::move(p256), std::move(ffdhe2048),
+                         revocation_public_};
 }
 
-Result<crypto::Certificate> RootAuthority::issue_token(const std::string& name, const TokenKeys& keys, bool progenitor) {
+Result<crypto::Certificate> RootAuthority::issue_token(const std::string& name, const TokenKeys& keys,
+                                                       bool progenitor) {
   crypto::CertificateSubject subject;
   subject.common_name = name;
   subject.p256_public = keys.p256_public;

@@ -43,7 +43,8 @@ class RootAuthority {
   /// A new root, in memory; `save` keeps it.
   [[nodiscard]] static Result<RootAuthority> create(const std::string& name, Clock& clock, Random& random);
   /// root.pem, root.key and revocation.key in `folder`. ErrorKind::not_found names the command that makes them.
-  [[nodiscard]] static Result<RootAuthority> load(const std::filesystem::path& folder, const SecretBytes& pass_phrase, Clock& clock, Random& random);
+  [[nodiscard]] static Result<RootAuthority> load(const std::filesystem::path& folder, const SecretBytes& pass_phrase,
+                                                  Clock& clock, Random& random);
   /// Writes root.pem, root-revocation.pub, root.key and revocation.key (the keys PKCS #8 in PEM, mode 0600, in clear when the pass phrase is empty). Refuses to overwrite.
   [[nodiscard]] Status save(const std::filesystem::path& folder, const SecretBytes& pass_phrase) const;
 
@@ -56,13 +57,18 @@ class RootAuthority {
   /// Keys and certificate for a host, valid for ten years.
   [[nodiscard]] Result<HostCredentials> issue_host(const std::string& name, const HostCapabilities& capabilities);
   /// A certificate for a token's keys, valid for twenty years (a card has no clock; hosts check it).
-  [[nodiscard]] Result<crypto::Certificate> issue_token(const std::string& name, const TokenKeys& keys, bool progenitor);
+  [[nodiscard]] Result<crypto::Certificate> issue_token(const std::string& name, const TokenKeys& keys,
+                                                        bool progenitor);
 
  private:
   RootAuthority(crypto::SigningKey key, crypto::SigningKey revocation_key, const RevocationKey& revocation_public,
                 crypto::Certificate certificate, Clock& clock, Random& random)
-      : key_(std::move(key)), revocation_key_(std::move(revocation_key)), revocation_public_(revocation_public),
-        certificate_(std::move(certificate)), clock_(&clock), random_(&random) {}
+      : key_(std::move(key)),
+        revocation_key_(std::move(revocation_key)),
+        revocation_public_(revocation_public),
+        certificate_(std::move(certificate)),
+        clock_(&clock),
+        random_(&random) {}
   [[nodiscard]] Result<crypto::Certificate> issue(crypto::CertificateSubject subject, UnixSeconds lifetime);
 
   crypto::SigningKey key_;

@@ -40,7 +40,8 @@ Result<TlvFields> parse_message(ByteView message, const char* what) {
 Status check_version(const TlvFields& fields) {
   CAS_TRY_ASSIGN(const std::uint64_t version, fields.required_number(tag_version, 1));
   if (version != sac_version)
-    return fail(ErrorKind::unsupported, "secure channel is of version " + std::to_string(version) + "; this version speaks 1");
+    return fail(ErrorKind::unsupported,
+                "secure channel is of version " + std::to_string(version) + "; this version speaks 1");
   return {};
 }
 
@@ -59,7 +60,8 @@ Result<PeerPart> read_peer(const TlvFields& fields, DhGroup suite, const SacPart
   if (certificate.serial_number() == own.certificate->serial_number())
     return fail(ErrorKind::authentication_failed, "the peer of the secure channel shows our own certificate");
   if (!certificate.dh_public(suite))
-    return fail(ErrorKind::unsupported, std::string("the peer's certificate has no key for suite ") + dh_group_name(suite));
+    return fail(ErrorKind::unsupported,
+                std::string("the peer's certificate has no key for suite ") + dh_group_name(suite));
   CAS_TRY_ASSIGN(const ByteView public_value, fields.required(tag_public_value, dh_public_size(suite)));
   ListIndices lists;
   CAS_TRY_ASSIGN(lists.external, fields.required_number(tag_erl_index, 8));
@@ -76,22 +78,26 @@ struct SharedSecrets {
 Result<SharedSecrets> agree(const SacParty& own, const DhKeyPair& ephemeral, DhGroup suite, const PeerPart& peer) {
   SharedSecrets shared;
   CAS_TRY_ASSIGN(shared.ephemeral, crypto::derive_dh_shared(ephemeral, peer.public_value));
-  CAS_TRY_ASSIGN(shared.permanent, crypto::derive_dh_shared(*own.static_key(suite), *peer.certificate.dh_public(suite)));
+  CAS_TRY_ASSIGN(shared.permanent,
+                 crypto::derive_dh_shared(*own.static_key(suite), *peer.certificate.dh_public(suite)));
   return shared;
 }
 
-Result<Sha256Digest> party_hash(const SharedSecrets& shared, ByteView public_value, SerialNumber serial, std::string_view label,
-                                const Sha256Digest& transcript) {
+Result<Sha256Digest> party_hash(const SharedSecrets& shared, ByteView public_value, SerialNumber serial,
+                                std::string_view label, const Sha256Digest& transcript) {
   ByteWriter serial_bytes;
   serial_bytes.u64(serial);
-  return crypto::sha256({shared.ephemeral.reveal(), public_value, shared.permanent.reveal(), serial_bytes.view(), as_bytes(label), transcript});
+  return crypto::sha256({shared.ephemeral.reveal(), public_value, shared.permanent.reveal(), serial_bytes.view(),
+                         as_bytes(label), transcript});
 }
 
 Result<card::SecureMessagingKeys> session_keys(const SharedSecrets& shared, const Sha256Digest& transcript) {
   SecretBytes input(shared.ephemeral.size() + shared.permanent.size());
   std::memcpy(input.reveal_mutable().data(), shared.ephemeral.reveal().data(), shared.ephemeral.size());
-  std::memcpy(input.reveal_mutable().data() + shared.ephemeral.size(), shared.permanent.reveal().data(), shared.permanent.size());
-  CAS_TRY_ASSIGN(const SecretBytes all, crypto::hkdf_sha256(input.reveal(), transcript, as_bytes(session_keys_label), 4 * session_key_size));
+  std::memcpy(input.reveal_mutable().data() + shared.ephemeral.size(), shared.permanent.reveal().data(),
+              shared.permanent.size());
+  CAS_TRY_ASSIGN(const SecretBytes all,
+                 crypto::hkdf_sha256(input.reveal(), transcript, as_bytes(session_keys_label), 4 * session_key_size));
   const auto part = [&all](std::size_t index) {
     return SecretBytes::copy_of(all.reveal().subspan(index * session_key_size, session_key_size));
   };
@@ -123,7 +129,9 @@ Result<DhGroup> sac_suite_from_wire(std::uint64_t value) {
   switch (value) {
     case static_cast<std::uint64_t>(DhGroup::p256): return DhGroup::p256;
     case static_cast<std::uint64_t>(DhGroup::ffdhe2048): return DhGroup::ffdhe2048;
-    default: return fail(ErrorKind::unsupported, "secure channel asks for suite " + std::to_string(value) + ", which is not known");
+    default:
+      return fail(ErrorKind::unsupported,
+                  "secure channel asks for suite " + std::to_string(value) + ", which is not known");
   }
 }
 
@@ -139,14 +147,16 @@ Result<SacInitiator> SacInitiator::start(const SacParty& party, DhGroup suite, R
 }
 
 Result<Bytes> SacInitiator::authenticate(ByteView message2) {
-  if (ephemeral_.private_value.empty()) return fail(ErrorKind::invalid_argument, "this secure channel was started and ended already");
+  if (ephemeral_.private_value.empty())
+    return fail(ErrorKind::invalid_argument, "this secure channel was started and ended already");
   const DhKeyPair ephemeral = std::exchange(ephemeral_, {});  // spent, whatever comes
   const DhGroup suite = ephemeral.group;
   CAS_TRY_ASSIGN(const TlvFields fields, parse_message(message2, "secure channel message 2"));
   CAS_TRY(check_version(fields));
   CAS_TRY(fields.check_known({tag_version, tag_certificate, tag_public_value, tag_erl_index, tag_irl_index, tag_hash}));
   CAS_TRY_ASSIGN(const ByteView hash, fields.required(tag_hash, crypto::sha256_size));
-  if (fields.all().back().tag != tag_hash) return fail(ErrorKind::malformed, "secure channel message 2 goes on after its hash");
+  if (fields.all().back().tag != tag_hash)
+    return fail(ErrorKind::malformed, "secure channel message 2 goes on after its hash");
   CAS_TRY_ASSIGN(PeerPart peer, read_peer(fields, suite, party_));
   CAS_TRY_ASSIGN(const SharedSecrets shared, agree(party_, ephemeral, suite, peer));
 
@@ -157,8 +167,9 @@ Result<Bytes> SacInitiator::authenticate(ByteView message2) {
   if (!crypto::constant_time_equal(expected, hash))
     return fail(ErrorKind::authentication_failed, "the peer does not hold the key of the certificate that it shows");
 
-  CAS_TRY_ASSIGN(const Sha256Digest own_hash,
-                 party_hash(shared, ephemeral.public_value, party_.certificate->serial_number(), initiator_label, transcript));
+  CAS_TRY_ASSIGN(
+      const Sha256Digest own_hash,
+      party_hash(shared, ephemeral.public_value, party_.certificate->serial_number(), initiator_label, transcript));
   CAS_TRY_ASSIGN(card::SecureMessagingKeys keys, session_keys(shared, transcript));
   result_ = SacResult{std::move(keys), std::move(peer.certificate), peer.lists};
   return TlvWriter().field(tag_hash, own_hash).take();
@@ -174,7 +185,8 @@ Result<SacResult> SacInitiator::finish() {
 Result<SacResponder> SacResponder::answer(const SacParty& party, ByteView message1, Random& random) {
   CAS_TRY_ASSIGN(const TlvFields fields, parse_message(message1, "secure channel message 1"));
   CAS_TRY(check_version(fields));
-  CAS_TRY(fields.check_known({tag_version, tag_suite, tag_certificate, tag_public_value, tag_erl_index, tag_irl_index}));
+  CAS_TRY(
+      fields.check_known({tag_version, tag_suite, tag_certificate, tag_public_value, tag_erl_index, tag_irl_index}));
   CAS_TRY_ASSIGN(const std::uint64_t suite_number, fields.required_number(tag_suite, 1));
   CAS_TRY_ASSIGN(const DhGroup suite, sac_suite_from_wire(suite_number));
   CAS_TRY_ASSIGN(PeerPart peer, read_peer(fields, suite, party));
@@ -185,8 +197,9 @@ Result<SacResponder> SacResponder::answer(const SacParty& party, ByteView messag
   writer.number(tag_version, sac_version, 1);
   write_party(writer, party, ephemeral);
   CAS_TRY_ASSIGN(const Sha256Digest transcript, crypto::sha256({message1, writer.view()}));
-  CAS_TRY_ASSIGN(const Sha256Digest own_hash,
-                 party_hash(shared, ephemeral.public_value, party.certificate->serial_number(), responder_label, transcript));
+  CAS_TRY_ASSIGN(
+      const Sha256Digest own_hash,
+      party_hash(shared, ephemeral.public_value, party.certificate->serial_number(), responder_label, transcript));
   writer.field(tag_hash, own_hash);
 
   SacResponder responder;
@@ -204,7 +217,8 @@ Result<SacResult> SacResponder::finish(ByteView message3) {
   result_.reset();  // one try
   CAS_TRY_ASSIGN(const ByteView hash, read_hash_message(message3));
   if (!crypto::constant_time_equal(expected_hash_, hash))
-    return fail(ErrorKind::authentication_failed, "the initiator does not hold the key of the certificate that it shows");
+    return fail(ErrorKind::authentication_failed,
+                "the initiator does not hold the key of the certificate that it shows");
   return result;
 }
 

@@ -23,8 +23,10 @@ Result<SignedFields> SignedFields::parse(ByteView bytes, std::size_t max_size, c
   CAS_TRY_ASSIGN(TlvFields fields, TlvFields::parse(bytes, what));
   CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag_fields_signature, 8, 80));
   // It covers all before it: nothing may stand behind it.
-  if (fields.all().back().tag != tag_fields_signature) return fail(ErrorKind::malformed, std::string(what) + " goes on after its signature");
-  const ByteView signed_bytes = bytes.first(bytes.size() - tlv_header(tag_fields_signature, signature.size()).size() - signature.size());
+  if (fields.all().back().tag != tag_fields_signature)
+    return fail(ErrorKind::malformed, std::string(what) + " goes on after its signature");
+  const ByteView signed_bytes =
+      bytes.first(bytes.size() - tlv_header(tag_fields_signature, signature.size()).size() - signature.size());
   return SignedFields{std::move(fields), signature, signed_bytes};
 }
 

@@ -13,17 +13,20 @@ namespace cas::smartpro {
 namespace {
 
 /// source VDID (8) || progenitor's serial number (8) || MKMB (32) || DKSB (16) || index (4)
-constexpr std::size_t slot_size = sizeof(Vdid) + sizeof(SerialNumber) + bridge_master_key_size + bridge_device_key_size + 4;
+constexpr std::size_t slot_size =
+    sizeof(Vdid) + sizeof(SerialNumber) + bridge_master_key_size + bridge_device_key_size + 4;
 
 void put_number(MutableByteView into, std::uint64_t value) {
-  for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<std::uint8_t>(value >> (8 * (into.size() - 1 - i)));
+  for (std::size_t i = 0; i < into.size(); ++i)
+    into[i] = static_cast<std::uint8_t>(value >> (8 * (into.size() - 1 - i)));
 }
 
 }  // namespace
 
 Result<std::vector<SimpleBridge::Registration>> SimpleBridge::registrations() const {
   const SecretBytes stored = memory_.read(object::bridge_registrations);
-  if (stored.size() % slot_size != 0 || stored.size() / slot_size > max_bridge_registrations) return fail(ErrorKind::internal, "the registrations are damaged");
+  if (stored.size() % slot_size != 0 || stored.size() / slot_size > max_bridge_registrations)
+    return fail(ErrorKind::internal, "the registrations are damaged");
   std::vector<Registration> all;
   ByteReader reader(stored.reveal());
   while (!reader.empty()) {
@@ -74,7 +77,8 @@ Result<SecretBytes> SimpleBridge::key_with(const Registration& registration, Ser
 
 Result<Bytes> SimpleBridge::register_bridge(ByteView data, SerialNumber progenitor) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "registration"));
-  CAS_TRY(fields.check_known({tag::register_source, tag::register_mkmb, tag::register_dksb, tag::register_index, tag::register_destination}));
+  CAS_TRY(fields.check_known(
+      {tag::register_source, tag::register_mkmb, tag::register_dksb, tag::register_index, tag::register_destination}));
   Registration registration;
   CAS_TRY_ASSIGN(const ByteView source, fields.required(tag::register_source, sizeof(Vdid)));
   registration.source = to_array<Vdid>(source);
@@ -84,22 +88,27 @@ Result<Bytes> SimpleBridge::register_bridge(ByteView data, SerialNumber progenit
   CAS_TRY_ASSIGN(const ByteView dksb, fields.required(tag::register_dksb, bridge_device_key_size));
   registration.dksb = SecretBytes::copy_of(dksb);
   CAS_TRY_ASSIGN(const std::uint64_t index, fields.required_number(tag::register_index, 4));
-  if (index < first_bridge_index || index >= max_mask_bits) return fail(ErrorKind::malformed, "no simple bridge has that index");
+  if (index < first_bridge_index || index >= max_mask_bits)
+    return fail(ErrorKind::malformed, "no simple bridge has that index");
   registration.index = static_cast<std::uint32_t>(index);
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   // The bridge record will name this domain, by the TMC's word alone: the token knows better.
   CAS_TRY_ASSIGN(const ByteView destination, fields.required(tag::register_destination, sizeof(Vdid)));
-  if (!equal(destination, membership.vdid)) return fail(ErrorKind::refused, "this token belongs to another domain than it shall be registered for");
-  if (registration.source == membership.vdid) return fail(ErrorKind::refused, "this token belongs to that domain: it bridges into it from others");
+  if (!equal(destination, membership.vdid))
+    return fail(ErrorKind::refused, "this token belongs to another domain than it shall be registered for");
+  if (registration.source == membership.vdid)
+    return fail(ErrorKind::refused, "this token belongs to that domain: it bridges into it from others");
 
   CAS_TRY_ASSIGN(std::vector<Registration> all, registrations());
   const auto same = std::ranges::find(all, registration.source, &Registration::source);
   if (same == all.end()) {
-    if (all.size() == max_bridge_registrations) return fail(ErrorKind::exhausted, "this token is registered in as many domains as it can");
+    if (all.size() == max_bridge_registrations)
+      return fail(ErrorKind::exhausted, "this token is registered in as many domains as it can");
     all.push_back(std::move(registration));
   } else {
     // Paper, 4.2: "This index is ever increasing in the source domain."
-    if (registration.index <= same->index) return fail(ErrorKind::refused, "the registration is not newer than the one at hand");
+    if (registration.index <= same->index)
+      return fail(ErrorKind::refused, "the registration is not newer than the one at hand");
     // The VDID is the progenitor's word: another one has to know the domain's secret, or content would go back to who never sent it.
     if (same->progenitor != progenitor && !crypto::constant_time_equal(same->mkmb.reveal(), registration.mkmb.reveal()))
       return fail(ErrorKind::refused, "another progenitor has registered this token in that domain");
@@ -115,11 +124,14 @@ Result<Bytes> SimpleBridge::receive_licence(ByteView data) {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   CAS_TRY_ASSIGN(const Registration registration, registration_in(transfer.view.vdid));
   const LicenceOrigin sender = transfer.view.origins.back();
-  if (sender.domain != transfer.view.vdid) return fail(ErrorKind::malformed, "the transfer licence is not of the domain that sent it");
-  if (transfer.cdi.simple_bridge != own_ || transfer.cdi.index != registration.index || transfer.cdi.destination != membership.vdid)
+  if (sender.domain != transfer.view.vdid)
+    return fail(ErrorKind::malformed, "the transfer licence is not of the domain that sent it");
+  if (transfer.cdi.simple_bridge != own_ || transfer.cdi.index != registration.index ||
+      transfer.cdi.destination != membership.vdid)
     return fail(ErrorKind::refused, "the CDI is for another bridge, another domain or another registration");
   CAS_TRY_ASSIGN(const SecretBytes key, key_with(registration, sender.master_bridge));
-  CAS_TRY_ASSIGN(const UnsealedLicence licence, open_transfer_licence(transfer.view, transfer.cdi, sender.master_bridge, key));
+  CAS_TRY_ASSIGN(const UnsealedLicence licence,
+                 open_transfer_licence(transfer.view, transfer.cdi, sender.master_bridge, key));
   CAS_TRY(transfer.content.check(licence.terms));
 
   LicenceTerms terms = licence.terms;
@@ -134,7 +146,8 @@ Result<Bytes> SimpleBridge::receive_licence(ByteView data) {
 Result<Bytes> SimpleBridge::return_licence(ByteView data) {
   constexpr TlvTag content_tag = tag::outgoing_content;
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to return a licence"));
-  CAS_TRY(fields.check_known({tag::outgoing_lecm, content_tag, content_tag + 1, content_tag + 2, content_tag + 3, tag::outgoing_rights}));
+  CAS_TRY(fields.check_known(
+      {tag::outgoing_lecm, content_tag, content_tag + 1, content_tag + 2, content_tag + 3, tag::outgoing_rights}));
   CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::outgoing_lecm));
   CAS_TRY_ASSIGN(const ContentClaim content, ContentClaim::read(fields, content_tag));
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
@@ -157,8 +170,10 @@ Result<Bytes> SimpleBridge::return_licence(ByteView data) {
   CAS_TRY_ASSIGN(const SecretBytes transfer_key, random_secret(random_, transfer_key_size));
   CAS_TRY_ASSIGN(const Bytes transfer_licence, seal_licence(transfer_key, terms, licence.control_word));
   CAS_TRY_ASSIGN(const SecretBytes key, key_with(registration, source.master_bridge));
-  const BridgeContext context{terms.licence_id, source.domain, source.master_bridge, own_, registration.index, membership.vdid};
-  CAS_TRY_ASSIGN(const WrappedTransferKey wrapped, wrap_transfer_key(key, context, TransferDirection::to_master_bridge, transfer_key));
+  const BridgeContext context{terms.licence_id,   source.domain,  source.master_bridge, own_,
+                              registration.index, membership.vdid};
+  CAS_TRY_ASSIGN(const WrappedTransferKey wrapped,
+                 wrap_transfer_key(key, context, TransferDirection::to_master_bridge, transfer_key));
   const Cdi cdi{own_, registration.index, membership.vdid, wrapped};
   return TlvWriter().field(tag::converted_lecm, transfer_licence).field(tag::converted_cdi, cdi.encode()).take();
 }

@@ -20,7 +20,8 @@ inline constexpr std::size_t max_bridge_registrations = 8;
 class SimpleBridge {
  public:
   /// `own`: the token's serial number. `memory` and `random` outlive it.
-  SimpleBridge(card::AppletMemory& memory, Random& random, SerialNumber own) : memory_(memory), random_(random), own_(own) {}
+  SimpleBridge(card::AppletMemory& memory, Random& random, SerialNumber own)
+      : memory_(memory), random_(random), own_(own) {}
 
   /// `progenitor`: serial number of the source domain's progenitor, which has shown its certificate. ErrorKind::exhausted when all slots are taken, refused for
   /// the own domain, for a registration that is not newer, and for one of a domain that another progenitor has registered.

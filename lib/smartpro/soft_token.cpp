@@ -98,13 +98,15 @@ class UnfinishedCard {
 
 }  // namespace
 
-Result<NewSoftToken> create_soft_token(const card::CardUri& place, RootAuthority& root, const std::string& name, bool progenitor,
-                                       Random& random) {
+Result<NewSoftToken> create_soft_token(const card::CardUri& place, RootAuthority& root, const std::string& name,
+                                       bool progenitor, Random& random) {
   if (place.kind != card::CardUri::Kind::soft)
     return fail(ErrorKind::invalid_argument, "a soft card is made at a URI of the kind soft:PATH");
   const fs::path path(place.path);
   const auto taken = [&] {
-    return fail(ErrorKind::refused, path.string() + " is there already, and a card is not overwritten: remove it first, or choose another name");
+    return fail(
+        ErrorKind::refused,
+        path.string() + " is there already, and a card is not overwritten: remove it first, or choose another name");
   };
   if (is_there(path)) return taken();
   std::error_code error;
@@ -119,7 +121,8 @@ Result<NewSoftToken> create_soft_token(const card::CardUri& place, RootAuthority
 
   const UnfinishedCard unfinished(path);
   {
-    CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, card::create_soft_card(unfinished.path(), pass_phrase, {token_applet_factory()}, &random));
+    CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card,
+                   card::create_soft_card(unfinished.path(), pass_phrase, {token_applet_factory()}, &random));
     CAS_TRY_ASSIGN(made.info, personalise_token(*card, root, name, progenitor));
   }
   CAS_TRY(system_file_operations().rename(unfinished.path(), path));

@@ -26,7 +26,7 @@ struct NewSoftToken {
 /// The card appears at its path whole, or not at all: it is made beside it, as PATH.unfinished, which the next attempt clears away when
 /// this one was killed. Folders are made as needed. ErrorKind::refused when something is at the path already; ErrorKind::io when
 /// another process is making a card there.
-[[nodiscard]] Result<NewSoftToken> create_soft_token(const card::CardUri& place, RootAuthority& root, const std::string& name,
-                                                     bool progenitor, Random& random);
+[[nodiscard]] Result<NewSoftToken> create_soft_token(const card::CardUri& place, RootAuthority& root,
+                                                     const std::string& name, bool progenitor, Random& random);
 
 }  // namespace cas::smartpro

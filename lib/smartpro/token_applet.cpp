@@ -45,12 +45,14 @@ StatusWord status_word_of(ErrorKind kind) {
 }
 
 bool is_management(std::uint8_t instruction) {
-  return (instruction >= ins::create_domain && instruction <= ins::read_domain) || (instruction >= ins::revoke_token && instruction <= ins::reissue_old_licence);
+  return (instruction >= ins::create_domain && instruction <= ins::read_domain) ||
+         (instruction >= ins::revoke_token && instruction <= ins::reissue_old_licence);
 }
 
 /// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one command take effect together.
-constexpr std::array domain_objects{object::membership, object::domain_key, object::irl_header, object::play_slots,
-                                   object::master_bridge_keys, object::mask_header, object::bridge_registrations};
+constexpr std::array domain_objects{object::membership,          object::domain_key,         object::irl_header,
+                                    object::play_slots,          object::master_bridge_keys, object::mask_header,
+                                    object::bridge_registrations};
 
 /// Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists". Between two tokens the internal lists are
 /// of different domains, or not there yet.
@@ -59,12 +61,17 @@ Status require_same_lists(const ListIndices& own, const ListIndices& of_peer, co
   return same ? Status{} : fail(ErrorKind::outdated, "the peer has other revocation lists");
 }
 
-bool is_master_bridging(std::uint8_t instruction) { return instruction >= ins::mask_status && instruction <= ins::take_back_licence && instruction % 2 == 0; }
-bool is_simple_bridging(std::uint8_t instruction) { return instruction == ins::receive_licence || instruction == ins::return_licence; }
+bool is_master_bridging(std::uint8_t instruction) {
+  return instruction >= ins::mask_status && instruction <= ins::take_back_licence && instruction % 2 == 0;
+}
+bool is_simple_bridging(std::uint8_t instruction) {
+  return instruction == ins::receive_licence || instruction == ins::return_licence;
+}
 
 /// What a progenitor may make of a blank token.
 bool can_be_activated(std::uint64_t kind) {
-  return kind >= static_cast<std::uint64_t>(TokenKind::acquisition) && kind <= static_cast<std::uint64_t>(TokenKind::simple_bridge);
+  return kind >= static_cast<std::uint64_t>(TokenKind::acquisition) &&
+         kind <= static_cast<std::uint64_t>(TokenKind::simple_bridge);
 }
 
 }  // namespace
@@ -217,7 +224,8 @@ Result<SacParty> TokenApplet::sac_party() const {
 }
 
 Result<Bytes> TokenApplet::generate_keys() {
-  if (!memory_.read(object::own_certificate).empty()) return fail(ErrorKind::refused, "this token has its certificate already");
+  if (!memory_.read(object::own_certificate).empty())
+    return fail(ErrorKind::refused, "this token has its certificate already");
   CAS_TRY_ASSIGN(const crypto::DhKeyPair p256, crypto::generate_dh_key_pair(DhGroup::p256, random_));
   CAS_TRY_ASSIGN(const crypto::DhKeyPair ffdhe2048, crypto::generate_dh_key_pair(DhGroup::ffdhe2048, random_));
   CAS_TRY(memory_.write(object::p256_private, p256.private_value.reveal()));
@@ -226,12 +234,14 @@ Result<Bytes> TokenApplet::generate_keys() {
 }
 
 Result<Bytes> TokenApplet::personalise(ByteView data) {
-  if (!memory_.read(object::own_certificate).empty()) return fail(ErrorKind::refused, "this token has its certificate already");
+  if (!memory_.read(object::own_certificate).empty())
+    return fail(ErrorKind::refused, "this token has its certificate already");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "personalisation"));
   CAS_TRY(fields.check_known({tag::personalise_root, tag::personalise_own, tag::personalise_revocation_key}));
   CAS_TRY_ASSIGN(const ByteView root_der, fields.required(tag::personalise_root));
   CAS_TRY_ASSIGN(const ByteView own_der, fields.required(tag::personalise_own));
-  CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::personalise_revocation_key, sizeof(RevocationKey)));
+  CAS_TRY_ASSIGN(const ByteView revocation_key,
+                 fields.required(tag::personalise_revocation_key, sizeof(RevocationKey)));
   CAS_TRY_ASSIGN(const crypto::Certificate root, crypto::Certificate::from_der(root_der));
   CAS_TRY_ASSIGN(const crypto::Certificate own, crypto::Certificate::from_der(own_der));
   CAS_TRY(root.verify_is_root());
@@ -256,8 +266,10 @@ Result<Bytes> TokenApplet::personalise(ByteView data) {
 Result<Bytes> TokenApplet::token_info() {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   TlvWriter writer;
-  writer.number(tag::info_version, token_applet_version, 1).number(tag::info_kind, static_cast<std::uint64_t>(membership.kind), 1);
-  if (const SecretBytes own = memory_.read(object::own_certificate); !own.empty()) writer.field(tag::info_certificate, own.reveal());
+  writer.number(tag::info_version, token_applet_version, 1)
+      .number(tag::info_kind, static_cast<std::uint64_t>(membership.kind), 1);
+  if (const SecretBytes own = memory_.read(object::own_certificate); !own.empty())
+    writer.field(tag::info_certificate, own.reveal());
   if (membership.kind != TokenKind::blank) writer.field(tag::info_vdid, membership.vdid);
   return writer.take();
 }
@@ -294,17 +306,20 @@ Result<Bytes> TokenApplet::check_list(std::uint8_t p1, ByteView data) {
   if (p1 > check_list_proof) return fail(ErrorKind::invalid_argument, "CHECK LIST knows P1 0 to 3");
   if (!inquiry_) return fail(ErrorKind::refused, "no revocation list is asked for");
   const ListQuestion asked = inquiry_->done() ? ListQuestion{} : inquiry_->question();
-  const Status shown = p1 == check_list_proof ? inquiry_->show_proof(lists, data) : inquiry_->show_payload(lists, data, p1 == check_list_last_part);
+  const Status shown = p1 == check_list_proof ? inquiry_->show_proof(lists, data)
+                                              : inquiry_->show_payload(lists, data, p1 == check_list_last_part);
   if (shown) return p1 == check_list_part ? Bytes{} : go_on_asking();
   const bool about_itself = inquiry_->purpose() == ListInquiry::Purpose::own;
   deselect();
-  if (about_itself && shown.error().kind == ErrorKind::revoked) CAS_TRY(lists.set_state(asked.list, ListState::revoked));
+  if (about_itself && shown.error().kind == ErrorKind::revoked)
+    CAS_TRY(lists.set_state(asked.list, ListState::revoked));
   return fail(shown.error());
 }
 
 /// In a channel it is the progenitor that asks, about the token that it is being brought together with.
 Result<Bytes> TokenApplet::check_list_of_run(std::uint8_t p1, ByteView data) {
-  if (p1 == check_list_start || p1 > check_list_proof) return fail(ErrorKind::invalid_argument, "CHECK LIST in a channel knows P1 1 to 3");
+  if (p1 == check_list_start || p1 > check_list_proof)
+    return fail(ErrorKind::invalid_argument, "CHECK LIST in a channel knows P1 1 to 3");
   if (!progenitor_) return fail(ErrorKind::refused, "no revocation list is asked for");
   return progenitor_->check_list(p1, data);
 }
@@ -352,7 +367,8 @@ Result<Bytes> TokenApplet::create_licence(ByteView data) {
   CAS_TRY(require_peer(role_host_acquisition));
   CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::acquisition));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "licence request"));
-  CAS_TRY(fields.check_known({tag::create_content_id, tag::create_header_digest, tag::create_cipher, tag::create_key_period, tag::create_rights}));
+  CAS_TRY(fields.check_known({tag::create_content_id, tag::create_header_digest, tag::create_cipher,
+                              tag::create_key_period, tag::create_rights}));
   LicenceTerms terms;
   terms.vdid = membership.vdid;
   CAS_TRY_ASSIGN(const ByteView content_id, fields.required(tag::create_content_id, sizeof(ContentId)));
@@ -362,7 +378,8 @@ Result<Bytes> TokenApplet::create_licence(ByteView data) {
   CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::create_header_digest, sizeof(HeaderDigest)));
   terms.header_digest = to_array<HeaderDigest>(digest);
   CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::create_cipher, 1));
-  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) && cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
+  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) &&
+      cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
     return fail(ErrorKind::malformed, "no such content cipher");
   terms.cipher = static_cast<ContentCipher>(cipher);
   CAS_TRY_ASSIGN(const std::uint64_t period, fields.required_number(tag::create_key_period, 4));
@@ -382,7 +399,8 @@ Result<Bytes> TokenApplet::open_licence(ByteView data) {
   CAS_TRY_ASSIGN(const Membership membership, require_opener());
   const bool processing = membership.kind == TokenKind::processing;
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "request to open a licence"));
-  CAS_TRY(fields.check_known({tag::open_lecm, tag::open_header_digest, tag::open_cipher, tag::open_key_period, tag::open_time, tag::open_play_id}));
+  CAS_TRY(fields.check_known({tag::open_lecm, tag::open_header_digest, tag::open_cipher, tag::open_key_period,
+                              tag::open_time, tag::open_play_id}));
   CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::open_lecm));
   CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::open_header_digest, sizeof(HeaderDigest)));
   CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::open_cipher, 1));
@@ -397,16 +415,19 @@ Result<Bytes> TokenApplet::open_licence(ByteView data) {
   if (!unsealed) return fail(ErrorKind::malformed, "the licence was changed");
   const LicenceTerms& terms = unsealed->terms;
   // Paper, 2.2: "A given license is valid only in one Virtual Domain for only one content."
-  if (!equal(terms.header_digest, digest) || static_cast<std::uint64_t>(terms.cipher) != cipher || terms.key_period != period)
+  if (!equal(terms.header_digest, digest) || static_cast<std::uint64_t>(terms.cipher) != cipher ||
+      terms.key_period != period)
     return fail(ErrorKind::malformed, "the licence is for other content");
   if (!processing && !terms.rights.render) return fail(ErrorKind::refused, "the licence does not allow rendering");
   if (processing && !terms.rights.process) return fail(ErrorKind::refused, "the licence does not allow processing");
   CAS_TRY(terms.rights.check_time(static_cast<UnixSeconds>(time)));  // the host's word
 
   SecretTlvWriter writer;
-  writer.field(tag::opened_control_word, unsealed->control_word.reveal()).field(tag::opened_rights, terms.rights.encode());
+  writer.field(tag::opened_control_word, unsealed->control_word.reveal())
+      .field(tag::opened_rights, terms.rights.encode());
   if (terms.rights.play_count && !processing) {  // processing is no play
-    CAS_TRY_ASSIGN(const std::uint32_t left, count_play(memory_, terms.header_digest, to_array<PlayId>(play_id), *terms.rights.play_count));
+    CAS_TRY_ASSIGN(const std::uint32_t left,
+                   count_play(memory_, terms.header_digest, to_array<PlayId>(play_id), *terms.rights.play_count));
     writer.number(tag::opened_plays_left, left, 4);
   }
   return copy_of(writer.take().reveal());
@@ -424,15 +445,16 @@ Result<Bytes> TokenApplet::activate(ByteView data) {
   if (membership.kind != TokenKind::blank || identity_->certificate.has_role(role_progenitor))
     return fail(ErrorKind::refused, "this token belongs to a domain already");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "activation"));
-  CAS_TRY(fields.check_known({tag::activate_domain_key, tag::activate_vdid, tag::activate_kind, tag::activate_revocation_key, tag::activate_irl_header,
-                              tag::activate_bridge_keys, tag::activate_mask_header}));
+  CAS_TRY(fields.check_known({tag::activate_domain_key, tag::activate_vdid, tag::activate_kind,
+                              tag::activate_revocation_key, tag::activate_irl_header, tag::activate_bridge_keys,
+                              tag::activate_mask_header}));
   CAS_TRY_ASSIGN(const ByteView domain_key, fields.required(tag::activate_domain_key, domain_key_size));
   CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::activate_vdid, sizeof(Vdid)));
   CAS_TRY_ASSIGN(const std::uint64_t kind, fields.required_number(tag::activate_kind, 1));
-  CAS_TRY_ASSIGN(const ByteView revocation_key, fields.required(tag::activate_revocation_key, membership.revocation_key.size()));
+  CAS_TRY_ASSIGN(const ByteView revocation_key,
+                 fields.required(tag::activate_revocation_key, membership.revocation_key.size()));
   CAS_TRY_ASSIGN(const ByteView irl_header, fields.required(tag::activate_irl_header));
-  if (!can_be_activated(kind))
-    return fail(ErrorKind::malformed, "no such kind of token can be activated");
+  if (!can_be_activated(kind)) return fail(ErrorKind::malformed, "no such kind of token can be activated");
   membership.kind = static_cast<TokenKind>(kind);
   membership.vdid = to_array<Vdid>(vdid);
   membership.progenitor = channel_->peer.serial_number();
@@ -470,7 +492,8 @@ Result<Bytes> TokenApplet::deactivate(ByteView data) {
 
 Result<Bytes> TokenApplet::restore(ByteView data) {
   CAS_TRY(require_peer(role_progenitor));
-  if (!identity_->certificate.has_role(role_progenitor)) return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
+  if (!identity_->certificate.has_role(role_progenitor))
+    return fail(ErrorKind::unsupported, "this token was not made to be a progenitor");
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::parse(data));
   if (membership.kind != TokenKind::blank) CAS_TRY(secrets.check_renews(memory_));
@@ -484,13 +507,15 @@ Result<Bytes> TokenApplet::restore(ByteView data) {
 Result<Bytes> TokenApplet::register_bridge(ByteView data) {
   CAS_TRY(require_peer(role_progenitor));
   CAS_TRY(require_kind(TokenKind::simple_bridge));
-  return SimpleBridge(memory_, random_, identity_->certificate.serial_number()).register_bridge(data, channel_->peer.serial_number());
+  return SimpleBridge(memory_, random_, identity_->certificate.serial_number())
+      .register_bridge(data, channel_->peer.serial_number());
 }
 
 Result<Bytes> TokenApplet::master_bridge_command(const CommandApdu& command) {
   CAS_TRY(require_peer(role_host_bridge));
   CAS_TRY(require_kind(TokenKind::master_bridge));
-  if (!master_bridge_) master_bridge_ = std::make_unique<MasterBridge>(memory_, random_, identity_->certificate.serial_number());
+  if (!master_bridge_)
+    master_bridge_ = std::make_unique<MasterBridge>(memory_, random_, identity_->certificate.serial_number());
   switch (command.ins) {
     case ins::mask_status: return master_bridge_->mask_status();
     case ins::update_mask: return master_bridge_->update_mask(command.data);
@@ -505,7 +530,8 @@ Result<Bytes> TokenApplet::simple_bridge_command(const CommandApdu& command) {
   CAS_TRY(require_peer(role_host_bridge));
   CAS_TRY(require_kind(TokenKind::simple_bridge));
   SimpleBridge bridge(memory_, random_, identity_->certificate.serial_number());
-  return command.ins == ins::receive_licence ? bridge.receive_licence(command.data) : bridge.return_licence(command.data);
+  return command.ins == ins::receive_licence ? bridge.receive_licence(command.data)
+                                             : bridge.return_licence(command.data);
 }
 
 ByteView token_aid() { return token_applet_aid; }

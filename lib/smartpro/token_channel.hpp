@@ -30,7 +30,8 @@ struct TokenInfo {
 [[nodiscard]] Result<TokenInfo> read_token_info(card::Card& card);
 
 /// One plain command to the token applet; ErrorKind as in token_error when it refuses.
-[[nodiscard]] Result<Bytes> plain_command(card::Card& card, std::uint8_t instruction, ByteView data, std::uint8_t p1 = 0);
+[[nodiscard]] Result<Bytes> plain_command(card::Card& card, std::uint8_t instruction, ByteView data,
+                                          std::uint8_t p1 = 0);
 
 /// What a token's refusal means, as a sentence for the instruction that was refused.
 [[nodiscard]] Error token_error(std::uint8_t instruction, card::StatusWord status);
@@ -57,7 +58,8 @@ class TokenChannel {
   /// and
   /// random must outlive the channel. ErrorKind::outdated when the token has a newer list than the host, and there is no way on without it;
   /// revoked when the token, its domain or this host is on a list.
-  [[nodiscard]] static Result<TokenChannel> establish(card::Card& card, const HostCredentials& host, const ChannelOptions& options = {});
+  [[nodiscard]] static Result<TokenChannel> establish(card::Card& card, const HostCredentials& host,
+                                                      const ChannelOptions& options = {});
 
   /// One command under secure messaging; the response's data. A refusal by the token leaves the channel as it was; all other
   /// errors close it.
@@ -72,8 +74,13 @@ class TokenChannel {
 
  private:
   TokenChannel(card::Card& card, SacResult result, std::shared_ptr<HostLists> lists, SharedLists shared_lists)
-      : card_(&card), messaging_(std::move(result.keys)), peer_(std::move(result.peer)), lists_(std::move(lists)), shared_lists_(std::move(shared_lists)) {}
-  [[nodiscard]] static Result<TokenChannel> establish_once(card::Card& card, const HostCredentials& host, const ChannelOptions& options);
+      : card_(&card),
+        messaging_(std::move(result.keys)),
+        peer_(std::move(result.peer)),
+        lists_(std::move(lists)),
+        shared_lists_(std::move(shared_lists)) {}
+  [[nodiscard]] static Result<TokenChannel> establish_once(card::Card& card, const HostCredentials& host,
+                                                           const ChannelOptions& options);
 
   card::Card* card_;
   card::SecureMessaging messaging_;

@@ -85,14 +85,20 @@ namespace tag {
 inline constexpr TlvTag keys_p256 = 0x80, keys_ffdhe2048 = 0x81;
 inline constexpr TlvTag personalise_root = 0x80, personalise_own = 0x81, personalise_revocation_key = 0x82;
 inline constexpr TlvTag info_version = 0x80, info_kind = 0x81, info_certificate = 0x82, info_vdid = 0x83;
-inline constexpr TlvTag lists_external_header = 0x80, lists_internal_header = 0x81, lists_revocation_key = 0x82, lists_state = 0x83;
+inline constexpr TlvTag lists_external_header = 0x80, lists_internal_header = 0x81, lists_revocation_key = 0x82,
+                        lists_state = 0x83;
 inline constexpr TlvTag list_question = 0x88;
-inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82, create_key_period = 0x83, create_rights = 0x84;
+inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82,
+                        create_key_period = 0x83, create_rights = 0x84;
 inline constexpr TlvTag created_lecm = 0x80, created_control_word = 0x81;
-inline constexpr TlvTag reissue_lecm = 0x80, reissue_header_digest = 0x81, reissue_cipher = 0x82, reissue_key_period = 0x83, reissue_time = 0x84, reissue_rights = 0x85;
-inline constexpr TlvTag open_lecm = 0x80, open_header_digest = 0x81, open_cipher = 0x82, open_key_period = 0x83, open_time = 0x84, open_play_id = 0x85;
+inline constexpr TlvTag reissue_lecm = 0x80, reissue_header_digest = 0x81, reissue_cipher = 0x82,
+                        reissue_key_period = 0x83, reissue_time = 0x84, reissue_rights = 0x85;
+inline constexpr TlvTag open_lecm = 0x80, open_header_digest = 0x81, open_cipher = 0x82, open_key_period = 0x83,
+                        open_time = 0x84, open_play_id = 0x85;
 inline constexpr TlvTag opened_control_word = 0x80, opened_rights = 0x81, opened_plays_left = 0x82;
-inline constexpr TlvTag domain_vdid = 0x80, domain_revocation_key = 0x81, domain_irl_header = 0x82, domain_mask_header = 0x83, domain_next_index = 0x84, domain_generation = 0x85, domain_dormant = 0x86;
+inline constexpr TlvTag domain_vdid = 0x80, domain_revocation_key = 0x81, domain_irl_header = 0x82,
+                        domain_mask_header = 0x83, domain_next_index = 0x84, domain_generation = 0x85,
+                        domain_dormant = 0x86;
 inline constexpr TlvTag run_purpose = 0x80, run_time = 0x81, run_suite = 0x82, run_kind = 0x83, run_vdid = 0x84;
 inline constexpr TlvTag run_record = 0x80, run_wrapped_command = 0x81, run_bridge_record = 0x82;
 inline constexpr TlvTag revoke_serial = 0x80, revoke_time = 0x81;
@@ -102,14 +108,17 @@ inline constexpr TlvTag take_over_time = 0x80, take_over_mask_header = 0x81;
 inline constexpr TlvTag roll_time = 0x80;
 inline constexpr TlvTag reissue_old_lecm = 0x80;
 inline constexpr TlvTag records_count = 0x80, records_last = 0x81;
-inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82, activate_revocation_key = 0x83, activate_irl_header = 0x84;
+inline constexpr TlvTag activate_domain_key = 0x80, activate_vdid = 0x81, activate_kind = 0x82,
+                        activate_revocation_key = 0x83, activate_irl_header = 0x84;
 /// Of a master bridge alone: MKSB (32) || DKMB (16), and the signed header of the authorisation mask.
 inline constexpr TlvTag activate_bridge_keys = 0x85, activate_mask_header = 0x86;
 inline constexpr TlvTag deactivate_signature = 0x80;
-inline constexpr TlvTag register_source = 0x80, register_mkmb = 0x81, register_dksb = 0x82, register_index = 0x83, register_destination = 0x84;
+inline constexpr TlvTag register_source = 0x80, register_mkmb = 0x81, register_dksb = 0x82, register_index = 0x83,
+                        register_destination = 0x84;
 inline constexpr TlvTag mask_header = 0x80;
 /// SEND LICENCE and RETURN LICENCE; the content's digest, cipher, key period and time have tags 81 to 84.
-inline constexpr TlvTag outgoing_lecm = 0x80, outgoing_content = 0x81, outgoing_rights = 0x85, outgoing_destinations = 0x86;
+inline constexpr TlvTag outgoing_lecm = 0x80, outgoing_content = 0x81, outgoing_rights = 0x85,
+                        outgoing_destinations = 0x86;
 /// TAKE BACK LICENCE and RECEIVE LICENCE; the content's digest, cipher, key period and time have tags 82 to 85.
 inline constexpr TlvTag incoming_lecm = 0x80, incoming_cdi = 0x81, incoming_content = 0x82;
 /// What they answer: the licence; a transfer licence has its CDIs behind it.

@@ -12,7 +12,9 @@ namespace cas::smartpro {
 
 namespace {
 
-std::uint16_t object_of(RevocationListKind list) { return list == RevocationListKind::external ? object::erl_header : object::irl_header; }
+std::uint16_t object_of(RevocationListKind list) {
+  return list == RevocationListKind::external ? object::erl_header : object::irl_header;
+}
 
 const RevokedElements& elements_of(const RevocationHeader& header, RevokedType type) {
   switch (type) {
@@ -36,7 +38,8 @@ Result<ListQuestion> ListQuestion::parse(ByteView bytes) {
   CAS_TRY_ASSIGN(const std::uint8_t type, reader.u8());
   CAS_TRY_ASSIGN(const RevokedNumber number, reader.u64());
   CAS_TRY(reader.expect_end("a token's question"));
-  if (list < 1 || list > 2 || type < 1 || type > 3) return fail(ErrorKind::unsupported, "a token asks for a list that this version does not know");
+  if (list < 1 || list > 2 || type < 1 || type > 3)
+    return fail(ErrorKind::unsupported, "a token asks for a list that this version does not know");
   return ListQuestion{static_cast<RevocationListKind>(list), static_cast<RevokedType>(type), number};
 }
 
@@ -46,7 +49,8 @@ Result<std::optional<TokenLists::Stored>> TokenLists::load(RevocationListKind li
   ByteReader reader(object.reveal());
   Stored stored;
   CAS_TRY_ASSIGN(const std::uint8_t state, reader.u8());
-  if (state > static_cast<std::uint8_t>(ListState::revoked)) return fail(ErrorKind::internal, "the token's memory of a revocation list is damaged");
+  if (state > static_cast<std::uint8_t>(ListState::revoked))
+    return fail(ErrorKind::internal, "the token's memory of a revocation list is damaged");
   stored.state = static_cast<ListState>(state);
   stored.signed_header = copy_of(reader.rest());
   CAS_TRY_ASSIGN(stored.header, RevocationHeader::parse(stored.signed_header));
@@ -77,7 +81,8 @@ Result<ListState> TokenLists::state() const {
 Status TokenLists::require_sound() const {
   CAS_TRY_ASSIGN(const ListState found, state());
   if (found == ListState::revoked) return fail(ErrorKind::revoked, "this token, or its domain, has been revoked");
-  if (found == ListState::unchecked) return fail(ErrorKind::outdated, "this token has not been shown the revocation list whose header it has taken");
+  if (found == ListState::unchecked)
+    return fail(ErrorKind::outdated, "this token has not been shown the revocation list whose header it has taken");
   return {};
 }
 
@@ -89,7 +94,8 @@ Status TokenLists::take_header(ByteView signed_header) {
     return fail(ErrorKind::wrong_domain, "the revocation list is of another domain");
   const SecretBytes root_key = memory_.read(object::root_revocation_key);
   CAS_TRY_ASSIGN(const RevocationHeader header,
-                 RevocationHeader::parse_signed(signed_header, external ? root_key.reveal() : ByteView(membership.revocation_key)));
+                 RevocationHeader::parse_signed(signed_header,
+                                                external ? root_key.reveal() : ByteView(membership.revocation_key)));
   CAS_TRY_ASSIGN(const auto stored, load(header.kind));
   // Paper, 4.1: "an ever increasing index".
   if (header.index <= (stored ? stored->header.index : 0))
@@ -99,7 +105,8 @@ Status TokenLists::take_header(ByteView signed_header) {
 }
 
 Status TokenLists::take_first_internal(ByteView signed_header, const Membership& membership) {
-  CAS_TRY_ASSIGN(const RevocationHeader header, RevocationHeader::parse_signed(signed_header, membership.revocation_key));
+  CAS_TRY_ASSIGN(const RevocationHeader header,
+                 RevocationHeader::parse_signed(signed_header, membership.revocation_key));
   if (header.kind != RevocationListKind::internal || header.vdid != membership.vdid)
     return fail(ErrorKind::malformed, "the revocation list is of another domain");
   return store(header.kind, header.tokens.count == 0 ? ListState::sound : ListState::unchecked, signed_header);
@@ -119,7 +126,8 @@ Result<std::vector<ListQuestion>> TokenLists::own_questions(const crypto::Certif
     if (!stored || stored->state != ListState::unchecked) continue;
     if (stored->header.tokens.count > 0) questions.push_back({list, RevokedType::tokens, own.serial_number()});
     const bool member = membership.kind != TokenKind::blank;
-    if (stored->header.domains.count > 0 && member) questions.push_back({list, RevokedType::domains, number_of(membership.vdid)});
+    if (stored->header.domains.count > 0 && member)
+      questions.push_back({list, RevokedType::domains, number_of(membership.vdid)});
   }
   return questions;
 }
@@ -130,7 +138,8 @@ Result<std::vector<ListQuestion>> TokenLists::questions_about(const crypto::Cert
   CAS_TRY_ASSIGN(const auto internal, load(RevocationListKind::internal));
   const bool token = peer.has_role(role_token);
   const RevokedType type = token ? RevokedType::tokens : RevokedType::hosts;
-  if (external && elements_of(external->header, type).count > 0) questions.push_back({RevocationListKind::external, type, peer.serial_number()});
+  if (external && elements_of(external->header, type).count > 0)
+    questions.push_back({RevocationListKind::external, type, peer.serial_number()});
   if (token && internal && internal->header.tokens.count > 0)
     questions.push_back({RevocationListKind::internal, RevokedType::tokens, peer.serial_number()});
   return questions;

@@ -89,7 +89,8 @@ class TokenLists {
 class ListInquiry {
  public:
   enum class Purpose { own, peer };
-  ListInquiry(Purpose purpose, std::vector<ListQuestion> questions) : purpose_(purpose), questions_(std::move(questions)) {}
+  ListInquiry(Purpose purpose, std::vector<ListQuestion> questions)
+      : purpose_(purpose), questions_(std::move(questions)) {}
 
   [[nodiscard]] Purpose purpose() const { return purpose_; }
   [[nodiscard]] bool done() const { return next_ == questions_.size(); }

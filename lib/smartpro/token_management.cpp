@@ -14,17 +14,20 @@ namespace cas::smartpro {
 namespace {
 
 Status append_record(RegisterFile& register_file, ByteView record) {
-  if (record.size() != register_record_size) return fail(ErrorKind::malformed, "the progenitor gives a register record of the wrong size");
+  if (record.size() != register_record_size)
+    return fail(ErrorKind::malformed, "the progenitor gives a register record of the wrong size");
   return register_file.append(to_array<RegisterRecord>(record));
 }
 
 /// What is certain about a token before anything is asked of the progenitor.
 Result<TokenInfo> check_blank(card::Card& token) {
   CAS_TRY_ASSIGN(TokenInfo info, read_token_info(token));
-  if (!info.personalised) return fail(ErrorKind::refused, "the token in " + token.description() + " has no certificate yet: make it with cas-card create");
+  if (!info.personalised)
+    return fail(ErrorKind::refused,
+                "the token in " + token.description() + " has no certificate yet: make it with cas-card create");
   if (info.kind != TokenKind::blank)
-    return fail(ErrorKind::refused, "the token in " + token.description() + " is " + token_kind_name(info.kind) + " of domain " +
-                                        to_hex(*info.vdid) + " already: a token belongs to one domain");
+    return fail(ErrorKind::refused, "the token in " + token.description() + " is " + token_kind_name(info.kind) +
+                                        " of domain " + to_hex(*info.vdid) + " already: a token belongs to one domain");
   return info;
 }
 
@@ -34,20 +37,26 @@ Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const
   CAS_TRY(card.connect());
   CAS_TRY_ASSIGN(const TokenInfo before, read_token_info(card));
   if (before.personalised)
-    return fail(ErrorKind::refused, "the token in " + card.description() + " has its certificate already (serial number " +
+    return fail(ErrorKind::refused, "the token in " + card.description() +
+                                        " has its certificate already (serial number " +
                                         serial_text(before.serial_number) + ")");
   CAS_TRY_ASSIGN(const Bytes answer, plain_command(card, ins::generate_keys, {}));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer, "the token's keys"));
   CAS_TRY_ASSIGN(const ByteView p256, fields.required(tag::keys_p256));
   CAS_TRY_ASSIGN(const ByteView ffdhe2048, fields.required(tag::keys_ffdhe2048));
-  CAS_TRY_ASSIGN(const crypto::Certificate certificate, root.issue_token(name, {copy_of(p256), copy_of(ffdhe2048)}, progenitor));
-  const Bytes data =
-      TlvWriter().field(tag::personalise_root, root.certificate().der()).field(tag::personalise_own, certificate.der()).field(tag::personalise_revocation_key, root.revocation_key()).take();
+  CAS_TRY_ASSIGN(const crypto::Certificate certificate,
+                 root.issue_token(name, {copy_of(p256), copy_of(ffdhe2048)}, progenitor));
+  const Bytes data = TlvWriter()
+                         .field(tag::personalise_root, root.certificate().der())
+                         .field(tag::personalise_own, certificate.der())
+                         .field(tag::personalise_revocation_key, root.revocation_key())
+                         .take();
   CAS_TRY(plain_command(card, ins::personalise, data));
   return read_token_info(card);
 }
 
-Result<ProgenitorSession> ProgenitorSession::open(std::shared_ptr<card::Card> progenitor, std::shared_ptr<const HostCredentials> host, Options options) {
+Result<ProgenitorSession> ProgenitorSession::open(std::shared_ptr<card::Card> progenitor,
+                                                  std::shared_ptr<const HostCredentials> host, Options options) {
   if (options.clock == nullptr) options.clock = &system_clock();
   if (options.random == nullptr) options.random = &crypto::system_random();
   if (!options.lists) options.lists = HostLists::in_memory(host->root_revocation_key);
@@ -77,8 +86,9 @@ Result<DomainRecord> ProgenitorSession::domain_command(std::uint8_t instruction)
   CAS_TRY_ASSIGN(const std::uint64_t next_index, fields.required_number(tag::domain_next_index, 4));
   CAS_TRY_ASSIGN(const std::uint64_t generation, fields.required_number(tag::domain_generation, 8));
   CAS_TRY_ASSIGN(const std::uint64_t dormant, fields.required_number(tag::domain_dormant, 1));
-  return DomainRecord{to_array<Vdid>(vdid),  serial_number(), copy_of(revocation_key), copy_of(irl_header), copy_of(mask_header),
-                      static_cast<std::uint32_t>(next_index), generation, dormant != 0};
+  return DomainRecord{to_array<Vdid>(vdid), serial_number(),      copy_of(revocation_key),
+                      copy_of(irl_header),  copy_of(mask_header), static_cast<std::uint32_t>(next_index),
+                      generation,           dormant != 0};
 }
 
 Result<bool> ProgenitorSession::bring_up_to_date(RegisterFile& register_file) {
@@ -98,7 +108,9 @@ Status ProgenitorSession::require_newest(RegisterFile& register_file) {
   CAS_TRY_ASSIGN(const bool newest, bring_up_to_date(register_file));
   if (newest) return {};
   // What is added to another copy would never be read again.
-  return fail(ErrorKind::refused, "the register here does not end in the record that the progenitor has written last: it is an old or changed copy. Restore the newest copy.");
+  return fail(ErrorKind::refused,
+              "the register here does not end in the record that the progenitor has written last: it is an old or "
+              "changed copy. Restore the newest copy.");
 }
 
 Bytes ProgenitorSession::run_request(RunPurpose purpose, TokenKind kind, const Vdid& vdid) const {
@@ -148,7 +160,9 @@ Result<TokenInfo> ProgenitorSession::deactivate(card::Card& token, RegisterFile&
     if (std::ranges::find(entries, info.serial_number, &RegisterEntry::token) == entries.end())
       return fail(ErrorKind::refused, "the token in " + token.description() + " belongs to no domain");
   }
-  if (info.kind == TokenKind::progenitor) return fail(ErrorKind::refused, "the token in " + token.description() + " is a progenitor: without it nobody can run its domain");
+  if (info.kind == TokenKind::progenitor)
+    return fail(ErrorKind::refused,
+                "the token in " + token.description() + " is a progenitor: without it nobody can run its domain");
   CAS_TRY(run_with(token, run_request(RunPurpose::deactivate, info.kind, {}), register_file));
   return read_token_info(token);
 }
@@ -157,9 +171,12 @@ Result<Bytes> ProgenitorSession::register_bridge(card::Card& token, RegisterFile
   CAS_TRY(token.connect());
   CAS_TRY_ASSIGN(const TokenInfo info, read_token_info(token));
   if (info.kind != TokenKind::simple_bridge)
-    return fail(ErrorKind::refused, "the token in " + token.description() + " is " + token_kind_name(info.kind) +
-                                        ": a token is enrolled in its own domain as simple-bridge first, and registered in the source domain then");
-  CAS_TRY_ASSIGN(const SecretBytes answer, run_with(token, run_request(RunPurpose::register_bridge, info.kind, *info.vdid), register_file));
+    return fail(
+        ErrorKind::refused,
+        "the token in " + token.description() + " is " + token_kind_name(info.kind) +
+            ": a token is enrolled in its own domain as simple-bridge first, and registered in the source domain then");
+  CAS_TRY_ASSIGN(const SecretBytes answer,
+                 run_with(token, run_request(RunPurpose::register_bridge, info.kind, *info.vdid), register_file));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(answer.reveal(), "the progenitor's answer"));
   CAS_TRY_ASSIGN(const ByteView record, fields.required(tag::run_bridge_record));
   return copy_of(record);
@@ -169,7 +186,8 @@ Result<TokenInfo> ProgenitorSession::back_up(card::Card& token, RegisterFile& re
   CAS_TRY(token.connect());
   CAS_TRY_ASSIGN(const TokenInfo before, read_token_info(token));
   if (before.personalised && before.serial_number == serial_number())
-    return fail(ErrorKind::refused, "the token in " + token.description() + " is the progenitor itself: a backup is another card");
+    return fail(ErrorKind::refused,
+                "the token in " + token.description() + " is the progenitor itself: a backup is another card");
   // A backup of this domain is made anew; the token sees to it that it is one.
   CAS_TRY_ASSIGN(const DomainRecord domain, read_domain());
   if (before.kind != TokenKind::progenitor || before.vdid != domain.vdid) CAS_TRY(check_blank(token));
@@ -182,13 +200,17 @@ Result<SecretBytes> ProgenitorSession::show_in_parts(std::uint8_t instruction, B
   CAS_TRY(channel_.command(instruction, request, revise_start));
   for (std::size_t at = 0; content.size() - at > part_size; at += part_size)
     CAS_TRY(channel_.command(instruction, content.subspan(at, part_size), revise_part));
-  return channel_.command(instruction, content.last(content.empty() ? 0 : (content.size() - 1) % part_size + 1), revise_last_part);
+  return channel_.command(instruction, content.last(content.empty() ? 0 : (content.size() - 1) % part_size + 1),
+                          revise_last_part);
 }
 
-Result<RevocationList> ProgenitorSession::revoke(SerialNumber token, const RevocationList& before, RegisterFile& register_file) {
+Result<RevocationList> ProgenitorSession::revoke(SerialNumber token, const RevocationList& before,
+                                                 RegisterFile& register_file) {
   CAS_TRY(require_newest(register_file));
-  const Bytes request =
-      TlvWriter().number(tag::revoke_serial, token, 8).number(tag::revoke_time, static_cast<std::uint64_t>(options_.clock->now()), 8).take();
+  const Bytes request = TlvWriter()
+                            .number(tag::revoke_serial, token, 8)
+                            .number(tag::revoke_time, static_cast<std::uint64_t>(options_.clock->now()), 8)
+                            .take();
   ByteWriter payload;
   for (const RevokedNumber number : before.tokens) payload.u64(number);
   CAS_TRY_ASSIGN(const SecretBytes answer, show_in_parts(ins::revoke_token, request, payload.view()));
@@ -203,7 +225,8 @@ Result<RevocationList> ProgenitorSession::revoke(SerialNumber token, const Revoc
   return list;
 }
 
-Result<AuthorisationMask> ProgenitorSession::revise_mask(std::uint32_t index, bool authorised, const AuthorisationMask& before, RegisterFile& register_file) {
+Result<AuthorisationMask> ProgenitorSession::revise_mask(std::uint32_t index, bool authorised,
+                                                         const AuthorisationMask& before, RegisterFile& register_file) {
   CAS_TRY(require_newest(register_file));
   const Bytes request = TlvWriter()
                             .number(tag::revise_index, index, 4)
@@ -227,9 +250,11 @@ Status ProgenitorSession::take_over(ByteView mask_header, RegisterFile& register
   CAS_TRY_ASSIGN(const TlvFields last, TlvFields::parse(answer.reveal(), "the last register record"));
   CAS_TRY_ASSIGN(const std::uint64_t known, last.required_number(tag::records_count, 8));
   CAS_TRY_ASSIGN(const auto records, register_file.records());
-  if (known > records.size()) return fail(ErrorKind::refused, "the register here is older than the backup: restore the newest copy");
+  if (known > records.size())
+    return fail(ErrorKind::refused, "the register here is older than the backup: restore the newest copy");
   CAS_TRY(channel_.command(ins::take_over, {}, read_register_start));
-  for (std::size_t i = known; i < records.size(); ++i) CAS_TRY(channel_.command(ins::take_over, records[i], read_register_next));
+  for (std::size_t i = known; i < records.size(); ++i)
+    CAS_TRY(channel_.command(ins::take_over, records[i], read_register_next));
   const Bytes end = TlvWriter()
                         .number(tag::take_over_time, static_cast<std::uint64_t>(options_.clock->now()), 8)
                         .field(tag::take_over_mask_header, mask_header)
@@ -250,7 +275,8 @@ Status ProgenitorSession::roll(RegisterFile& register_file) {
 }
 
 Result<Bytes> ProgenitorSession::reissue_old_licence(ByteView lecm) {
-  CAS_TRY_ASSIGN(const SecretBytes answer, channel_.command(ins::reissue_old_licence, TlvWriter().field(tag::reissue_old_lecm, lecm).view()));
+  CAS_TRY_ASSIGN(const SecretBytes answer,
+                 channel_.command(ins::reissue_old_licence, TlvWriter().field(tag::reissue_old_lecm, lecm).view()));
   return copy_of(answer.reveal());
 }
 
@@ -263,15 +289,17 @@ Result<std::vector<RegisterEntry>> ProgenitorSession::read_register(RegisterFile
   for (const RegisterRecord& record : records) {
     auto answer = channel_.command(ins::read_register, record, read_register_next);
     if (!answer)
-      return fail(answer.error().kind, "the register is damaged at record " + std::to_string(entries.size() + 1) + ": " + answer.error().message);
+      return fail(answer.error().kind, "the register is damaged at record " + std::to_string(entries.size() + 1) +
+                                           ": " + answer.error().message);
     CAS_TRY_ASSIGN(const RegisterEntry entry, RegisterEntry::parse(answer->reveal()));
     entries.push_back(entry);
   }
   auto end = channel_.command(ins::read_register, {}, read_register_end);
   if (!end) {
     if (end.error().kind == ErrorKind::refused)
-      return fail(ErrorKind::refused, "the register here is an old or cut copy: the progenitor has written more records than the " +
-                                          std::to_string(records.size()) + " shown. Restore the newest copy.");
+      return fail(ErrorKind::refused,
+                  "the register here is an old or cut copy: the progenitor has written more records than the " +
+                      std::to_string(records.size()) + " shown. Restore the newest copy.");
     return fail(std::move(end).error());
   }
   return entries;

@@ -23,7 +23,8 @@ namespace cas::smartpro {
 
 /// Gives a new token its key pair and its certificate: the card makes the keys, the root certifies them.
 /// ErrorKind::refused when the token has a certificate already.
-[[nodiscard]] Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const std::string& name, bool progenitor);
+[[nodiscard]] Result<TokenInfo> personalise_token(card::Card& card, RootAuthority& root, const std::string& name,
+                                                  bool progenitor);
 
 /// What a TMC keeps of a domain, none of it secret.
 struct DomainRecord {
@@ -51,7 +52,8 @@ class ProgenitorSession {
   using Options = ChannelOptions;
 
   /// Connects and opens a channel. The host's certificate must have the capability management.
-  [[nodiscard]] static Result<ProgenitorSession> open(std::shared_ptr<card::Card> progenitor, std::shared_ptr<const HostCredentials> host, Options options);
+  [[nodiscard]] static Result<ProgenitorSession> open(std::shared_ptr<card::Card> progenitor,
+                                                      std::shared_ptr<const HostCredentials> host, Options options);
 
   /// Activates the progenitor: it draws the domain key. ErrorKind::refused when it has a domain already.
   [[nodiscard]] Result<DomainRecord> create_domain();
@@ -74,9 +76,11 @@ class ProgenitorSession {
   [[nodiscard]] Result<TokenInfo> back_up(card::Card& token, RegisterFile& register_file);
 
   /// Puts a token on the domain's revocation list: the new list. The channel of this session ends with it. ErrorKind::revoked when it stands there already.
-  [[nodiscard]] Result<RevocationList> revoke(SerialNumber token, const RevocationList& before, RegisterFile& register_file);
+  [[nodiscard]] Result<RevocationList> revoke(SerialNumber token, const RevocationList& before,
+                                              RegisterFile& register_file);
   /// Sets the bit of a bridge in the authorisation mask: the new mask.
-  [[nodiscard]] Result<AuthorisationMask> revise_mask(std::uint32_t index, bool authorised, const AuthorisationMask& before, RegisterFile& register_file);
+  [[nodiscard]] Result<AuthorisationMask> revise_mask(std::uint32_t index, bool authorised,
+                                                      const AuthorisationMask& before, RegisterFile& register_file);
 
   /// Makes this backup the progenitor. It reads what the register has since it was made; `mask_header` is the newest mask's, and this token has been shown the newest list.
   [[nodiscard]] Status take_over(ByteView mask_header, RegisterFile& register_file);
@@ -92,7 +96,8 @@ class ProgenitorSession {
   [[nodiscard]] SerialNumber serial_number() const { return channel_.token_certificate().serial_number(); }
 
  private:
-  ProgenitorSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, TokenChannel channel, Options options)
+  ProgenitorSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, TokenChannel channel,
+                    Options options)
       : card_(std::move(card)), host_(std::move(host)), channel_(std::move(channel)), options_(std::move(options)) {}
   /// A new channel where the old one is of older lists than the host has by now. Between two runs only: a run ends with its channel.
   [[nodiscard]] Status renew_channel();

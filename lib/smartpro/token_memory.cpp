@@ -15,10 +15,12 @@ Result<std::optional<TokenIdentity>> load_identity(const card::AppletMemory& mem
   if (root_der.empty() || own_der.empty()) return std::nullopt;
   CAS_TRY_ASSIGN(Certificate root, Certificate::from_der(root_der.reveal()));
   CAS_TRY_ASSIGN(Certificate own, Certificate::from_der(own_der.reveal()));
-  CAS_TRY_ASSIGN(crypto::DhKeyPair p256, crypto::dh_key_pair_from_private(DhGroup::p256, memory.read(object::p256_private)));
+  CAS_TRY_ASSIGN(crypto::DhKeyPair p256,
+                 crypto::dh_key_pair_from_private(DhGroup::p256, memory.read(object::p256_private)));
   std::optional<crypto::DhKeyPair> ffdhe2048;
   if (own.dh_public(DhGroup::ffdhe2048)) {
-    CAS_TRY_ASSIGN(ffdhe2048, crypto::dh_key_pair_from_private(DhGroup::ffdhe2048, memory.read(object::ffdhe2048_private)));
+    CAS_TRY_ASSIGN(ffdhe2048,
+                   crypto::dh_key_pair_from_private(DhGroup::ffdhe2048, memory.read(object::ffdhe2048_private)));
   }
   return TokenIdentity{std::move(root), std::move(own), std::move(p256), std::move(ffdhe2048)};
 }

@@ -22,12 +22,14 @@ Result<SharedLists> prepare_token(card::Card& token, HostLists& lists, ListAnswe
   return synchronise_lists(token, lists, answers);
 }
 
-Status bring_together(TokenChannel& progenitor, std::uint8_t authenticate, ByteView message1, const PreparedToken& token, ListAnswers answers) {
+Status bring_together(TokenChannel& progenitor, std::uint8_t authenticate, ByteView message1,
+                      const PreparedToken& token, ListAnswers answers) {
   CAS_TRY_ASSIGN(Bytes of_token, plain_command(token.card, ins::sac_initiate, message1));
-  CAS_TRY_ASSIGN(const Bytes message2, answer_questions(std::move(of_token), token.lists, answers, check_list_in_clear(token.card)));
+  CAS_TRY_ASSIGN(const Bytes message2,
+                 answer_questions(std::move(of_token), token.lists, answers, check_list_in_clear(token.card)));
   CAS_TRY_ASSIGN(const SecretBytes of_progenitor, progenitor.command(authenticate, message2));
-  CAS_TRY_ASSIGN(const Bytes message3,
-                 answer_questions(copy_of(of_progenitor.reveal()), progenitor.shared_lists(), answers, check_list_in_channel(progenitor)));
+  CAS_TRY_ASSIGN(const Bytes message3, answer_questions(copy_of(of_progenitor.reveal()), progenitor.shared_lists(),
+                                                        answers, check_list_in_channel(progenitor)));
   return plain_command(token.card, ins::sac_authenticate, message3).map([](const Bytes&) {});
 }
 

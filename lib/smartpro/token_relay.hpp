@@ -33,7 +33,8 @@ struct PreparedToken {
 /// Carries the SAC that starts with `message1`. `authenticate` is the progenitor's command that takes message 2. ErrorKind::revoked when one of the
 /// two is on a
 /// list of the other; outdated when they have different external lists; errors of the channel, and of the commands.
-[[nodiscard]] Status bring_together(TokenChannel& progenitor, std::uint8_t authenticate, ByteView message1, const PreparedToken& token, ListAnswers answers);
+[[nodiscard]] Status bring_together(TokenChannel& progenitor, std::uint8_t authenticate, ByteView message1,
+                                    const PreparedToken& token, ListAnswers answers);
 
 /// Sends a protected command, encoded as the progenitor gave it; the encoded response.
 [[nodiscard]] Result<Bytes> carry(card::Card& token, ByteView command);

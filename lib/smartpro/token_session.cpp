@@ -90,7 +90,8 @@ struct TokenSession::State {
   Status admit_once(std::span<const Bytes> signed_records, const AuthorisationMask& mask);
 };
 
-TokenSession::TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host, Options options) {
+TokenSession::TokenSession(std::shared_ptr<card::Card> card, std::shared_ptr<const HostCredentials> host,
+                           Options options) {
   if (options.clock == nullptr) options.clock = &system_clock();
   if (options.random == nullptr) options.random = &crypto::system_random();
   if (!options.lists) options.lists = HostLists::in_memory(host->root_revocation_key);
@@ -126,9 +127,11 @@ Result<CreatedLicence> read_created(ByteView answer) {
 /// What a processing token refuses without saying which of it: told apart from the licence's clear part.
 Status check_may_be_reissued(const LicenceView& view, const std::optional<UsageRights>& rights) {
   if (!view.summary) return {};
-  if (!view.summary->process) return fail(ErrorKind::refused, "the usage rights of the content do not allow processing");
+  if (!view.summary->process)
+    return fail(ErrorKind::refused, "the usage rights of the content do not allow processing");
   if (!rights) return {};
-  return view.summary->change_rights ? rights->check_bridging_within(*view.summary) : rights->check_within(*view.summary);
+  return view.summary->change_rights ? rights->check_bridging_within(*view.summary)
+                                     : rights->check_within(*view.summary);
 }
 
 }  // namespace
@@ -146,9 +149,12 @@ Result<CreatedLicence> TokenSession::create_licence(const LicenceRequest& reques
   return read_created(response.reveal());
 }
 
-Result<CreatedLicence> TokenSession::reissue_licence(ByteView source, const ContentAtHand& content, const std::optional<UsageRights>& rights) {
+Result<CreatedLicence> TokenSession::reissue_licence(ByteView source, const ContentAtHand& content,
+                                                     const std::optional<UsageRights>& rights) {
   if (TransferPackage::is_one(source))
-    return fail(ErrorKind::wrong_domain, "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it in there first");
+    return fail(ErrorKind::wrong_domain,
+                "the content is on its way between two domains: a simple bridge of the domain that it goes to takes it "
+                "in there first");
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(source));
   CAS_TRY(check_may_be_reissued(view, rights));
   TlvWriter writer;
@@ -165,11 +171,14 @@ Result<CreatedLicence> TokenSession::reissue_licence(ByteView source, const Cont
 
 Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenRequest& request) {
   if (TransferPackage::is_one(lecm))
-    return fail(ErrorKind::wrong_domain, "the content is on its way between two domains: a simple bridge of the domain that it goes to makes it playable there");
+    return fail(ErrorKind::wrong_domain,
+                "the content is on its way between two domains: a simple bridge of the domain that it goes to makes it "
+                "playable there");
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
   // The token refuses this too; here it can be told apart from a changed licence.
   if (view.header_digest != request.header_digest)
-    return fail(ErrorKind::authentication_failed, "the licence is for other content, or the header of this content was changed");
+    return fail(ErrorKind::authentication_failed,
+                "the licence is for other content, or the header of this content was changed");
   const Bytes data = TlvWriter()
                          .field(tag::open_lecm, lecm)
                          .field(tag::open_header_digest, request.header_digest)
@@ -211,7 +220,8 @@ TlvWriter& write_content(TlvWriter& writer, TlvTag first, const ContentAtHand& c
 /// The token refuses this too; here it can be told apart from a changed licence.
 Status check_content(const LicenceView& view, const ContentAtHand& content) {
   if (view.header_digest != content.header_digest)
-    return fail(ErrorKind::authentication_failed, "the licence is for other content, or the header of this content was changed");
+    return fail(ErrorKind::authentication_failed,
+                "the licence is for other content, or the header of this content was changed");
   return {};
 }
 
@@ -238,16 +248,20 @@ Result<TransferPackage> read_package(ByteView answer, std::size_t count) {
     CAS_TRY_ASSIGN(const Cdi cdi, Cdi::parse(field.value));
     package.cdis.push_back(cdi);
   }
-  if (package.cdis.size() != count) return fail(ErrorKind::malformed, "the token has not made a CDI for each destination");
+  if (package.cdis.size() != count)
+    return fail(ErrorKind::malformed, "the token has not made a CDI for each destination");
   return package;
 }
 
 /// What every bridge token refuses without saying which of it: told apart from the licence's clear part.
 Status check_may_be_sent(const LicenceView& view, const std::optional<UsageRights>& rights) {
   if (!view.summary) return {};
-  if (!view.summary->bridge) return fail(ErrorKind::refused, "the usage rights of the content do not allow sending it to another domain");
+  if (!view.summary->bridge)
+    return fail(ErrorKind::refused, "the usage rights of the content do not allow sending it to another domain");
   if (view.summary->bridge_hops == 0)
-    return fail(ErrorKind::refused, "the usage rights of the content do not allow sending it any farther: it has come over as many hops as they grant");
+    return fail(ErrorKind::refused,
+                "the usage rights of the content do not allow sending it any farther: it has come over as many hops as "
+                "they grant");
   if (!rights) return {};
   UsageRights granted = *view.summary;
   --granted.bridge_hops;
@@ -272,10 +286,13 @@ Status TokenSession::State::admit_once(std::span<const Bytes> signed_records, co
   CAS_TRY(open_channel());
   CAS_TRY_ASSIGN(const SecretBytes status, channel->command(ins::mask_status, {}));
   CAS_TRY_ASSIGN(const MaskHeader at_token, read_mask_status(status.reveal()));
-  if (mask.header.vdid != at_token.vdid) return fail(ErrorKind::wrong_domain, "the authorisation mask is of another domain than the token");
+  if (mask.header.vdid != at_token.vdid)
+    return fail(ErrorKind::wrong_domain, "the authorisation mask is of another domain than the token");
   if (mask.header.version < at_token.version)
-    return fail(ErrorKind::outdated, "the authorisation mask here is of version " + std::to_string(mask.header.version) + ", and the token has seen version " +
-                                         std::to_string(at_token.version) + ": get the newest one from the domain's management center");
+    return fail(ErrorKind::outdated, "the authorisation mask here is of version " +
+                                         std::to_string(mask.header.version) + ", and the token has seen version " +
+                                         std::to_string(at_token.version) +
+                                         ": get the newest one from the domain's management center");
   if (mask.header.version > at_token.version) CAS_TRY(channel->command(ins::update_mask, mask.signed_header));
   for (const Bytes& record : signed_records) CAS_TRY(channel->command(ins::admit_bridge, record));
   for (ByteView rest = mask.bits;;) {
@@ -288,18 +305,20 @@ Status TokenSession::State::admit_once(std::span<const Bytes> signed_records, co
 
 Status TokenSession::admit_bridges(std::span<const Bytes> signed_records, const AuthorisationMask& mask) {
   if (signed_records.empty() || signed_records.size() > max_mask_questions)
-    return fail(ErrorKind::invalid_argument, "content is sent to 1 to 32 simple bridges, not " + std::to_string(signed_records.size()));
+    return fail(ErrorKind::invalid_argument,
+                "content is sent to 1 to 32 simple bridges, not " + std::to_string(signed_records.size()));
   for (const Bytes& bytes : signed_records) {
     CAS_TRY_ASSIGN(const BridgeRecord record, BridgeRecord::parse(bytes));
     if (!mask.authorises(record.index))
-      return fail(ErrorKind::revoked, "the simple bridge " + serial_text(record.simple_bridge) + " of domain " + to_hex(record.destination) +
-                                          " is not authorised, or not any more");
+      return fail(ErrorKind::revoked, "the simple bridge " + serial_text(record.simple_bridge) + " of domain " +
+                                          to_hex(record.destination) + " is not authorised, or not any more");
   }
   const std::lock_guard lock(state_->mutex);
   return state_->with_attempts([&] { return state_->admit_once(signed_records, mask); });
 }
 
-Result<TransferPackage> TokenSession::send_licence(ByteView lecm, const ContentAtHand& content, std::span<const SerialNumber> destinations,
+Result<TransferPackage> TokenSession::send_licence(ByteView lecm, const ContentAtHand& content,
+                                                   std::span<const SerialNumber> destinations,
                                                    const std::optional<UsageRights>& rights) {
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
   CAS_TRY(check_content(view, content));
@@ -320,7 +339,8 @@ Result<Bytes> TokenSession::take_back_licence(const TransferPackage& package, co
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(package.lecm));
   CAS_TRY(check_content(view, content));
   if (view.transfer != TransferDirection::to_master_bridge || view.origins.empty() || package.cdis.empty())
-    return fail(ErrorKind::refused, "the content is on its way to other domains, not back: a simple bridge token takes it");
+    return fail(ErrorKind::refused,
+                "the content is on its way to other domains, not back: a simple bridge token takes it");
   const SerialNumber addressee = view.origins.back().master_bridge;
   TlvWriter writer;
   writer.field(tag::incoming_lecm, package.lecm).field(tag::incoming_cdi, package.cdis.front().encode());
@@ -329,7 +349,8 @@ Result<Bytes> TokenSession::take_back_licence(const TransferPackage& package, co
   CAS_TRY_ASSIGN(const SecretBytes answer, state_->with_attempts([&]() -> Result<SecretBytes> {
     CAS_TRY(state_->open_channel());
     if (state_->channel->token_certificate().serial_number() != addressee)
-      return fail(ErrorKind::refused, "the content goes back to the master bridge token " + serial_text(addressee) + ", which has sent it: insert that one");
+      return fail(ErrorKind::refused, "the content goes back to the master bridge token " + serial_text(addressee) +
+                                          ", which has sent it: insert that one");
     return state_->channel->command(ins::take_back_licence, writer.view());
   }));
   return read_licence(answer.reveal());
@@ -339,13 +360,16 @@ Result<Bytes> TokenSession::receive_licence(const TransferPackage& package, cons
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(package.lecm));
   CAS_TRY(check_content(view, content));
   if (view.transfer != TransferDirection::to_simple_bridge)
-    return fail(ErrorKind::refused, "the content is on its way back to domain " + to_hex(view.vdid) + ": the master bridge token that sent it takes it");
+    return fail(ErrorKind::refused, "the content is on its way back to domain " + to_hex(view.vdid) +
+                                        ": the master bridge token that sent it takes it");
   const std::lock_guard lock(state_->mutex);
   CAS_TRY_ASSIGN(const SecretBytes answer, state_->with_attempts([&]() -> Result<SecretBytes> {
     CAS_TRY(state_->open_channel());
     const SerialNumber own = state_->channel->token_certificate().serial_number();
     const Cdi* cdi = package.cdi_for(own);
-    if (cdi == nullptr) return fail(ErrorKind::refused, "the content is not addressed to this token, " + serial_text(own) + ": insert one that it is addressed to");
+    if (cdi == nullptr)
+      return fail(ErrorKind::refused, "the content is not addressed to this token, " + serial_text(own) +
+                                          ": insert one that it is addressed to");
     TlvWriter writer;
     writer.field(tag::incoming_lecm, package.lecm).field(tag::incoming_cdi, cdi->encode());
     write_content(writer, tag::incoming_content, content, *state_->options.clock);
@@ -354,10 +378,14 @@ Result<Bytes> TokenSession::receive_licence(const TransferPackage& package, cons
   return read_licence(answer.reveal());
 }
 
-Result<TransferPackage> TokenSession::return_licence(ByteView lecm, const ContentAtHand& content, const std::optional<UsageRights>& rights) {
+Result<TransferPackage> TokenSession::return_licence(ByteView lecm, const ContentAtHand& content,
+                                                     const std::optional<UsageRights>& rights) {
   CAS_TRY_ASSIGN(const LicenceView view, LicenceView::parse(lecm));
   CAS_TRY(check_content(view, content));
-  if (view.origins.empty()) return fail(ErrorKind::refused, "the content comes from no other domain: a simple bridge sends back what it has received, and nothing else");
+  if (view.origins.empty())
+    return fail(
+        ErrorKind::refused,
+        "the content comes from no other domain: a simple bridge sends back what it has received, and nothing else");
   if (rights && view.summary) CAS_TRY(rights->check_within(*view.summary));
   TlvWriter writer;
   writer.field(tag::outgoing_lecm, lecm);
@@ -371,7 +399,8 @@ Result<TransferPackage> TokenSession::return_licence(ByteView lecm, const Conten
 Status TokenSession::wait_for_card(std::stop_token stop) { return state_->card->wait_for_card(std::move(stop)); }
 
 Status TokenSession::wait_for_lists(std::stop_token stop) {
-  if (state_->options.refresher) state_->options.refresher->wait_for_first(stop, patience);  // not under the lock: it does not change
+  if (state_->options.refresher)
+    state_->options.refresher->wait_for_first(stop, patience);  // not under the lock: it does not change
   if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the wait for revocation lists was ended");
   return {};
 }

@@ -35,7 +35,7 @@ struct LicenceRequest {
 };
 
 struct CreatedLicence {
-  Bytes lecm;              ///< At most max_lecm_size bytes.
+  Bytes lecm;  ///< At most max_lecm_size bytes.
   SecretBytes control_word;
 };
 
@@ -95,7 +95,8 @@ class TokenSession {
   /// A processing token draws a control word for worked-on content and makes the licence for it, from that of the content that was opened: `source`, whose
   /// content id, origins and domain it has (paper, 2.1). `rights`: within those of the source, or others where the source lets rights be changed, but nothing
   /// more of bridging; nothing: the same. ErrorKind::refused when they go further, or the source does not allow processing.
-  [[nodiscard]] Result<CreatedLicence> reissue_licence(ByteView source, const ContentAtHand& content, const std::optional<UsageRights>& rights);
+  [[nodiscard]] Result<CreatedLicence> reissue_licence(ByteView source, const ContentAtHand& content,
+                                                       const std::optional<UsageRights>& rights);
 
   /// What a master bridge token's authorisation mask is: the header at hand (paper, 4.2), not verified here.
   [[nodiscard]] Result<MaskHeader> mask_status();
@@ -108,7 +109,8 @@ class TokenSession {
   /// A master bridge token makes a transfer licence for the admitted simple bridges `destinations`, in that order (paper, 4.2 and figure 7). `rights`: those of
   /// what is sent, with a hop less than the licence's, and no wider unless the licence grants it; nothing: those of the licence, with a hop less.
   /// ErrorKind::outdated: admit_bridges has to come first, or again since the channel is a new one.
-  [[nodiscard]] Result<TransferPackage> send_licence(ByteView lecm, const ContentAtHand& content, std::span<const SerialNumber> destinations,
+  [[nodiscard]] Result<TransferPackage> send_licence(ByteView lecm, const ContentAtHand& content,
+                                                     std::span<const SerialNumber> destinations,
                                                      const std::optional<UsageRights>& rights);
   /// The master bridge token that has sent content takes back its licence, which an admitted simple bridge has returned. ErrorKind::outdated as send_licence.
   [[nodiscard]] Result<Bytes> take_back_licence(const TransferPackage& package, const ContentAtHand& content);
@@ -117,7 +119,8 @@ class TokenSession {
   [[nodiscard]] Result<Bytes> receive_licence(const TransferPackage& package, const ContentAtHand& content);
   /// A simple bridge token makes a transfer licence back to the master bridge that has sent the content (paper, 2.3). `rights`: no wider than the licence's;
   /// nothing: the same.
-  [[nodiscard]] Result<TransferPackage> return_licence(ByteView lecm, const ContentAtHand& content, const std::optional<UsageRights>& rights);
+  [[nodiscard]] Result<TransferPackage> return_licence(ByteView lecm, const ContentAtHand& content,
+                                                       const std::optional<UsageRights>& rights);
 
   /// Waits for a card; ErrorKind::cancelled when `stop` is requested. Calls of other threads go on meanwhile.
   [[nodiscard]] Status wait_for_card(std::stop_token stop);

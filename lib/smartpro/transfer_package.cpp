@@ -19,7 +19,8 @@ Status check_transfer_licence(ByteView lecm) {
 }
 
 Status add_cdi(ByteView bytes, std::vector<Cdi>& cdis) {
-  if (cdis.size() == max_package_destinations) return fail(ErrorKind::malformed, "transfer package has more than 32 destinations");
+  if (cdis.size() == max_package_destinations)
+    return fail(ErrorKind::malformed, "transfer package has more than 32 destinations");
   CAS_TRY_ASSIGN(const Cdi cdi, Cdi::parse(bytes));
   cdis.push_back(cdi);
   return {};
@@ -27,12 +28,15 @@ Status add_cdi(ByteView bytes, std::vector<Cdi>& cdis) {
 
 }  // namespace
 
-bool TransferPackage::is_one(ByteView slot_content) { return !slot_content.empty() && slot_content.front() == tag_lecm; }
+bool TransferPackage::is_one(ByteView slot_content) {
+  return !slot_content.empty() && slot_content.front() == tag_lecm;
+}
 
 Result<TransferPackage> TransferPackage::parse(ByteView bytes) {
   if (bytes.size() > max_package_size) return fail(ErrorKind::malformed, "transfer package is too long");
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(bytes, "transfer package"));
-  if (fields.all().empty() || fields.all().front().tag != tag_lecm) return fail(ErrorKind::malformed, "transfer package does not start with its licence");
+  if (fields.all().empty() || fields.all().front().tag != tag_lecm)
+    return fail(ErrorKind::malformed, "transfer package does not start with its licence");
   TransferPackage package;
   for (const TlvField& field : fields.all()) {
     if (field.tag == tag_cdi) {

@@ -51,7 +51,8 @@ void add_clause(std::string& text, const char* separator, const std::string& cla
 }
 
 Status check_not_added(bool wanted, bool granted, const char* right) {
-  if (wanted && !granted) return fail(ErrorKind::refused, std::string("the new rights allow ") + right + ", and those of the licence do not");
+  if (wanted && !granted)
+    return fail(ErrorKind::refused, std::string("the new rights allow ") + right + ", and those of the licence do not");
   return {};
 }
 
@@ -83,7 +84,8 @@ Bytes UsageRights::encode() const {
 
 Result<UsageRights> UsageRights::parse(ByteView bytes) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(bytes, "usage rights"));
-  CAS_TRY(fields.check_known({tag_allowed, tag_not_before, tag_not_after, tag_play_count, tag_bridge, tag_output_flags}));
+  CAS_TRY(
+      fields.check_known({tag_allowed, tag_not_before, tag_not_after, tag_play_count, tag_bridge, tag_output_flags}));
   UsageRights rights;
   CAS_TRY_ASSIGN(const std::uint64_t allowed, fields.required_number(tag_allowed, 1));
   if ((allowed & ~static_cast<std::uint64_t>(allow_known)) != 0)
@@ -115,25 +117,32 @@ Status UsageRights::check_within(const UsageRights& granted) const {
   CAS_TRY(check_not_added(change_rights, granted.change_rights, "changes of rights"));
   if (granted.not_before && (!not_before || *not_before < *granted.not_before))
     return fail(ErrorKind::refused, "the new rights begin earlier than those of the licence");
-  if (exceeds(not_after, granted.not_after)) return fail(ErrorKind::refused, "the new rights end later than those of the licence");
-  if (exceeds(play_count, granted.play_count)) return fail(ErrorKind::refused, "the new rights allow more plays than those of the licence");
-  if ((granted.output_flags & ~output_flags) != 0) return fail(ErrorKind::refused, "the new rights lift a condition of output of the licence");
+  if (exceeds(not_after, granted.not_after))
+    return fail(ErrorKind::refused, "the new rights end later than those of the licence");
+  if (exceeds(play_count, granted.play_count))
+    return fail(ErrorKind::refused, "the new rights allow more plays than those of the licence");
+  if ((granted.output_flags & ~output_flags) != 0)
+    return fail(ErrorKind::refused, "the new rights lift a condition of output of the licence");
   return check_bridging_within(granted);
 }
 
 Status UsageRights::check_bridging_within(const UsageRights& granted) const {
   if (!bridge) return {};
   CAS_TRY(check_not_added(bridge, granted.bridge, "bridging"));
-  if (bridge_hops > granted.bridge_hops) return fail(ErrorKind::refused, "the new rights allow more hops than those of the licence");
+  if (bridge_hops > granted.bridge_hops)
+    return fail(ErrorKind::refused, "the new rights allow more hops than those of the licence");
   if (granted.bridge_to.empty()) return {};
-  const auto is_granted = [&granted](const Vdid& vdid) { return std::ranges::find(granted.bridge_to, vdid) != granted.bridge_to.end(); };
+  const auto is_granted = [&granted](const Vdid& vdid) {
+    return std::ranges::find(granted.bridge_to, vdid) != granted.bridge_to.end();
+  };
   if (bridge_to.empty() || !std::ranges::all_of(bridge_to, is_granted))
     return fail(ErrorKind::refused, "the new rights allow bridging to a domain to which those of the licence do not");
   return {};
 }
 
 Status UsageRights::check_time(UnixSeconds time) const {
-  if ((not_before && time < *not_before) || (not_after && time >= *not_after)) return fail(ErrorKind::expired, "the licence is not valid at this time");
+  if ((not_before && time < *not_before) || (not_after && time >= *not_after))
+    return fail(ErrorKind::expired, "the licence is not valid at this time");
   return {};
 }
 

@@ -37,7 +37,8 @@ struct BridgeSettings {
 /// Who converts licences with the token of `session`, which `token` describes; both outlive it. Reads the files that the settings name, and
 /// exchanges nothing with the card yet: for NULL->READY. Errors: not_found, permission_denied, io, malformed, authentication_failed (a file),
 /// invalid_argument (the settings).
-[[nodiscard]] Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings, smartpro::TokenSession& session,
+[[nodiscard]] Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings,
+                                                                                 smartpro::TokenSession& session,
                                                                                  const smartpro::TokenInfo& token);
 
 }  // namespace cas::gst

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/card_session.hpp>
 #include <gst/gst.h>
+#include <gst/cas/card_session.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -28,7 +28,8 @@ class BridgeLicences final : public smartpro::LicenceConverter {
   void stop_waits() { card_.stop(); }
   void allow_waits() { card_.allow(); }
 
-  [[nodiscard]] Result<Bytes> convert(std::uint32_t period, ByteView slot_content, const smartpro::ReadHeader& header) override;
+  [[nodiscard]] Result<Bytes> convert(std::uint32_t period, ByteView slot_content,
+                                      const smartpro::ReadHeader& header) override;
 
   /// For other threads.
   struct Counters {

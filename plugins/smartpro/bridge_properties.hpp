@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/pointers.hpp>
 #include <gst/cas/properties.hpp>
-#include <gst/gst.h>
 
 #include <string>
 

@@ -53,7 +53,8 @@ bool copy_out(GstBuffer* buffer, std::size_t at, MutableByteView out) {
 }
 
 void shift_offsets(BufferPtr& buffer, std::uint64_t shift) {
-  if (shift == 0 || (!GST_BUFFER_OFFSET_IS_VALID(buffer.get()) && !GST_BUFFER_OFFSET_END_IS_VALID(buffer.get()))) return;
+  if (shift == 0 || (!GST_BUFFER_OFFSET_IS_VALID(buffer.get()) && !GST_BUFFER_OFFSET_END_IS_VALID(buffer.get())))
+    return;
   buffer.reset(gst_buffer_make_writable(buffer.release()));
   if (GST_BUFFER_OFFSET_IS_VALID(buffer.get())) GST_BUFFER_OFFSET(buffer.get()) += shift;
   if (GST_BUFFER_OFFSET_END_IS_VALID(buffer.get())) GST_BUFFER_OFFSET_END(buffer.get()) += shift;
@@ -115,7 +116,8 @@ void BridgeStream::announce() {
 GstFlowReturn BridgeStream::begin() {
   if (failed_) return GST_FLOW_ERROR;
   if (starts_elsewhere_)
-    return failed({ErrorKind::malformed, "the stream does not start where a protected file does, so that its header is not known"});
+    return failed({ErrorKind::malformed,
+                   "the stream does not start where a protected file does, so that its header is not known"});
   announce();
   return GST_FLOW_OK;
 }
@@ -193,7 +195,8 @@ GstFlowReturn BridgeStream::see(GstBuffer* buffer, std::size_t at, std::size_t s
     if (flow != GST_FLOW_OK || stream != rewriter_) return flow;
   }
   Bytes bytes(size);
-  if (!copy_out(buffer, at, bytes)) return failed({ErrorKind::io, "a buffer with the header or a licence could not be mapped for reading"});
+  if (!copy_out(buffer, at, bytes))
+    return failed({ErrorKind::io, "a buffer with the header or a licence could not be mapped for reading"});
   const std::uint64_t offset = stream->position_out();
   const auto out = stream->see(bytes);
   if (stream != rewriter_) return GST_FLOW_OK;  // A handler of our messages has flushed.
@@ -211,7 +214,8 @@ void BridgeStream::learn_size() {
   const smartpro::ReadHeader& header = *rewriter_->header();
   gint64 size = -1;
   if (header.header.plain_size)
-    size = static_cast<gint64>(smartpro::FileLayout(header.header, header.body_offset).file_size(*header.header.plain_size).value_or(0));
+    size = static_cast<gint64>(
+        smartpro::FileLayout(header.header, header.body_offset).file_size(*header.header.plain_size).value_or(0));
   else if (!gst_pad_peer_query_duration(sink_, GST_FORMAT_BYTES, &size))
     return;
   if (size > 0) counters_.size_out = rewriter_->size_out(static_cast<std::uint64_t>(size)).value_or(0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/pointers.hpp>
 #include <gst/gst.h>
+#include <gst/cas/pointers.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -71,7 +71,7 @@ class BridgeStream {
   guint32 seqnum_ = GST_SEQNUM_INVALID;                  // Of upstream's segment.
   bool starts_elsewhere_ = false;                        // Upstream does not begin with the start of the file.
   bool failed_ = false;
-  BufferListPtr list_;                                   // While a list is taken: what it becomes.
+  BufferListPtr list_;  // While a list is taken: what it becomes.
 
   Counters counters_;
 };

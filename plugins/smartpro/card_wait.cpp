@@ -39,10 +39,11 @@ Status CardWait::wait(const Error& why, std::uint32_t period) {
   smartpro::TokenSession& token = token_session(session_.get());
   const std::string description = token.card_description();
   const auto tell = [&](const char* name) {
-    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_),
-                                                               gst_structure_new(name, "card", G_TYPE_STRING, description.c_str(),  //
-                                                                                 "key-period", G_TYPE_UINT, period,                 //
-                                                                                 "reason", G_TYPE_STRING, why.message.c_str(), nullptr)));
+    gst_element_post_message(
+        element_, gst_message_new_element(GST_OBJECT(element_),
+                                          gst_structure_new(name, "card", G_TYPE_STRING, description.c_str(),  //
+                                                            "key-period", G_TYPE_UINT, period,                 //
+                                                            "reason", G_TYPE_STRING, why.message.c_str(), nullptr)));
   };
   ++waits_;
   tell("cas-card-needed");

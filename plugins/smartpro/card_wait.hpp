@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/card_session.hpp>
 #include <gst/cas/stop_switch.hpp>
-#include <gst/gst.h>
 
 #include <atomic>
 #include <cstdint>
@@ -37,7 +37,8 @@ class CardWait {
   /// What `exchange` gives, a Result, called with the token's session: until it is not the card's absence that it fails with, or waiting is of no
   /// use. `period` is told to the bus. ErrorKind::cancelled: a wait was ended.
   template <typename Exchange>
-  auto exchange(std::uint32_t period, Exchange&& exchange) -> decltype(exchange(std::declval<smartpro::TokenSession&>())) {
+  auto exchange(std::uint32_t period, Exchange&& exchange)
+      -> decltype(exchange(std::declval<smartpro::TokenSession&>())) {
     CAS_TRY(token_session(session_.get()).wait_for_lists(switch_.token()));
     for (int attempt = 1;; ++attempt) {
       auto result = exchange(token_session(session_.get()));

@@ -21,9 +21,9 @@
  *
  * Since: 0.1
  */
+#include <gst/gst.h>
 #include <gst/cas/element_error.hpp>
 #include <gst/cas/properties.hpp>
-#include <gst/gst.h>
 
 #include <atomic>
 #include <string>
@@ -84,7 +84,9 @@ Status ensure_session(Descramble& descramble) {
     wanted = descramble.card;
     if (descramble.session && descramble.session_card == wanted) return {};
   }
-  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(descramble.parts.element, wanted, {smartpro::TokenKind::renderer, smartpro::TokenKind::processing}));
+  CAS_TRY_ASSIGN(CardSessionPtr session,
+                 acquire_card_session(descramble.parts.element, wanted,
+                                      {smartpro::TokenKind::renderer, smartpro::TokenKind::processing}));
   const ObjectLock lock(descramble.parts.element);
   std::swap(descramble.session, session);
   descramble.session_card = wanted;
@@ -124,7 +126,8 @@ bool upstream_gives_ranges(GstPad* sink, GstSchedulingFlags* flags = nullptr) {
   const QueryPtr query(gst_query_new_scheduling());
   if (!gst_pad_peer_query(sink, query.get())) return false;
   if (flags != nullptr) gst_query_parse_scheduling(query.get(), flags, nullptr, nullptr, nullptr);
-  return gst_query_has_scheduling_mode_with_flags(query.get(), GST_PAD_MODE_PULL, GST_SCHEDULING_FLAG_SEEKABLE) != FALSE;
+  return gst_query_has_scheduling_mode_with_flags(query.get(), GST_PAD_MODE_PULL, GST_SCHEDULING_FLAG_SEEKABLE) !=
+         FALSE;
 }
 
 bool upstream_seeks_bytes(GstPad* sink) {
@@ -145,13 +148,15 @@ struct _GstSmartproDescramble {
 
 G_DECLARE_FINAL_TYPE(GstSmartproDescramble, gst_smartpro_descramble, GST, SMARTPRO_DESCRAMBLE, GstElement)
 G_DEFINE_TYPE(GstSmartproDescramble, gst_smartpro_descramble, GST_TYPE_ELEMENT)
-GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(smartpro_descramble, "smartpro-descramble", GST_RANK_PRIMARY, gst_smartpro_descramble_get_type(),
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(smartpro_descramble, "smartpro-descramble", GST_RANK_PRIMARY,
+                                      gst_smartpro_descramble_get_type(),
                                       GST_DEBUG_CATEGORY_INIT(smartpro_descramble_debug, "smartpro-descramble", 0,
                                                               "gives the content of protected files"))
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("application/x-smartpro"));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
 static Descramble& descramble_of(gpointer object) { return *GST_SMARTPRO_DESCRAMBLE(object)->impl; }
 
@@ -165,14 +170,17 @@ static gboolean gst_smartpro_descramble_sink_activate(GstPad* pad, GstObject* pa
   return gst_pad_activate_mode(pad, GST_PAD_MODE_PUSH, TRUE);
 }
 
-static gboolean gst_smartpro_descramble_sink_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboolean active) {
+static gboolean gst_smartpro_descramble_sink_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode,
+                                                           gboolean active) {
   Descramble& descramble = descramble_of(parent);
   if (active) {
     const bool ready = shielded(descramble.parts.element, false, [&] { return report(descramble, start(descramble)); });
     if (!ready) return FALSE;
     descramble.parts.gate.allow_waits();
-    if (mode == GST_PAD_MODE_PULL) descramble.pull.activate();
-    else descramble.push.reset();
+    if (mode == GST_PAD_MODE_PULL)
+      descramble.pull.activate();
+    else
+      descramble.push.reset();
     descramble.mode = mode;
     return TRUE;
   }
@@ -181,14 +189,17 @@ static gboolean gst_smartpro_descramble_sink_activate_mode(GstPad* pad, GstObjec
   return mode == GST_PAD_MODE_PULL ? gst_pad_stop_task(pad) : TRUE;
 }
 
-static gboolean gst_smartpro_descramble_src_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
+static gboolean gst_smartpro_descramble_src_activate_mode(GstPad*, GstObject* parent, GstPadMode mode,
+                                                          gboolean active) {
   if (mode != GST_PAD_MODE_PULL) return mode == GST_PAD_MODE_PUSH;
   Descramble& descramble = descramble_of(parent);
   GstPad* sink = descramble.parts.sink;
   descramble.pull.set_downstream_pulls(active != FALSE);
   // This comes from our own task when a demuxer is plugged while caps go out: pause it, which does not wait for it.
-  if (active) gst_pad_pause_task(sink);
-  else descramble.parts.gate.stop_waits();
+  if (active)
+    gst_pad_pause_task(sink);
+  else
+    descramble.parts.gate.stop_waits();
   return gst_pad_activate_mode(sink, GST_PAD_MODE_PULL, active);
 }
 
@@ -196,7 +207,8 @@ static gboolean gst_smartpro_descramble_src_activate_mode(GstPad*, GstObject* pa
 
 static GstFlowReturn gst_smartpro_descramble_chain(GstPad*, GstObject* parent, GstBuffer* buffer) {
   BufferPtr owned(buffer);
-  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return descramble_of(parent).push.push(std::move(owned)); });
+  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                  [&] { return descramble_of(parent).push.push(std::move(owned)); });
 }
 
 static GstFlowReturn gst_smartpro_descramble_chain_list(GstPad*, GstObject* parent, GstBufferList* list) {
@@ -204,8 +216,10 @@ static GstFlowReturn gst_smartpro_descramble_chain_list(GstPad*, GstObject* pare
   return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return descramble_of(parent).push.push_list(list); });
 }
 
-static GstFlowReturn gst_smartpro_descramble_get_range(GstPad*, GstObject* parent, guint64 offset, guint length, GstBuffer** buffer) {
-  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return descramble_of(parent).pull.get_range(offset, length, buffer); });
+static GstFlowReturn gst_smartpro_descramble_get_range(GstPad*, GstObject* parent, guint64 offset, guint length,
+                                                       GstBuffer** buffer) {
+  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                  [&] { return descramble_of(parent).pull.get_range(offset, length, buffer); });
 }
 
 // --- Events ---
@@ -234,7 +248,8 @@ static gboolean descramble_sink_event(GstPad* pad, GstObject* parent, EventPtr e
     case GST_EVENT_STREAM_START: break;
     default:
       if (is_licence_event(event.get())) return TRUE;  // Of what was protected within: ours is another one.
-      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) return push.pass_on(std::move(event));
+      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0)
+        return push.pass_on(std::move(event));
       break;
   }
   return gst_pad_event_default(pad, parent, event.release());
@@ -281,7 +296,8 @@ static bool answer_duration(Descramble& descramble, GstQuery* query) {
 static bool answer_seeking(Descramble& descramble, GstQuery* query) {
   const bool seekable = descramble.mode == GST_PAD_MODE_PULL || upstream_seeks_bytes(descramble.parts.sink);
   const std::uint64_t size = descramble.parts.plain_size;
-  gst_query_set_seeking(query, GST_FORMAT_BYTES, seekable, 0, size == DescrambleParts::unknown ? -1 : static_cast<gint64>(size));
+  gst_query_set_seeking(query, GST_FORMAT_BYTES, seekable, 0,
+                        size == DescrambleParts::unknown ? -1 : static_cast<gint64>(size));
   return true;
 }
 
@@ -332,7 +348,8 @@ static GstStateChangeReturn gst_smartpro_descramble_change_state(GstElement* ele
     if (!ready) return GST_STATE_CHANGE_FAILURE;
   }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) descramble.parts.gate.stop_waits();
-  const GstStateChangeReturn result = GST_ELEMENT_CLASS(gst_smartpro_descramble_parent_class)->change_state(element, transition);
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_smartpro_descramble_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY || transition == GST_STATE_CHANGE_READY_TO_NULL) stop(descramble);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
     CardSessionPtr session;  // Released after the lock is.
@@ -347,8 +364,10 @@ static void descramble_set_property(GObject* object, guint id, const GValue* val
   Descramble& descramble = descramble_of(object);
   const ObjectLock lock(object);
   if (set_card_property(descramble.card, id, value)) return;
-  if (id == property_card_removal_policy) descramble.removal_policy = static_cast<CardRemovalPolicy>(g_value_get_enum(value));
-  else G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (id == property_card_removal_policy)
+    descramble.removal_policy = static_cast<CardRemovalPolicy>(g_value_get_enum(value));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_smartpro_descramble_set_property(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
@@ -359,11 +378,11 @@ static void gst_smartpro_descramble_set_property(GObject* object, guint id, cons
 }
 
 static GstStructure* descramble_stats(const DescrambleParts& parts) {
-  return gst_structure_new("application/x-smartpro-descramble-stats",                             //
-                           "bytes-in", G_TYPE_UINT64, parts.bytes_in.load(),                      //
-                           "bytes-out", G_TYPE_UINT64, parts.bytes_out.load(),                    //
-                           "segments", G_TYPE_UINT64, parts.segments.load(),                      //
-                           "seeks", G_TYPE_UINT64, parts.seeks.load(),                            //
+  return gst_structure_new("application/x-smartpro-descramble-stats",                                //
+                           "bytes-in", G_TYPE_UINT64, parts.bytes_in.load(),                         //
+                           "bytes-out", G_TYPE_UINT64, parts.bytes_out.load(),                       //
+                           "segments", G_TYPE_UINT64, parts.segments.load(),                         //
+                           "seeks", G_TYPE_UINT64, parts.seeks.load(),                               //
                            "licences-opened", G_TYPE_UINT64, parts.gate.counters().licences.load(),  //
                            "card-waits", G_TYPE_UINT64, parts.gate.counters().card_waits.load(), nullptr);
 }
@@ -380,8 +399,10 @@ static void descramble_get_property(GObject* object, guint id, GValue* value, GP
   }
   const ObjectLock lock(object);
   if (get_card_property(descramble.card, id, value)) return;
-  if (id == property_card_removal_policy) g_value_set_enum(value, static_cast<gint>(descramble.removal_policy));
-  else G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (id == property_card_removal_policy)
+    g_value_set_enum(value, static_cast<gint>(descramble.removal_policy));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_smartpro_descramble_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -402,24 +423,30 @@ static void gst_smartpro_descramble_class_init(GstSmartproDescrambleClass* klass
   object_class->set_property = gst_smartpro_descramble_set_property;
   object_class->get_property = gst_smartpro_descramble_get_property;
   object_class->finalize = gst_smartpro_descramble_finalize;
-  install_card_properties(object_class, "URI of the renderer card, or of a processing card (default: the processing card of a smartpro-scramble downstream that has one, or this "
+  install_card_properties(object_class,
+                          "URI of the renderer card, or of a processing card (default: the processing card of a "
+                          "smartpro-scramble downstream that has one, or this "
                           "machine's renderer card, or where it has none its processing card, see 'cas-card')");
   g_object_class_install_property(
       object_class, property_card_removal_policy,
-      g_param_spec_enum("card-removal-policy", "Card removal policy", "What to do when a licence has to be opened and the card is gone",
-                        removal_policy_type(), static_cast<gint>(CardRemovalPolicy::wait), settable_until_ready));
+      g_param_spec_enum("card-removal-policy", "Card removal policy",
+                        "What to do when a licence has to be opened and the card is gone", removal_policy_type(),
+                        static_cast<gint>(CardRemovalPolicy::wait), settable_until_ready));
   g_object_class_install_property(
       object_class, property_rights,
-      g_param_spec_boxed("rights", "Rights", "Usage rights of the content, once its licence is open", GST_TYPE_STRUCTURE, readable));
+      g_param_spec_boxed("rights", "Rights", "Usage rights of the content, once its licence is open",
+                         GST_TYPE_STRUCTURE, readable));
   g_object_class_install_property(
-      object_class, property_stats, g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
+      object_class, property_stats,
+      g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
   gst_type_mark_as_plugin_api(removal_policy_type(), static_cast<GstPluginAPIFlags>(0));
 
   element_class->change_state = gst_smartpro_descramble_change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "SmartPRO descrambler", "Decryptor",
-                                        "Gives the content of protected files, with a renderer card or a processing card", "gst-plugins-cas");
+  gst_element_class_set_static_metadata(
+      element_class, "SmartPRO descrambler", "Decryptor",
+      "Gives the content of protected files, with a renderer card or a processing card", "gst-plugins-cas");
 }
 
 static void gst_smartpro_descramble_init(GstSmartproDescramble* self) {

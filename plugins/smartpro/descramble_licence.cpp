@@ -34,8 +34,9 @@ Result<SecretBytes> LicenceGate::control_word(std::uint32_t period, ByteView lec
   request.cipher = header.header.cipher;
   request.key_period = period;
   request.play_id = play_id_;
-  CAS_TRY_ASSIGN(smartpro::OpenedLicence licence,
-                 card_.exchange(period, [&](smartpro::TokenSession& token) { return token.open_licence(lecm, request); }));
+  CAS_TRY_ASSIGN(smartpro::OpenedLicence licence, card_.exchange(period, [&](smartpro::TokenSession& token) {
+    return token.open_licence(lecm, request);
+  }));
   ++counters_.licences;
   GST_DEBUG_OBJECT(element_, "licence of period %u opened", period);
   {
@@ -55,7 +56,8 @@ void LicenceGate::note_rights(const smartpro::OpenedLicence& licence) {
     if (told) return;
     known_ = Known{licence.rights, licence.plays_left};
   }
-  gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), rights("smartpro-rights").release()));
+  gst_element_post_message(element_,
+                           gst_message_new_element(GST_OBJECT(element_), rights("smartpro-rights").release()));
 }
 
 EventPtr LicenceGate::take_announcement() {

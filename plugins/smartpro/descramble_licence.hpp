@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/card_session.hpp>
 #include <gst/cas/pointers.hpp>
-#include <gst/gst.h>
 
 #include <array>
 #include <atomic>
@@ -31,7 +31,8 @@ class LicenceGate final : public smartpro::LicenceOpener {
   void stop_waits() { card_.stop(); }
   void allow_waits() { card_.allow(); }
 
-  [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) override;
+  [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm,
+                                                 const smartpro::ReadHeader& header) override;
 
   /// The rights of the licence opened last, as a structure of that name; nothing before the first one. Takes the object lock.
   [[nodiscard]] StructurePtr rights(const char* name) const;
@@ -61,7 +62,7 @@ class LicenceGate final : public smartpro::LicenceOpener {
   std::array<std::uint8_t, 16> play_id_{};
   // Under the object lock:
   std::optional<Known> known_;
-  StructurePtr licence_;       // As it is announced.
+  StructurePtr licence_;  // As it is announced.
   bool announced_ = false;
   Counters counters_;
   CardWait card_{element_, counters_.card_waits};

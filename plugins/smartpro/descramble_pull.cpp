@@ -24,7 +24,8 @@ Result<ByteView> PadSource::read_at(std::uint64_t offset, std::size_t size) {
     return ByteView();
   }
   if (flow_ == GST_FLOW_FLUSHING) return fail(ErrorKind::cancelled, "the source is flushing");
-  if (flow_ != GST_FLOW_OK) return fail(ErrorKind::io, std::string("the source gives no data: ") + gst_flow_get_name(flow_));
+  if (flow_ != GST_FLOW_OK)
+    return fail(ErrorKind::io, std::string("the source gives no data: ") + gst_flow_get_name(flow_));
   buffer_.reset(pulled);
   map_ = std::make_unique<MappedBuffer>(buffer_.get(), GST_MAP_READ);
   if (!*map_) return fail(ErrorKind::internal, "a buffer of the source could not be mapped for reading");
@@ -145,7 +146,8 @@ GstFlowReturn DescramblePull::push_next() {
   if (size == 0) return GST_FLOW_EOS;
 
   GstBuffer* acquired = nullptr;
-  if (const GstFlowReturn flow = gst_buffer_pool_acquire_buffer(pool_.get(), &acquired, nullptr); flow != GST_FLOW_OK) return flow;
+  if (const GstFlowReturn flow = gst_buffer_pool_acquire_buffer(pool_.get(), &acquired, nullptr); flow != GST_FLOW_OK)
+    return flow;
   BufferPtr buffer(acquired);
   gst_buffer_set_size(buffer.get(), static_cast<gssize>(size));
   if (const GstFlowReturn flow = read_buffer(position, buffer.get()); flow != GST_FLOW_OK) return flow;

@@ -50,7 +50,8 @@ GstFlowReturn DescramblePush::push(BufferPtr buffer) {
   if (expecting_ == Expecting::end) return GST_FLOW_EOS;
   nothing_came_ = false;
   parts_.bytes_in += gst_buffer_get_size(buffer.get());
-  if (!held_.push(std::move(buffer))) return failed({ErrorKind::internal, "a buffer could not be mapped for reading"}).flow;
+  if (!held_.push(std::move(buffer)))
+    return failed({ErrorKind::internal, "a buffer could not be mapped for reading"}).flow;
   return process(false);
 }
 
@@ -69,7 +70,9 @@ GstFlowReturn DescramblePush::push_list(GstBufferList* list) {
 GstFlowReturn DescramblePush::process(bool at_end) {
   const std::uint64_t epoch = epoch_;
   if (position_unknown_)
-    return failed({ErrorKind::malformed, "the stream does not start where a protected file does, so that its header is not known"}).flow;
+    return failed({ErrorKind::malformed,
+                   "the stream does not start where a protected file does, so that its header is not known"})
+        .flow;
   for (;;) {
     const Step done = step(at_end);
     if (done.what == Step::leave) return done.flow;
@@ -148,15 +151,16 @@ DescramblePush::Step DescramblePush::jump_to(std::uint64_t offset) {
     shared_.own_jump = Jump{seqnum, offset};
   }
   GST_DEBUG_OBJECT(parts_.element, "asks upstream for byte %" G_GUINT64_FORMAT, offset);
-  GstEvent* event = gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, static_cast<gint64>(offset),
-                                       GST_SEEK_TYPE_NONE, -1);
+  GstEvent* event = gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET,
+                                       static_cast<gint64>(offset), GST_SEEK_TYPE_NONE, -1);
   gst_event_set_seqnum(event, seqnum);
   if (gst_pad_push_event(parts_.sink, event)) return {Step::leave, GST_FLOW_OK};
   {
     const ObjectLock lock(parts_.element);
     shared_.own_jump.reset();
   }
-  if (offset < file_position_) return failed({ErrorKind::io, "the source cannot go back to the licence that is needed here"});
+  if (offset < file_position_)
+    return failed({ErrorKind::io, "the source cannot go back to the licence that is needed here"});
   skip_to_ = offset;
   return {Step::next};
 }
@@ -196,8 +200,8 @@ DescramblePush::Step DescramblePush::read_segment(bool at_end) {
 }
 
 Error DescramblePush::cut_here() const {
-  return {ErrorKind::truncated, "the protected file was cut: it ends at byte " + std::to_string(file_position_ + held_.size()) +
-                                    ", before the end of its content"};
+  return {ErrorKind::truncated, "the protected file was cut: it ends at byte " +
+                                    std::to_string(file_position_ + held_.size()) + ", before the end of its content"};
 }
 
 /// Descrambles the segment at the front, and finds out whether it is the last one. Without a buffer there is no content left; see
@@ -237,12 +241,14 @@ Status DescramblePush::open_into(MutableByteView plain) {
   if (stored_size < layout_->stored_segment_size()) {
     const Status opened = cipher_->open(next_segment_, true, held_.front(stored_size), plain);
     if (opened) return {};
-    return fail(opened.error().kind, opened.error().message + " (or the file was cut within this segment, the last one that is there)");
+    return fail(opened.error().kind,
+                opened.error().message + " (or the file was cut within this segment, the last one that is there)");
   }
   CAS_TRY_ASSIGN(const bool sealed_as_last, cipher_->open_either(next_segment_, last, held_.front(stored_size), plain));
   if (last && !sealed_as_last) behind_ = cut_here();
   if (!last && sealed_as_last)
-    behind_ = Error{ErrorKind::malformed, "the content is complete, but bytes that do not belong to the protected file follow it"};
+    behind_ = Error{ErrorKind::malformed,
+                    "the content is complete, but bytes that do not belong to the protected file follow it"};
   return {};
 }
 
@@ -253,7 +259,8 @@ void DescramblePush::compare_with_header(GstBuffer* plain, bool last) {
   const std::uint64_t end = GST_BUFFER_OFFSET_END(plain);
   if (last && end < *stated) behind_ = cut_here();
   if (end > *stated || (!last && end == *stated)) {
-    behind_ = Error{ErrorKind::malformed, "the content is complete, but bytes that do not belong to the protected file follow it"};
+    behind_ = Error{ErrorKind::malformed,
+                    "the content is complete, but bytes that do not belong to the protected file follow it"};
     const std::uint64_t excess = std::min<std::uint64_t>(end - *stated, gst_buffer_get_size(plain));
     gst_buffer_set_size(plain, static_cast<gssize>(gst_buffer_get_size(plain) - excess));
     GST_BUFFER_OFFSET_END(plain) = end - excess;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/held_buffers.hpp>
 #include <gst/cas/pointers.hpp>
 #include <gst/cas/pool.hpp>
-#include <gst/gst.h>
 
 #include <cstdint>
 #include <optional>
@@ -101,23 +101,23 @@ class DescramblePush {
   std::uint64_t skip_to_ = 0;        // What stands before it is dropped.
   Expecting expecting_ = Expecting::header;
   std::uint64_t epoch_ = 0;
-  bool position_unknown_ = false;    // Upstream started somewhere before the header was known.
-  bool nothing_came_ = true;         // Since upstream started here.
-  std::optional<Error> behind_;      // What is wrong behind the segment that was opened last.
+  bool position_unknown_ = false;  // Upstream started somewhere before the header was known.
+  bool nothing_came_ = true;       // Since upstream started here.
+  std::optional<Error> behind_;    // What is wrong behind the segment that was opened last.
 
   std::optional<smartpro::ReadHeader> header_;
   std::optional<smartpro::FileLayout> layout_;
   std::optional<smartpro::SegmentCipher> cipher_;
-  std::uint32_t period_ = 0;         // Of `cipher_`.
+  std::uint32_t period_ = 0;  // Of `cipher_`.
   std::uint64_t next_segment_ = 0;
   BufferPoolPtr pool_;
 
-  GstSegment segment_{};             // Of the content.
+  GstSegment segment_{};  // Of the content.
   guint32 seqnum_ = GST_SEQNUM_INVALID;
   bool segment_needed_ = true;
   bool tags_sent_ = false;
-  CapsPtr caps_;                     // Of the content, once known and sent.
-  std::vector<BufferPtr> untyped_;   // Content that waits for its type.
+  CapsPtr caps_;                    // Of the content, once known and sent.
+  std::vector<BufferPtr> untyped_;  // Content that waits for its type.
   std::size_t untyped_size_ = 0;
   std::vector<EventPtr> early_events_;
 

@@ -18,8 +18,10 @@ void DescramblePush::start_segment(const GstSegment& segment, guint32 seqnum) {
   bool own_jump = false;
   {
     const ObjectLock lock(parts_.element);
-    if (shared_.own_jump && shared_.own_jump->is(seqnum, start)) own_jump = true;
-    else if (shared_.seek && shared_.seek->jump.is(seqnum, start)) sought = std::exchange(shared_.seek, std::nullopt);
+    if (shared_.own_jump && shared_.own_jump->is(seqnum, start))
+      own_jump = true;
+    else if (shared_.seek && shared_.seek->jump.is(seqnum, start))
+      sought = std::exchange(shared_.seek, std::nullopt);
     shared_.own_jump.reset();
   }
   held_.clear();
@@ -107,7 +109,8 @@ bool DescramblePush::seek(const SeekRequest& request) {
   if (plain_size != DescrambleParts::unknown && plain_size > 0) first_byte = std::min(first_byte, plain_size - 1);
   pending.first_segment = layout->segment_of(first_byte);
   const std::uint32_t wanted_period = layout->period_of(pending.first_segment);
-  pending.jump = {request.seqnum, period == wanted_period ? layout->segment_offset(pending.first_segment) : layout->slot_offset(wanted_period)};
+  pending.jump = {request.seqnum, period == wanted_period ? layout->segment_offset(pending.first_segment)
+                                                          : layout->slot_offset(wanted_period)};
   {
     const ObjectLock lock(parts_.element);
     shared_.seek = pending;

@@ -24,9 +24,9 @@
  *
  * Since: 0.1
  */
+#include <gst/gst.h>
 #include <gst/cas/element_error.hpp>
 #include <gst/cas/properties.hpp>
-#include <gst/gst.h>
 
 #include <utility>
 
@@ -55,8 +55,8 @@ struct Bridge {
   // Under the object lock.
   CardRequest card;
   BridgeProperties properties;
-  CardSessionPtr session;    // From NULL->READY to READY->NULL.
-  CardRequest session_card;  // What it was opened for,
+  CardSessionPtr session;                        // From NULL->READY to READY->NULL.
+  CardRequest session_card;                      // What it was opened for,
   BridgeMode session_mode = BridgeMode::master;  // and in which mode.
 
   // Under the STREAM_LOCK of the sink pad.
@@ -119,7 +119,8 @@ struct _GstLecmBridge {
 G_DECLARE_FINAL_TYPE(GstLecmBridge, gst_lecm_bridge, GST, LECM_BRIDGE, GstElement)
 G_DEFINE_TYPE(GstLecmBridge, gst_lecm_bridge, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lecm_bridge, "lecm-bridge", GST_RANK_NONE, gst_lecm_bridge_get_type(),
-                                      GST_DEBUG_CATEGORY_INIT(lecm_bridge_debug, "lecm-bridge", 0, "takes protected files to other domains"))
+                                      GST_DEBUG_CATEGORY_INIT(lecm_bridge_debug, "lecm-bridge", 0,
+                                                              "takes protected files to other domains"))
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("application/x-smartpro"));
@@ -135,14 +136,17 @@ static GstFlowReturn gst_lecm_bridge_chain(GstPad*, GstObject* parent, GstBuffer
 
 static GstFlowReturn gst_lecm_bridge_chain_list(GstPad*, GstObject* parent, GstBufferList* list) {
   BufferListPtr owned(list);
-  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return bridge_of(parent).stream.push_list(std::move(owned)); });
+  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                  [&] { return bridge_of(parent).stream.push_list(std::move(owned)); });
 }
 
 static gboolean gst_lecm_bridge_sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   // Here no flush can come between that allows waits again.
-  if (active) bridge_of(parent).licences.allow_waits();
-  else bridge_of(parent).licences.stop_waits();
+  if (active)
+    bridge_of(parent).licences.allow_waits();
+  else
+    bridge_of(parent).licences.stop_waits();
   return TRUE;
 }
 
@@ -234,7 +238,8 @@ static GstStateChangeReturn gst_lecm_bridge_change_state(GstElement* element, Gs
     });
     if (!ready) return GST_STATE_CHANGE_FAILURE;
   }
-  const GstStateChangeReturn result = GST_ELEMENT_CLASS(gst_lecm_bridge_parent_class)->change_state(element, transition);
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_lecm_bridge_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
     bridge.stream.reset();
     bridge.licences.close();
@@ -263,10 +268,10 @@ static void gst_lecm_bridge_set_property(GObject* object, guint id, const GValue
 }
 
 static GstStructure* bridge_stats(const Bridge& bridge) {
-  return gst_structure_new("application/x-lecm-bridge-stats",                                          //
-                           "bytes-in", G_TYPE_UINT64, bridge.stream.counters().bytes_in.load(),        //
-                           "bytes-out", G_TYPE_UINT64, bridge.stream.counters().bytes_out.load(),      //
-                           "licences", G_TYPE_UINT64, bridge.licences.counters().licences.load(),      //
+  return gst_structure_new("application/x-lecm-bridge-stats",                                      //
+                           "bytes-in", G_TYPE_UINT64, bridge.stream.counters().bytes_in.load(),    //
+                           "bytes-out", G_TYPE_UINT64, bridge.stream.counters().bytes_out.load(),  //
+                           "licences", G_TYPE_UINT64, bridge.licences.counters().licences.load(),  //
                            "card-waits", G_TYPE_UINT64, bridge.licences.counters().card_waits.load(), nullptr);
 }
 
@@ -274,8 +279,10 @@ static void lecm_bridge_get_property(GObject* object, guint id, GValue* value, G
   const Bridge& bridge = bridge_of(object);
   const ObjectLock lock(object);
   if (get_card_property(bridge.card, id, value) || get_bridge_property(bridge.properties, id, value)) return;
-  if (id == property_bridge_stats) g_value_take_boxed(value, bridge_stats(bridge));
-  else G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (id == property_bridge_stats)
+    g_value_take_boxed(value, bridge_stats(bridge));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_lecm_bridge_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -296,14 +303,15 @@ static void gst_lecm_bridge_class_init(GstLecmBridgeClass* klass) {
   object_class->set_property = gst_lecm_bridge_set_property;
   object_class->get_property = gst_lecm_bridge_get_property;
   object_class->finalize = gst_lecm_bridge_finalize;
-  install_card_properties(object_class, "URI of the bridge card (default: this machine's master or simple bridge, see 'cas-card')");
+  install_card_properties(object_class,
+                          "URI of the bridge card (default: this machine's master or simple bridge, see 'cas-card')");
   install_bridge_properties(object_class);
   element_class->change_state = gst_lecm_bridge_change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "SmartPRO licence bridge", "Filter/Converter",
-                                        "Takes protected files from one domain to others, still scrambled: only the licences change",
-                                        "gst-plugins-cas");
+  gst_element_class_set_static_metadata(
+      element_class, "SmartPRO licence bridge", "Filter/Converter",
+      "Takes protected files from one domain to others, still scrambled: only the licences change", "gst-plugins-cas");
 }
 
 static void gst_lecm_bridge_init(GstLecmBridge* self) {

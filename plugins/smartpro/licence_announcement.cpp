@@ -23,10 +23,10 @@ struct ReleaseBytes {
 
 StructurePtr licence_structure(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) {
   const std::unique_ptr<GBytes, ReleaseBytes> bytes(g_bytes_new(lecm.data(), lecm.size()));
-  return StructurePtr(gst_structure_new(structure_name,                                                          //
-                                        "lecm", G_TYPE_BYTES, bytes.get(),                                       //
-                                        "content-id", G_TYPE_STRING, to_hex(header.header.content_id).c_str(),   //
-                                        "header-digest", G_TYPE_STRING, to_hex(header.digest).c_str(),           //
+  return StructurePtr(gst_structure_new(structure_name,                                                         //
+                                        "lecm", G_TYPE_BYTES, bytes.get(),                                      //
+                                        "content-id", G_TYPE_STRING, to_hex(header.header.content_id).c_str(),  //
+                                        "header-digest", G_TYPE_STRING, to_hex(header.digest).c_str(),          //
                                         "key-period", G_TYPE_UINT, guint{period}, nullptr));
 }
 
@@ -37,7 +37,8 @@ Result<Bytes> licence_of(const GstStructure* structure) {
   const std::unique_ptr<GBytes, ReleaseBytes> bytes(taken);
   gsize size = 0;
   const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(bytes.get(), &size));
-  if (size > smartpro::max_lecm_size) return fail(ErrorKind::malformed, "what an element upstream announces as a licence is too long for one");
+  if (size > smartpro::max_lecm_size)
+    return fail(ErrorKind::malformed, "what an element upstream announces as a licence is too long for one");
   return copy_of(ByteView(data, size));
 }
 
@@ -46,10 +47,13 @@ EventPtr new_licence_event(StructurePtr licence) {
 }
 
 bool is_licence_event(GstEvent* event) {
-  return GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY && gst_event_has_name(event, structure_name) != FALSE;
+  return GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY &&
+         gst_event_has_name(event, structure_name) != FALSE;
 }
 
-QueryPtr new_licence_query() { return QueryPtr(gst_query_new_custom(GST_QUERY_CUSTOM, gst_structure_new_empty(structure_name))); }
+QueryPtr new_licence_query() {
+  return QueryPtr(gst_query_new_custom(GST_QUERY_CUSTOM, gst_structure_new_empty(structure_name)));
+}
 
 bool is_licence_query(GstQuery* query) {
   const GstStructure* structure = GST_QUERY_TYPE(query) == GST_QUERY_CUSTOM ? gst_query_get_structure(query) : nullptr;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/pointers.hpp>
 #include <gst/gst.h>
+#include <gst/cas/pointers.hpp>
 
 #include <cstdint>
 
@@ -41,7 +41,8 @@ template <typename Take>
 void for_each_licence(GstQuery* query, Take&& take) {
   const GstStructure* structure = gst_query_get_structure(query);
   for (gint i = 0; i < gst_structure_n_fields(structure); ++i) {
-    const GValue* value = gst_structure_get_value(structure, gst_structure_nth_field_name(structure, static_cast<guint>(i)));
+    const GValue* value =
+        gst_structure_get_value(structure, gst_structure_nth_field_name(structure, static_cast<guint>(i)));
     if (GST_VALUE_HOLDS_STRUCTURE(value)) take(gst_value_get_structure(value));
   }
 }

@@ -11,5 +11,6 @@ static gboolean plugin_init(GstPlugin* plugin) {
   return registered;
 }
 
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, smartpro, "Protects files for a virtual domain of smart cards, and plays them (SmartPRO)",
-                  plugin_init, CAS_VERSION, "LGPL", "gst-plugins-cas", CAS_ORIGIN)
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, smartpro,
+                  "Protects files for a virtual domain of smart cards, and plays them (SmartPRO)", plugin_init,
+                  CAS_VERSION, "LGPL", "gst-plugins-cas", CAS_ORIGIN)

@@ -54,9 +54,12 @@ Result<std::string_view> text_of(const char* field, const GValue* value) {
 
 Result<std::uint32_t> number_of(const char* field, const GValue* value, std::uint32_t most) {
   gint64 number = -1;
-  if (G_VALUE_HOLDS_INT(value)) number = g_value_get_int(value);
-  else if (G_VALUE_HOLDS_UINT(value)) number = g_value_get_uint(value);
-  if (number < 1 || number > most) return bad_field(field, "has to be a whole number from 1 to " + std::to_string(most));
+  if (G_VALUE_HOLDS_INT(value))
+    number = g_value_get_int(value);
+  else if (G_VALUE_HOLDS_UINT(value))
+    number = g_value_get_uint(value);
+  if (number < 1 || number > most)
+    return bad_field(field, "has to be a whole number from 1 to " + std::to_string(most));
   return static_cast<std::uint32_t>(number);
 }
 

@@ -21,9 +21,9 @@
  *
  * Since: 0.1
  */
+#include <gst/gst.h>
 #include <gst/cas/element_error.hpp>
 #include <gst/cas/properties.hpp>
-#include <gst/gst.h>
 
 #include <algorithm>
 #include <memory>
@@ -46,7 +46,8 @@ namespace {
 /// Lock order: state lock, STREAM_LOCK of the sink pad, object lock. The object lock is held for moments, never
 /// while pushing, querying, posting or talking to a card.
 struct Scramble {
-  explicit Scramble(GstElement* the_element, GstPad* sink, GstPad* src) : element(the_element), stream(the_element, sink, src) {}
+  explicit Scramble(GstElement* the_element, GstPad* sink, GstPad* src)
+      : element(the_element), stream(the_element, sink, src) {}
 
   GstElement* const element;
 
@@ -79,8 +80,10 @@ enum ScrambleProperty : guint {
 GType cipher_type() {
   static const GType type = [] {
     static const GEnumValue values[] = {
-        {static_cast<gint>(smartpro::ContentCipher::aes_128_gcm), "AES-128-GCM: finds every change and cut", "aes-128-gcm"},
-        {static_cast<gint>(smartpro::ContentCipher::aes_128_ctr), "AES-128-CTR: finds neither changes nor a cut", "aes-128-ctr"},
+        {static_cast<gint>(smartpro::ContentCipher::aes_128_gcm), "AES-128-GCM: finds every change and cut",
+         "aes-128-gcm"},
+        {static_cast<gint>(smartpro::ContentCipher::aes_128_ctr), "AES-128-CTR: finds neither changes nor a cut",
+         "aes-128-ctr"},
         {0, nullptr, nullptr},
     };
     return g_enum_register_static("GstSmartproCipher", values);
@@ -93,7 +96,8 @@ Result<std::optional<smartpro::ContentId>> parse_content_id(std::string text) {
   std::erase(text, '-');
   const auto bytes = from_hex(text, smartpro::ContentId{}.size());
   if (!bytes || bytes->size() != smartpro::ContentId{}.size())
-    return fail(ErrorKind::invalid_argument, "the property 'content-id' has to be 32 hexadecimal digits, as a UUID has them");
+    return fail(ErrorKind::invalid_argument,
+                "the property 'content-id' has to be 32 hexadecimal digits, as a UUID has them");
   return smartpro::to_array<smartpro::ContentId>(*bytes);
 }
 
@@ -101,10 +105,13 @@ Result<std::optional<smartpro::ContentId>> parse_content_id(std::string text) {
 Status set_reissue(ScrambleSettings& settings, const GstStructure* usage_rights) {
   settings.reissue = true;
   if (settings.content_id)
-    return fail(ErrorKind::invalid_argument, "with the property 'licence-from' the content stays the same work: leave 'content-id' unset");
+    return fail(ErrorKind::invalid_argument,
+                "with the property 'licence-from' the content stays the same work: leave 'content-id' unset");
   if (usage_rights == nullptr) return {};
   const std::shared_ptr<GstStructure> changes(gst_structure_copy(usage_rights), gst_structure_free);
-  settings.change_rights = [changes](const smartpro::UsageRights& granted) { return change_rights(changes.get(), granted); };
+  settings.change_rights = [changes](const smartpro::UsageRights& granted) {
+    return change_rights(changes.get(), granted);
+  };
   return {};
 }
 
@@ -170,11 +177,13 @@ struct _GstSmartproScramble {
 
 G_DECLARE_FINAL_TYPE(GstSmartproScramble, gst_smartpro_scramble, GST, SMARTPRO_SCRAMBLE, GstElement)
 G_DEFINE_TYPE(GstSmartproScramble, gst_smartpro_scramble, GST_TYPE_ELEMENT)
-GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(smartpro_scramble, "smartpro-scramble", GST_RANK_NONE, gst_smartpro_scramble_get_type(),
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(smartpro_scramble, "smartpro-scramble", GST_RANK_NONE,
+                                      gst_smartpro_scramble_get_type(),
                                       GST_DEBUG_CATEGORY_INIT(smartpro_scramble_debug, "smartpro-scramble", 0,
                                                               "protects content for a domain"))
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("application/x-smartpro"));
 
@@ -182,7 +191,8 @@ static Scramble& scramble_of(gpointer object) { return *GST_SMARTPRO_SCRAMBLE(ob
 
 static GstFlowReturn gst_smartpro_scramble_chain(GstPad*, GstObject* parent, GstBuffer* buffer) {
   BufferPtr owned(buffer);
-  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR, [&] { return scramble_of(parent).stream.push(std::move(owned)); });
+  return shielded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                  [&] { return scramble_of(parent).stream.push(std::move(owned)); });
 }
 
 static GstFlowReturn gst_smartpro_scramble_chain_list(GstPad*, GstObject* parent, GstBufferList* list) {
@@ -301,7 +311,8 @@ static GstStateChangeReturn gst_smartpro_scramble_change_state(GstElement* eleme
     });
     if (!ready) return GST_STATE_CHANGE_FAILURE;
   }
-  const GstStateChangeReturn result = GST_ELEMENT_CLASS(gst_smartpro_scramble_parent_class)->change_state(element, transition);
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_smartpro_scramble_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) scramble.stream.close();
   if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
     CardSessionPtr session;  // Released after the lock is.
@@ -339,10 +350,10 @@ static void gst_smartpro_scramble_set_property(GObject* object, guint id, const 
 }
 
 static GstStructure* scramble_stats(const ScrambleStream::Counters& counters) {
-  return gst_structure_new("application/x-smartpro-scramble-stats",                       //
-                           "bytes-in", G_TYPE_UINT64, counters.bytes_in.load(),           //
-                           "bytes-out", G_TYPE_UINT64, counters.bytes_out.load(),         //
-                           "segments", G_TYPE_UINT64, counters.segments.load(),           //
+  return gst_structure_new("application/x-smartpro-scramble-stats",                //
+                           "bytes-in", G_TYPE_UINT64, counters.bytes_in.load(),    //
+                           "bytes-out", G_TYPE_UINT64, counters.bytes_out.load(),  //
+                           "segments", G_TYPE_UINT64, counters.segments.load(),    //
                            "licences-created", G_TYPE_UINT64, counters.licences.load(), nullptr);
 }
 
@@ -368,36 +379,42 @@ static void gst_smartpro_scramble_finalize(GObject* object) {
 }
 
 static void install_scramble_properties(GObjectClass* object_class) {
-  install_card_properties(object_class, "URI of the acquisition card, or with 'licence-from' of the processing card (default: this machine's, see 'cas-card')");
+  install_card_properties(object_class,
+                          "URI of the acquisition card, or with 'licence-from' of the processing card (default: this "
+                          "machine's, see 'cas-card')");
   g_object_class_install_property(
       object_class, property_content_id,
       g_param_spec_string("content-id", "Content id",
-                          "Name of the work, 32 hexadecimal digits or a UUID (default: drawn at random for each file)", nullptr,
-                          settable_until_ready));
+                          "Name of the work, 32 hexadecimal digits or a UUID (default: drawn at random for each file)",
+                          nullptr, settable_until_ready));
   g_object_class_install_property(
       object_class, property_cipher,
       g_param_spec_enum("cipher", "Cipher", "How the content is scrambled", cipher_type(),
                         static_cast<gint>(smartpro::ContentCipher::aes_128_gcm), settable_until_ready));
   g_object_class_install_property(
       object_class, property_segment_size,
-      g_param_spec_uint("segment-size", "Segment size", "Content bytes in a segment, a multiple of 16", smartpro::min_segment_size,
-                        smartpro::max_segment_size, smartpro::default_segment_size, settable_until_ready));
+      g_param_spec_uint("segment-size", "Segment size", "Content bytes in a segment, a multiple of 16",
+                        smartpro::min_segment_size, smartpro::max_segment_size, smartpro::default_segment_size,
+                        settable_until_ready));
   g_object_class_install_property(
       object_class, property_key_period,
-      g_param_spec_uint("key-period", "Key period", "Segments under one key and licence (0: one key for all)", 0, G_MAXUINT, 0,
-                        settable_until_ready));
+      g_param_spec_uint("key-period", "Key period", "Segments under one key and licence (0: one key for all)", 0,
+                        G_MAXUINT, 0, settable_until_ready));
   g_object_class_install_property(
       object_class, property_usage_rights,
       g_param_spec_boxed("usage-rights", "Usage rights",
-                         "What may be done with the content (default: play and process without limits; with 'licence-from': as the licence says, and what is named here "
+                         "What may be done with the content (default: play and process without limits; with "
+                         "'licence-from': as the licence says, and what is named here "
                          "changes it)",
                          GST_TYPE_STRUCTURE, settable_until_ready));
   g_object_class_install_property(
       object_class, property_licence_from,
-      g_param_spec_string("licence-from", "Licence from",
-                          "Protects content again that was opened, with a processing card, under the licence of this protected file, or 'upstream': the one "
-                          "that smartpro-descramble before this element has opened (default: none, the content is clear)",
-                          nullptr, settable_until_ready));
+      g_param_spec_string(
+          "licence-from", "Licence from",
+          "Protects content again that was opened, with a processing card, under the licence of this protected file, "
+          "or 'upstream': the one "
+          "that smartpro-descramble before this element has opened (default: none, the content is clear)",
+          nullptr, settable_until_ready));
   g_object_class_install_property(
       object_class, property_stats,
       g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
@@ -414,8 +431,9 @@ static void gst_smartpro_scramble_class_init(GstSmartproScrambleClass* klass) {
   element_class->change_state = gst_smartpro_scramble_change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "SmartPRO scrambler", "Filter/Encryptor",
-                                        "Protects content for the domain of an acquisition card, or again with a processing card", "gst-plugins-cas");
+  gst_element_class_set_static_metadata(
+      element_class, "SmartPRO scrambler", "Filter/Encryptor",
+      "Protects content for the domain of an acquisition card, or again with a processing card", "gst-plugins-cas");
 }
 
 static void gst_smartpro_scramble_init(GstSmartproScramble* self) {

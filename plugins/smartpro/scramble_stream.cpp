@@ -26,7 +26,8 @@ constexpr std::size_t max_output_buffers = 16;
 /// Elements of the class Generic hand bytes on as they are. Others that let a size query through may change the size.
 bool hands_bytes_on(GstElement* element) {
   const gchar* klass = gst_element_get_metadata(element, GST_ELEMENT_METADATA_KLASS);
-  return klass != nullptr && std::strstr(klass, "Generic") != nullptr && !GST_IS_BIN(element) && element->numsinkpads == 1;
+  return klass != nullptr && std::strstr(klass, "Generic") != nullptr && !GST_IS_BIN(element) &&
+         element->numsinkpads == 1;
 }
 
 /// Whether what comes to `sink` are the bytes of a source, unchanged; only then is the source's size the content's.
@@ -104,10 +105,11 @@ void ScrambleStream::announce() {
 bool ScrambleStream::hold(BufferPtr buffer) {
   const std::size_t size = gst_buffer_get_size(buffer.get());
   if (rewound_ && size > 0) {
-    post_error(element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
-               {ErrorKind::unsupported,
-                "upstream goes back to rewrite what is protected already, which would put two contents under one key: write a "
-                "file first, and protect that"});
+    post_error(
+        element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
+        {ErrorKind::unsupported,
+         "upstream goes back to rewrite what is protected already, which would put two contents under one key: write a "
+         "file first, and protect that"});
     return false;
   }
   received_ += size;
@@ -115,8 +117,9 @@ bool ScrambleStream::hold(BufferPtr buffer) {
   counters_.bytes_in += size;
   if (header_.plain_size && layout_ && received_ > *header_.plain_size) {
     post_error(element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
-               {ErrorKind::invalid_argument, "the content has grown since its size was written into the header of the protected "
-                                             "file: protect it when nobody writes to it any more"});
+               {ErrorKind::invalid_argument,
+                "the content has grown since its size was written into the header of the protected "
+                "file: protect it when nobody writes to it any more"});
     return false;
   }
   if (!held_.push(std::move(buffer))) {
@@ -142,10 +145,11 @@ GstFlowReturn ScrambleStream::finish() {
   const GstFlowReturn flow = drain(true);
   if (flow != GST_FLOW_OK) return flow;
   if (header_.plain_size && *header_.plain_size != received_) {
-    post_error(element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
-               {ErrorKind::truncated, "the content ended after " + std::to_string(received_) + " bytes, but " +
-                                          std::to_string(*header_.plain_size) +
-                                          " stand in the header of the protected file: protect it when nobody writes to it any more"});
+    post_error(
+        element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT},
+        {ErrorKind::truncated,
+         "the content ended after " + std::to_string(received_) + " bytes, but " + std::to_string(*header_.plain_size) +
+             " stand in the header of the protected file: protect it when nobody writes to it any more"});
     return GST_FLOW_ERROR;
   }
   finished_ = true;
@@ -189,7 +193,8 @@ Status ScrambleStream::write_start() {
   CAS_TRY_ASSIGN(const Bytes start, header_.encode());
   CAS_TRY_ASSIGN(digest_, header_.digest());
   const smartpro::FileLayout layout(header_, start.size());
-  GST_DEBUG_OBJECT(element_, "content type '%s', %s", header_.media_type.c_str(), header_.plain_size ? "size known" : "size not known");
+  GST_DEBUG_OBJECT(element_, "content type '%s', %s", header_.media_type.c_str(),
+                   header_.plain_size ? "size known" : "size not known");
 
   emit_bytes(start);
   CAS_TRY(start_period(0));
@@ -212,7 +217,8 @@ std::string ScrambleStream::media_type() {
 /// The size of the content, if it is certain.
 std::optional<std::uint64_t> ScrambleStream::plain_size() const {
   gint64 size = -1;
-  if (!from_byte_zero_ || !comes_from_source(sink_) || !gst_pad_peer_query_duration(sink_, GST_FORMAT_BYTES, &size) || size < 0)
+  if (!from_byte_zero_ || !comes_from_source(sink_) || !gst_pad_peer_query_duration(sink_, GST_FORMAT_BYTES, &size) ||
+      size < 0)
     return std::nullopt;
   const auto known = static_cast<std::uint64_t>(size);
   return known >= received_ ? std::optional(known) : std::nullopt;
@@ -228,12 +234,16 @@ Result<smartpro::ContentId> ScrambleStream::content_id() {
 
 Result<smartpro::CreatedLicence> ScrambleStream::make_licence(std::uint32_t period) {
   smartpro::TokenSession& token = token_session(session_.get());
-  if (!settings_.reissue) return token.create_licence({header_.content_id, digest_, header_.cipher, period, settings_.rights});
+  if (!settings_.reissue)
+    return token.create_licence({header_.content_id, digest_, header_.cipher, period, settings_.rights});
   CAS_TRY_ASSIGN(const Bytes source, source_.lecm());
   std::optional<smartpro::UsageRights> rights;
   if (settings_.change_rights) {
     CAS_TRY_ASSIGN(const smartpro::LicenceView view, smartpro::LicenceView::parse(source));
-    if (!view.summary) return fail(ErrorKind::unsupported, "the licence of the content does not tell its rights, so that they cannot be changed: leave 'usage-rights' unset");
+    if (!view.summary)
+      return fail(ErrorKind::unsupported,
+                  "the licence of the content does not tell its rights, so that they cannot be changed: leave "
+                  "'usage-rights' unset");
     CAS_TRY_ASSIGN(rights, settings_.change_rights(*view.summary));
   }
   return token.reissue_licence(source, {digest_, header_.cipher, period}, rights);
@@ -250,7 +260,8 @@ Status ScrambleStream::start_period(std::uint32_t period) {
 }
 
 Status ScrambleStream::seal_segment(std::size_t plain_size, bool last) {
-  if (next_segment_ > 0 && layout_->starts_period(next_segment_)) CAS_TRY(start_period(layout_->period_of(next_segment_)));
+  if (next_segment_ > 0 && layout_->starts_period(next_segment_))
+    CAS_TRY(start_period(layout_->period_of(next_segment_)));
   GstBuffer* acquired = nullptr;
   if (gst_buffer_pool_acquire_buffer(pool_.get(), &acquired, nullptr) != GST_FLOW_OK)
     return fail(ErrorKind::exhausted, "no memory for another segment");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/card_session.hpp>
 #include <gst/cas/held_buffers.hpp>
 #include <gst/cas/pointers.hpp>
 #include <gst/cas/pool.hpp>
-#include <gst/gst.h>
 
 #include <atomic>
 #include <cstdint>
@@ -25,10 +25,10 @@ struct ScrambleSettings {
   smartpro::ContentCipher cipher = smartpro::ContentCipher::aes_128_gcm;
   std::uint32_t segment_size = smartpro::default_segment_size;
   std::uint32_t period_segments = 0;
-  smartpro::UsageRights rights;             ///< Of licences for clear content.
-  bool reissue = false;                     ///< The content was opened before: its licence is issued anew.
-  std::optional<Bytes> source_licence;      ///< Then: that licence; nothing: upstream tells.
-  smartpro::RightsChange change_rights;     ///< Then: what becomes of its rights; nothing: they stay.
+  smartpro::UsageRights rights;          ///< Of licences for clear content.
+  bool reissue = false;                  ///< The content was opened before: its licence is issued anew.
+  std::optional<Bytes> source_licence;   ///< Then: that licence; nothing: upstream tells.
+  smartpro::RightsChange change_rights;  ///< Then: what becomes of its rights; nothing: they stay.
 };
 
 /// Content in, a protected file out, in one pass: the streaming side of smartpro-scramble.
@@ -36,7 +36,8 @@ struct ScrambleSettings {
 /// Everything but the counters belongs to the streaming thread (the sink pad's STREAM_LOCK). No lock is taken here.
 class ScrambleStream {
  public:
-  ScrambleStream(GstElement* element, GstPad* sink, GstPad* src) : element_(element), sink_(sink), src_(src), source_(sink) {}
+  ScrambleStream(GstElement* element, GstPad* sink, GstPad* src)
+      : element_(element), sink_(sink), src_(src), source_(sink) {}
   ~ScrambleStream() { reset(); }
   ScrambleStream(const ScrambleStream&) = delete;
   ScrambleStream& operator=(const ScrambleStream&) = delete;
@@ -65,8 +66,8 @@ class ScrambleStream {
     std::atomic<std::uint64_t> bytes_out{0};
     std::atomic<std::uint64_t> segments{0};
     std::atomic<std::uint64_t> licences{0};
-    std::atomic<std::uint64_t> position{0};    ///< In the file that is being written.
-    std::atomic<std::uint64_t> file_size{0};   ///< Of the file that is being written; 0 when not known.
+    std::atomic<std::uint64_t> position{0};   ///< In the file that is being written.
+    std::atomic<std::uint64_t> file_size{0};  ///< Of the file that is being written; 0 when not known.
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
@@ -93,11 +94,11 @@ class ScrambleStream {
   CardSessionPtr session_;
   SourceLicence source_;
 
-  CapsPtr caps_;                               // Of upstream, if it tells.
-  bool announced_ = false;                     // Our caps and segment have gone out.
-  bool from_byte_zero_ = false;                // Upstream sends all of its content.
-  std::optional<std::uint64_t> expected_byte_; // Where upstream's next byte stands, when it counts bytes.
-  bool rewound_ = false;                       // Upstream wants to go on elsewhere.
+  CapsPtr caps_;                                // Of upstream, if it tells.
+  bool announced_ = false;                      // Our caps and segment have gone out.
+  bool from_byte_zero_ = false;                 // Upstream sends all of its content.
+  std::optional<std::uint64_t> expected_byte_;  // Where upstream's next byte stands, when it counts bytes.
+  bool rewound_ = false;                        // Upstream wants to go on elsewhere.
   bool finished_ = false;
 
   HeldBuffers held_;
@@ -106,7 +107,7 @@ class ScrambleStream {
   std::optional<smartpro::FileLayout> layout_;  // Once header and first licence are written.
   std::optional<smartpro::SegmentCipher> cipher_;
   std::uint64_t next_segment_ = 0;
-  std::uint64_t received_ = 0;                  // Content bytes of this file.
+  std::uint64_t received_ = 0;  // Content bytes of this file.
   BufferPoolPtr pool_;
   std::vector<BufferPtr> output_;
 

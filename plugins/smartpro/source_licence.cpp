@@ -13,7 +13,8 @@ namespace cas::gst {
 Result<Bytes> licence_of_file(const std::string& path) {
   auto lecm = smartpro::read_first_licence(path);
   if (!lecm && lecm.error().kind == ErrorKind::not_found)
-    return fail(ErrorKind::not_found, "the property 'licence-from' names " + path + ", and there is no such file: give the path of the protected file " +
+    return fail(ErrorKind::not_found, "the property 'licence-from' names " + path +
+                                          ", and there is no such file: give the path of the protected file " +
                                           "that was opened, or '" + licence_from_upstream + "'");
   return lecm;
 }
@@ -51,11 +52,14 @@ Result<Bytes> SourceLicence::lecm() {
   if (!by_event_) ask_upstream();
   if (!announced_)
     return fail(ErrorKind::not_found,
-                "no smartpro-descramble upstream has announced the licence that the content was opened under: put one before this element, or "
+                "no smartpro-descramble upstream has announced the licence that the content was opened under: put one "
+                "before this element, or "
                 "name the protected file with the property 'licence-from'");
   if (several_works_)
-    return fail(ErrorKind::refused, "content of several works comes together here, and a licence is for one content: name the protected file "
-                                    "whose licence is to count with the property 'licence-from'");
+    return fail(
+        ErrorKind::refused,
+        "content of several works comes together here, and a licence is for one content: name the protected file "
+        "whose licence is to count with the property 'licence-from'");
   return *announced_;
 }
 

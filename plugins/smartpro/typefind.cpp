@@ -17,8 +17,8 @@ static void find_protected_file(GstTypeFind* find, gpointer) {
 
 static gboolean register_typefind(GstPlugin* plugin) {
   GstCaps* caps = gst_caps_new_empty_simple(smartpro_media_type);
-  const gboolean registered =
-      gst_type_find_register(plugin, smartpro_media_type, GST_RANK_PRIMARY, find_protected_file, "spro", caps, nullptr, nullptr);
+  const gboolean registered = gst_type_find_register(plugin, smartpro_media_type, GST_RANK_PRIMARY, find_protected_file,
+                                                     "spro", caps, nullptr, nullptr);
   gst_caps_unref(caps);
   return registered;
 }

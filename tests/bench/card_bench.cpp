@@ -12,7 +12,7 @@
 #include "crypto/random.hpp"
 #include "measure.hpp"
 #ifdef CAS_WITH_PRIVATE_PCSCD
-#include "tests/support/private_pcscd.hpp"
+#  include "tests/support/private_pcscd.hpp"
 #endif
 #include "tests/support/memory_store.hpp"
 #include "tests/support/notebook_applet.hpp"
@@ -40,7 +40,8 @@ void echo(card::Card& card) {
   const card::CommandApdu command{card::cla_proprietary, 0x10, 0, 0, Bytes(32, 0x5a), 256};
   const auto answer = card.transmit(command);
   if (!answer) give_up(answer.error());
-  if (!answer->ok() || answer->data != command.data) give_up({ErrorKind::internal, "the applet's answer is not an echo"});
+  if (!answer->ok() || answer->data != command.data)
+    give_up({ErrorKind::internal, "the applet's answer is not an echo"});
 }
 
 void connect(card::Card& card) {
@@ -57,8 +58,8 @@ void measure(const char* field, card::Card& card) {
 void measure_soft_card() {
   const test::TemporaryFolder folder;
   const auto pass_phrase = SecretBytes::copy_of(as_bytes("bench"));
-  const auto card = value_of(card::create_soft_card(folder.path() / "bench.card", pass_phrase, {test::notebook_factory()}, nullptr,
-                                                    {.n = 1024, .r = 8, .p = 1}));
+  const auto card = value_of(card::create_soft_card(folder.path() / "bench.card", pass_phrase,
+                                                    {test::notebook_factory()}, nullptr, {.n = 1024, .r = 8, .p = 1}));
   measure("soft_apdu_per_s", *card);
 }
 
@@ -69,8 +70,9 @@ void measure_pcsc_card() {
     return;
   }
   const auto pcscd = value_of(test::PrivatePcscd::start());
-  card::HostedCard hosted(value_of(card::AppletHost::create(
-      std::make_unique<test::MemoryStore>(std::vector<std::string>{"notebook"}), {test::notebook_factory()}, crypto::system_random())));
+  card::HostedCard hosted(
+      value_of(card::AppletHost::create(std::make_unique<test::MemoryStore>(std::vector<std::string>{"notebook"}),
+                                        {test::notebook_factory()}, crypto::system_random())));
   const std::jthread server([&](const std::stop_token& stop) {
     const auto served = card::serve_vpcd({"127.0.0.1", pcscd->port(0)}, hosted, {}, stop);
     if (!served) give_up(served.error());

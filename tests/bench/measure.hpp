@@ -42,7 +42,8 @@ inline void print_figure(const std::string& name, const std::string& field, doub
 class Comparison {
  public:
   /// `work` is what one call of a candidate does, in units of `unit` without the "/s": 1 for calls, bytes / 1e6 for "MB".
-  Comparison(std::string name, double work, std::string unit) : name_(std::move(name)), work_(work), unit_(std::move(unit)) {}
+  Comparison(std::string name, double work, std::string unit)
+      : name_(std::move(name)), work_(work), unit_(std::move(unit)) {}
 
   /// A candidate; `run` does the work once and ends the program when it fails. The first one is what ratios are against.
   Comparison& add(std::string field, std::function<void()> run) {
@@ -77,7 +78,8 @@ class Comparison {
   /// Warms up, measures, and prints a rate for each candidate and its ratio to the first one.
   void measure() {
     run();
-    for (const Candidate& candidate : candidates_) print_figure(name_, candidate.field, median(candidate.rates), unit_ + "/s");
+    for (const Candidate& candidate : candidates_)
+      print_figure(name_, candidate.field, median(candidate.rates), unit_ + "/s");
     for (std::size_t i = 1; i < candidates_.size(); ++i)
       print_figure(name_, candidates_[i].field + "_vs_" + candidates_[0].field, ratio(i, 0), "ratio");
   }

@@ -57,7 +57,8 @@ void measure_sac(test::TestSystem& system) {
     for (int i = 0; i < 101; ++i)
       milliseconds.push_back(1000 * bench::seconds_of(
                                         [&] {
-                                          test::value_or_throw(smartpro::TokenChannel::establish(*card, *system.host(), {group, nullptr, nullptr}));
+                                          test::value_or_throw(smartpro::TokenChannel::establish(
+                                              *card, *system.host(), {group, nullptr, nullptr}));
                                         },
                                         1));
     print_figure("smartpro-sac", std::string(crypto::dh_group_name(group)) + "_ms", bench::median(milliseconds), "ms");
@@ -84,9 +85,8 @@ class SessionOpener final : public smartpro::LicenceOpener {
  public:
   explicit SessionOpener(smartpro::TokenSession& session) : session_(session) {}
   Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) override {
-    return session_.open_licence(lecm, {header.digest, header.header.cipher, period, {}}).map([](smartpro::OpenedLicence&& opened) {
-      return std::move(opened.control_word);
-    });
+    return session_.open_licence(lecm, {header.digest, header.header.cipher, period, {}})
+        .map([](smartpro::OpenedLicence&& opened) { return std::move(opened.control_word); });
   }
 
  private:
@@ -108,7 +108,8 @@ void measure_seeks(test::TestSystem& system) {
   Bytes piece(4096);
   source.read = 0;
   constexpr int seeks = 1000;
-  const double seconds = bench::seconds_of([&] { test::value_or_throw(reader->read(places.below(reader->plain_size() - piece.size()), piece)); }, seeks);
+  const double seconds = bench::seconds_of(
+      [&] { test::value_or_throw(reader->read(places.below(reader->plain_size() - piece.size()), piece)); }, seeks);
   print_figure("smartpro-seek", "bytes_read_per_seek", static_cast<double>(source.read) / seeks, "B");
   print_figure("smartpro-seek", "us_per_seek", seconds / seeks * 1e6, "us");
 }

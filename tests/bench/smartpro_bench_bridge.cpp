@@ -27,7 +27,8 @@ bench::BufferRow make_file() {
   bench::BufferRow row;
   row.emplace_back(gst_buffer_new_memdup(start.data(), start.size()));
   for (std::size_t i = 0; i < buffer_count; ++i) {
-    row.emplace_back(gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, content.data(), buffer_size, 0, buffer_size, nullptr, nullptr));
+    row.emplace_back(gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, content.data(), buffer_size, 0, buffer_size,
+                                                 nullptr, nullptr));
     GST_BUFFER_OFFSET(row.back().get()) = start.size() + i * buffer_size;
     GST_BUFFER_OFFSET_END(row.back().get()) = start.size() + (i + 1) * buffer_size;
   }
@@ -41,7 +42,9 @@ bench::ElementPtr make_bridge() {
   return element;
 }
 
-bench::ElementPtr make_identity() { return bench::ElementPtr(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("identity", nullptr)))); }
+bench::ElementPtr make_identity() {
+  return bench::ElementPtr(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("identity", nullptr))));
+}
 
 /// `growth`: bytes that the licence becomes longer. Where slots grow, all offsets behind them change.
 void measure(const bench::BufferRow& file, std::size_t growth, const std::string& prefix) {

@@ -114,9 +114,11 @@ double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* out
   GstPad* drain = make_drain(output);
   GstPad* in = gst_element_get_static_pad(element.get(), "sink");
   GstPad* out = gst_element_get_static_pad(element.get(), "src");
-  require(gst_pad_link(source, in) == GST_PAD_LINK_OK && gst_pad_link(out, drain) == GST_PAD_LINK_OK, "pads do not link");
+  require(gst_pad_link(source, in) == GST_PAD_LINK_OK && gst_pad_link(out, drain) == GST_PAD_LINK_OK,
+          "pads do not link");
   gst_pad_set_active(drain, TRUE);
-  require(gst_element_set_state(element.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE, "the element does not start");
+  require(gst_element_set_state(element.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE,
+          "the element does not start");
   gst_pad_set_active(source, TRUE);
   GstSegment segment;
   gst_segment_init(&segment, GST_FORMAT_BYTES);
@@ -184,11 +186,13 @@ double RawCipher::run(const BufferRow& buffers, bool encrypting) {
     std::memcpy(iv, &i, sizeof i);
     int size = 0;
     if (state.gcm) require(init(state.context, nullptr, nullptr, iv, nullptr) == 1, "no new IV");
-    require(update(state.context, state.out.data(), &size, map.data, static_cast<int>(map.size)) == 1, "the cipher fails");
+    require(update(state.context, state.out.data(), &size, map.data, static_cast<int>(map.size)) == 1,
+            "the cipher fails");
     if (state.gcm) {
       int rest = 0;
       if (!encrypting) EVP_CIPHER_CTX_ctrl(state.context, EVP_CTRL_AEAD_SET_TAG, 16, tag);
-      const int final_result = (encrypting ? EVP_EncryptFinal_ex : EVP_DecryptFinal_ex)(state.context, state.out.data(), &rest);
+      const int final_result =
+          (encrypting ? EVP_EncryptFinal_ex : EVP_DecryptFinal_ex)(state.context, state.out.data(), &rest);
       require(final_result == 1 || !encrypting, "the cipher does not end");
       if (encrypting) EVP_CIPHER_CTX_ctrl(state.context, EVP_CTRL_AEAD_GET_TAG, 16, tag);
     }

@@ -39,7 +39,8 @@ class WatchedApplet final : public card::Applet {
 
 card::AppletFactory watched_factory() {
   card::AppletFactory factory = smartpro::token_applet_factory();
-  factory.make = [make = factory.make](card::AppletMemory& memory, Random& random) -> Result<std::unique_ptr<card::Applet>> {
+  factory.make = [make = factory.make](card::AppletMemory& memory,
+                                       Random& random) -> Result<std::unique_ptr<card::Applet>> {
     CAS_TRY_ASSIGN(std::unique_ptr<card::Applet> applet, make(memory, random));
     return std::make_unique<WatchedApplet>(std::move(applet));
   };
@@ -51,9 +52,11 @@ struct System {
   explicit System(std::size_t revoked_hosts) {
     system.found_usual_domain();
     system.release_cards();
-    value_or_throw(system.lists()->take(test::external_list(system, 1, {}, test::some_numbers(revoked_hosts)).encode()));
+    value_or_throw(
+        system.lists()->take(test::external_list(system, 1, {}, test::some_numbers(revoked_hosts)).encode()));
     const Bytes aid = copy_of(smartpro::token_aid());
-    card = std::make_shared<test::RelayedCard>(value_or_throw(card::open_card(system.uri("renderer"), {{watched_factory()}, aid, nullptr})));
+    card = std::make_shared<test::RelayedCard>(
+        value_or_throw(card::open_card(system.uri("renderer"), {{watched_factory()}, aid, nullptr})));
     value_or_throw(card->connect());
     establish(smartpro::ListAnswers::proof);
   }
@@ -68,7 +71,9 @@ struct System {
 
 void measure_channels(System& empty, System& full) {
   bench::Comparison comparison(name, 1, "call");
-  comparison.add("empty", [&] { empty.establish(smartpro::ListAnswers::proof); }).add("full", [&] { full.establish(smartpro::ListAnswers::proof); });
+  comparison.add("empty", [&] { empty.establish(smartpro::ListAnswers::proof); }).add("full", [&] {
+    full.establish(smartpro::ListAnswers::proof);
+  });
   comparison.run();
   print_figure(name, "sac_ms_0", 1000 / comparison.rate(0), "ms");
   print_figure(name, "sac_ms_1000000_proof", 1000 / comparison.rate(1), "ms");

@@ -46,7 +46,9 @@ class PullableCard final : public card::Card {
   std::string description() const override { return "the card that is pulled"; }
 
  private:
-  static tl::unexpected<Error> absent() { return fail(ErrorKind::card_absent, "there is no card in the reader: put it back"); }
+  static tl::unexpected<Error> absent() {
+    return fail(ErrorKind::card_absent, "there is no card in the reader: put it back");
+  }
 
   std::shared_ptr<card::Card> card_;
   std::mutex mutex_;
@@ -67,8 +69,10 @@ class CardRemoval : public testing::Test {
   }
 
   void give_session(GstElement* to) {
-    auto token = std::make_unique<smartpro::TokenSession>(card, usual_system().host(), smartpro::TokenSession::Options{});
-    const gst::CardSessionPtr session = value_or_throw(gst::wrap_token_session(std::move(token), {"test:", "test", "", crypto::DhGroup::p256}));
+    auto token =
+        std::make_unique<smartpro::TokenSession>(card, usual_system().host(), smartpro::TokenSession::Options{});
+    const gst::CardSessionPtr session =
+        value_or_throw(gst::wrap_token_session(std::move(token), {"test:", "test", "", crypto::DhGroup::p256}));
     const gst::ContextPtr context(gst_cas_context_new_card_session(session.get(), TRUE));
     gst_element_set_context(to, context.get());
   }
@@ -84,7 +88,9 @@ class CardRemoval : public testing::Test {
     gst_harness_push_event(made.get(), gst_event_new_segment(&bytes));
     return made;
   }
-  static GstFlowReturn push(GstHarness* to, ByteView bytes) { return gst_harness_push(to, gst_buffer_new_memdup(bytes.data(), bytes.size())); }
+  static GstFlowReturn push(GstHarness* to, ByteView bytes) {
+    return gst_harness_push(to, gst_buffer_new_memdup(bytes.data(), bytes.size()));
+  }
   void wait_until_card_is_missed() {
     while (GstMessage* message = gst_bus_timed_pop_filtered(bus.get(), 60 * GST_SECOND, GST_MESSAGE_ELEMENT)) {
       const bool missed = gst_structure_has_name(gst_message_get_structure(message), "cas-card-needed");

@@ -36,7 +36,8 @@ Descrambled descramble_pulled(ByteView file, const std::string& after = "") {
   const auto out = usual_system().folder() / "pulled.bin";
   Descrambled result;
   {
-    Pipeline pipeline("filesrc location=" + in.string() + " ! smartpro-descramble ! " + after + " filesink buffer-mode=unbuffered location=" + out.string());
+    Pipeline pipeline("filesrc location=" + in.string() + " ! smartpro-descramble ! " + after +
+                      " filesink buffer-mode=unbuffered location=" + out.string());
     pipeline.run();
     result.error = pipeline.error;
   }
@@ -44,10 +45,10 @@ Descrambled descramble_pulled(ByteView file, const std::string& after = "") {
   return result;
 }
 
-#define EXPECT_CONTENT(descrambled, expected)                                                     \
-  do {                                                                                            \
-    const auto& got_ = (descrambled);                                                             \
-    EXPECT_FALSE(got_.error.has_value()) << got_.error->text;                                     \
+#define EXPECT_CONTENT(descrambled, expected)                                                                 \
+  do {                                                                                                        \
+    const auto& got_ = (descrambled);                                                                         \
+    EXPECT_FALSE(got_.error.has_value()) << got_.error->text;                                                 \
     EXPECT_TRUE(equal(got_.content, expected)) << got_.content.size() << " bytes, not " << (expected).size(); \
   } while (false)
 
@@ -76,8 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, RoundTrip,
                          testing::Combine(testing::Values("aes-128-gcm", "aes-128-ctr"), testing::Values("0", "1", "3"),
                                           testing::Values(0U, 1U, 1023U, 1024U, 1025U, 3072U, 10'000U)),
                          [](const auto& test) {
-                           std::string name = std::get<0>(test.param) + std::string("_period") + std::get<1>(test.param) + "_" +
-                                              std::to_string(std::get<2>(test.param));
+                           std::string name = std::get<0>(test.param) + std::string("_period") +
+                                              std::get<1>(test.param) + "_" + std::to_string(std::get<2>(test.param));
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
@@ -155,8 +156,10 @@ TEST_F(Descramble, GivesCapsForNoContent) {
 }
 
 TEST_F(Descramble, TellsTheRights) {
-  const Bytes file = protect(noise(100), {{"usage-rights", "rights,process=false,play-count=(int)3,not-after=(string)2099-01-31T00:00:00Z,"
-                                                           "output-flags=(string)hdcp-required+no-recording"}});
+  const Bytes file =
+      protect(noise(100), {{"usage-rights",
+                            "rights,process=false,play-count=(int)3,not-after=(string)2099-01-31T00:00:00Z,"
+                            "output-flags=(string)hdcp-required+no-recording"}});
   ElementHarness descramble("smartpro-descramble");
   descramble.start("application/x-smartpro");
   descramble.push(file);
@@ -200,23 +203,25 @@ TEST_F(Descramble, PassesEventsOnInOrder) {
   std::vector<std::string> titles;
   while (GstEvent* pulled = gst_harness_try_pull_event(*descramble)) {
     const gst::EventPtr event(pulled);
-    if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) order.push_back(GST_EVENT_TYPE(event.get()));
+    if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0)
+      order.push_back(GST_EVENT_TYPE(event.get()));
   }
-  const std::vector<GstEventType> expected{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT, GST_EVENT_TAG, GST_EVENT_TAG,
-                                            GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, GST_EVENT_EOS};
+  const std::vector<GstEventType> expected{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT,
+                                           GST_EVENT_TAG,          GST_EVENT_TAG,  GST_EVENT_CUSTOM_DOWNSTREAM_STICKY,
+                                           GST_EVENT_EOS};
   EXPECT_EQ(order, expected);
 }
 
 // --- Licences that do not open ---
 
-#define EXPECT_NO_KEY(descrambled, expected_kind)                           \
-  do {                                                                      \
-    const auto got_ = (descrambled);                                        \
-    EXPECT_TRUE(got_.content.empty());                                      \
-    ASSERT_TRUE(got_.error.has_value());                                    \
-    EXPECT_EQ(got_.error->domain, g_quark_to_string(GST_STREAM_ERROR));     \
+#define EXPECT_NO_KEY(descrambled, expected_kind)                                    \
+  do {                                                                               \
+    const auto got_ = (descrambled);                                                 \
+    EXPECT_TRUE(got_.content.empty());                                               \
+    ASSERT_TRUE(got_.error.has_value());                                             \
+    EXPECT_EQ(got_.error->domain, g_quark_to_string(GST_STREAM_ERROR));              \
     EXPECT_EQ(got_.error->code, GST_STREAM_ERROR_DECRYPT_NOKEY) << got_.error->text; \
-    EXPECT_EQ(got_.error->kind, expected_kind) << got_.error->text;         \
+    EXPECT_EQ(got_.error->kind, expected_kind) << got_.error->text;                  \
   } while (false)
 
 TEST_F(Descramble, RefusesContentOfAnotherDomain) {
@@ -285,7 +290,8 @@ TEST_F(Descramble, FindsDamageAtEachFieldAndDeliversWhatIsBefore) {
     Bytes damaged = file;
     damaged[place.offset] ^= 0x10;
     for (const Descrambled& result : {descramble_pushed(damaged, 500), descramble_pulled(damaged)}) {
-      EXPECT_TRUE(equal(result.content, ByteView(content).first(place.intact))) << result.content.size() << " bytes came";
+      EXPECT_TRUE(equal(result.content, ByteView(content).first(place.intact)))
+          << result.content.size() << " bytes came";
       ASSERT_TRUE(result.error.has_value());
       if (result.error->domain != "gst-stream-error-quark") {
         // A file without the magic is not the descrambler's: typefinding or negotiation says so.
@@ -361,8 +367,10 @@ TEST_F(Descramble, FindsAnyBitAndAnyCutAndDeliversWhatIsBefore) {
       damaged[place] ^= static_cast<std::uint8_t>(1U << places.below(8));
     SCOPED_TRACE((i % 2 == 0 ? "cut at byte " : "one bit changed in byte ") + std::to_string(place));
     // In turns: bytes that come, and bytes that are fetched.
-    const Descrambled result = i % 4 < 2 ? descramble_pushed(damaged, 1 + places.below(3000)) : descramble_pulled(damaged);
-    ASSERT_TRUE(equal(result.content, ByteView(content).first(intact_before(layout, place, content.size())))) << result.content.size() << " bytes came";
+    const Descrambled result =
+        i % 4 < 2 ? descramble_pushed(damaged, 1 + places.below(3000)) : descramble_pulled(damaged);
+    ASSERT_TRUE(equal(result.content, ByteView(content).first(intact_before(layout, place, content.size()))))
+        << result.content.size() << " bytes came";
     ASSERT_TRUE(result.error.has_value());
   }
 }
@@ -409,7 +417,8 @@ TEST_F(Descramble, RunsTwiceInBothModes) {
   const auto in = write_file("again.spro", protect(content));
   const auto out = usual_system().folder() / "again.bin";
   for (const std::string between : {"", "queue !"}) {
-    Pipeline pipeline("filesrc location=" + in.string() + " ! " + between + " smartpro-descramble ! filesink location=" + out.string());
+    Pipeline pipeline("filesrc location=" + in.string() + " ! " + between +
+                      " smartpro-descramble ! filesink location=" + out.string());
     for (const GstState lower : {GST_STATE_READY, GST_STATE_NULL, GST_STATE_READY}) {
       ASSERT_TRUE(pipeline.run());
       EXPECT_TRUE(equal(read_file(out), content));
@@ -446,8 +455,9 @@ TEST_F(Descramble, CountsWhatItDoes) {
   guint64 out = 0;
   guint64 segments = 0;
   guint64 licences = 0;
-  EXPECT_TRUE(gst_structure_get(stats.get(), "bytes-in", G_TYPE_UINT64, &in, "bytes-out", G_TYPE_UINT64, &out, "segments", G_TYPE_UINT64, &segments,
-                                "licences-opened", G_TYPE_UINT64, &licences, nullptr));
+  EXPECT_TRUE(gst_structure_get(stats.get(), "bytes-in", G_TYPE_UINT64, &in, "bytes-out", G_TYPE_UINT64, &out,
+                                "segments", G_TYPE_UINT64, &segments, "licences-opened", G_TYPE_UINT64, &licences,
+                                nullptr));
   EXPECT_EQ(in, file.size());
   EXPECT_EQ(out, 5000U);
   EXPECT_EQ(segments, 5U);

@@ -25,7 +25,8 @@ PostedError posted_error(GstMessage* message) {
   g_error_free(error);
   const GstStructure* details = nullptr;
   gst_message_parse_error_details(message, &details);
-  if (details != nullptr && gst_structure_has_field(details, "error-kind")) posted.kind = gst_structure_get_string(details, "error-kind");
+  if (details != nullptr && gst_structure_has_field(details, "error-kind"))
+    posted.kind = gst_structure_get_string(details, "error-kind");
   return posted;
 }
 
@@ -192,8 +193,8 @@ bool Pipeline::reach(GstState state) {
 }
 
 bool Pipeline::wait_for_end() {
-  const MessagePtr message(
-      gst_bus_timed_pop_filtered(bus_.get(), patience, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
+  const MessagePtr message(gst_bus_timed_pop_filtered(
+      bus_.get(), patience, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
   if (!message) {
     ADD_FAILURE() << "neither an end nor an error within a minute";
     return false;
@@ -205,7 +206,7 @@ bool Pipeline::wait_for_end() {
 
 gst::StructurePtr Pipeline::wait_for_element_message(const char* name) {
   while (const MessagePtr message{gst_bus_timed_pop_filtered(
-             bus_.get(), patience, static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR | GST_MESSAGE_EOS))}) {
+      bus_.get(), patience, static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR | GST_MESSAGE_EOS))}) {
     if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
       error = posted_error(message.get());
       return nullptr;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/pointers.hpp>
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
+#include <gst/cas/pointers.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -66,7 +66,7 @@ class ElementHarness {
 struct PostedError {
   std::string domain;  ///< "gst-stream-error-quark", ...
   int code = 0;
-  std::string kind;    ///< "error-kind" of the details.
+  std::string kind;  ///< "error-kind" of the details.
   std::string text;
 };
 /// The next error on the bus, if there is one; other messages are dropped.
@@ -74,14 +74,14 @@ std::optional<PostedError> next_error(GstBus* bus);
 /// The next element message of that name, likewise.
 gst::StructurePtr next_element_message(GstBus* bus, const char* name);
 
-#define EXPECT_POSTED(bus, expected_domain, expected_code, expected_kind)          \
-  do {                                                                             \
-    const auto posted_ = ::cas::test::next_error(bus);                             \
-    ASSERT_TRUE(posted_.has_value()) << "no error was posted";                     \
+#define EXPECT_POSTED(bus, expected_domain, expected_code, expected_kind)            \
+  do {                                                                               \
+    const auto posted_ = ::cas::test::next_error(bus);                               \
+    ASSERT_TRUE(posted_.has_value()) << "no error was posted";                       \
     EXPECT_EQ(posted_->domain, g_quark_to_string(expected_domain)) << posted_->text; \
-    EXPECT_EQ(posted_->code, static_cast<int>(expected_code)) << posted_->text;    \
-    EXPECT_EQ(posted_->kind, expected_kind) << posted_->text;                      \
-    EXPECT_GT(posted_->text.size(), 20U) << "the sentence tells nothing";          \
+    EXPECT_EQ(posted_->code, static_cast<int>(expected_code)) << posted_->text;      \
+    EXPECT_EQ(posted_->kind, expected_kind) << posted_->text;                        \
+    EXPECT_GT(posted_->text.size(), 20U) << "the sentence tells nothing";            \
   } while (false)
 
 /// Bytes that look like nothing and are the same each time.

@@ -22,7 +22,8 @@ TEST(HeldBuffers, GivesTheBytesInOrderWhateverTheBufferSizes) {
   std::size_t dropped = 0;
   while (dropped < content.size()) {
     if (pushed < content.size()) {
-      const std::size_t size = std::min<std::size_t>(content.size() - pushed, 1 + random.below(random.below(2) == 0 ? 40 : 5000));
+      const std::size_t size =
+          std::min<std::size_t>(content.size() - pushed, 1 + random.below(random.below(2) == 0 ? 40 : 5000));
       ASSERT_TRUE(held.push(buffer_of(ByteView(content).subspan(pushed, size))));
       pushed += size;
     }

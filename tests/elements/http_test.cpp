@@ -42,7 +42,9 @@ class WebServer {
   WebServer& operator=(const WebServer&) = delete;
 
   [[nodiscard]] bool runs() const { return port_ != 0; }
-  [[nodiscard]] std::string uri(const std::string& file) const { return "http://127.0.0.1:" + std::to_string(port_) + "/" + file; }
+  [[nodiscard]] std::string uri(const std::string& file) const {
+    return "http://127.0.0.1:" + std::to_string(port_) + "/" + file;
+  }
 
  private:
   pid_t process_ = 0;
@@ -65,7 +67,8 @@ TEST_F(Http, SeeksWithRanges) {
   const WebServer server;
   ASSERT_TRUE(server.runs());
   const auto out = usual_system().folder() / "web.bin";
-  Pipeline pipeline("souphttpsrc location=" + server.uri("web.spro") + " ! smartpro-descramble ! filesink location=" + out.string());
+  Pipeline pipeline("souphttpsrc location=" + server.uri("web.spro") +
+                    " ! smartpro-descramble ! filesink location=" + out.string());
   ASSERT_TRUE(pipeline.reach(GST_STATE_PAUSED)) << pipeline.error->text;
   // Into another key period, whose licence stands far before the segment: two requests.
   ASSERT_TRUE(gst_element_seek_simple(pipeline.element(), GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, 2'050'000));
@@ -81,16 +84,20 @@ TEST_F(Http, ReadsFromAServerWithoutRanges) {
   const WebServer server("--no-ranges");
   ASSERT_TRUE(server.runs());
   const auto out = usual_system().folder() / "web.bin";
-  Pipeline pipeline("souphttpsrc location=" + server.uri("web.spro") + " ! smartpro-descramble ! filesink location=" + out.string());
+  Pipeline pipeline("souphttpsrc location=" + server.uri("web.spro") +
+                    " ! smartpro-descramble ! filesink location=" + out.string());
   ASSERT_TRUE(pipeline.run()) << pipeline.error->text;
   EXPECT_TRUE(equal(read_file(out), content));
 }
 
 TEST_F(Http, PlaysAMovieWhoseIndexStandsAtTheEnd) {
   const auto movie = usual_system().folder() / "movie.mp4";
-  const std::string encode = "videotestsrc num-buffers=50 ! video/x-raw,width=320,height=240 ! x264enc key-int-max=10 ! mp4mux ! filesink location=";
+  const std::string encode =
+      "videotestsrc num-buffers=50 ! video/x-raw,width=320,height=240 ! x264enc key-int-max=10 ! mp4mux ! filesink "
+      "location=";
   ASSERT_TRUE(Pipeline(encode + movie.string()).run());
-  ASSERT_TRUE(Pipeline("filesrc location=" + movie.string() + " ! smartpro-scramble segment-size=4096 key-period=4 ! filesink location=" +
+  ASSERT_TRUE(Pipeline("filesrc location=" + movie.string() +
+                       " ! smartpro-scramble segment-size=4096 key-period=4 ! filesink location=" +
                        (usual_system().folder() / "movie.spro").string())
                   .run());
   const WebServer server;

@@ -14,7 +14,8 @@ std::vector<gst::BufferPtr> in_parts(const Bytes& file, const FileLayout& layout
   std::vector<gst::BufferPtr> parts;
   std::uint64_t at = 0;
   for (std::uint64_t segment = 0; at < file.size(); ++segment) {
-    for (const std::uint64_t end : {layout.segment_offset(segment), layout.segment_offset(segment) + layout.stored_segment_size()}) {
+    for (const std::uint64_t end :
+         {layout.segment_offset(segment), layout.segment_offset(segment) + layout.stored_segment_size()}) {
       const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(end, file.size()) - at);
       if (size == 0) continue;
       parts.emplace_back(gst_buffer_new_memdup(file.data() + at, size));
@@ -34,7 +35,8 @@ TEST_F(LecmBridge, PassesTheVeryBuffersOfContentOn) {
   std::size_t same = 0;
   std::uint64_t offset = 0;
   while (const gst::BufferPtr buffer = bridge.next()) {
-    if (std::any_of(sent.begin(), sent.end(), [&](const gst::BufferPtr& part) { return part.get() == buffer.get(); })) ++same;
+    if (std::any_of(sent.begin(), sent.end(), [&](const gst::BufferPtr& part) { return part.get() == buffer.get(); }))
+      ++same;
     EXPECT_EQ(GST_BUFFER_OFFSET(buffer.get()), offset);
     offset += gst_buffer_get_size(buffer.get());
     EXPECT_EQ(GST_BUFFER_OFFSET_END(buffer.get()), offset);
@@ -63,7 +65,8 @@ TEST_F(LecmBridge, KeepsTheMemoryOfContentThatMoves) {
     EXPECT_EQ(GST_BUFFER_OFFSET_END(buffer.get()), offset);
   }
   EXPECT_EQ(same, 10U);
-  EXPECT_EQ(GST_BUFFER_OFFSET(parts.back().get()), file.size() - gst_buffer_get_size(parts.back().get())) << "what others hold stays as it is";
+  EXPECT_EQ(GST_BUFFER_OFFSET(parts.back().get()), file.size() - gst_buffer_get_size(parts.back().get()))
+      << "what others hold stays as it is";
 }
 
 TEST_F(LecmBridge, DividesABufferAroundTheSameMemory) {
@@ -122,7 +125,8 @@ class SealedMemory {
             auto* shared = g_new0(GstMemory, 1);
             const gsize part = size < 0 ? memory->size - static_cast<gsize>(offset) : static_cast<gsize>(size);
             const gsize from = memory->offset + static_cast<gsize>(offset);
-            gst_memory_init(shared, GST_MEMORY_FLAG_READONLY, memory->allocator, memory, memory->maxsize, 0, from, part);
+            gst_memory_init(shared, GST_MEMORY_FLAG_READONLY, memory->allocator, memory, memory->maxsize, 0, from,
+                            part);
             return shared;
           };
         },
@@ -139,7 +143,8 @@ TEST_F(LecmBridge, NeverMapsContent) {
   BridgeHarness bridge;
   bridge.start();
   const auto push_content = [&](int segments) {
-    for (int i = 0; i < segments; ++i) ASSERT_EQ(gst_harness_push(*bridge, sealed.buffer(layout.stored_segment_size())), GST_FLOW_OK);
+    for (int i = 0; i < segments; ++i)
+      ASSERT_EQ(gst_harness_push(*bridge, sealed.buffer(layout.stored_segment_size())), GST_FLOW_OK);
   };
   ASSERT_EQ(bridge.push(ByteView(file).first(static_cast<std::size_t>(layout.segment_offset(0)))), GST_FLOW_OK);
   push_content(3);
@@ -174,8 +179,10 @@ struct PulledLists {
 
 GstPadProbeReturn note_lists(GstPad*, GstPadProbeInfo* info, gpointer data) {
   auto* noted = static_cast<PulledLists*>(data);
-  if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) noted->lists.push_back(gst_pad_probe_info_get_buffer_list(info));
-  else ++noted->buffers;
+  if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0)
+    noted->lists.push_back(gst_pad_probe_info_get_buffer_list(info));
+  else
+    ++noted->buffers;
   return GST_PAD_PROBE_OK;
 }
 
@@ -192,7 +199,8 @@ TEST_F(LecmBridge, KeepsListsLists) {
     GstBufferList* content = list_of(ByteView(file).subspan(2500, 564), 188);
     gst_buffer_list_ref(content);
     ASSERT_EQ(gst_pad_push_list((*bridge)->srcpad, content), GST_FLOW_OK);
-    EXPECT_EQ(noted.lists.back() == content, growth == 0) << "a list of content goes on as it is, if nothing in it moves";
+    EXPECT_EQ(noted.lists.back() == content, growth == 0)
+        << "a list of content goes on as it is, if nothing in it moves";
     gst_buffer_list_unref(content);
     ASSERT_EQ(gst_pad_push_list((*bridge)->srcpad, list_of(ByteView(file).subspan(3064), 188)), GST_FLOW_OK);
     ASSERT_TRUE(bridge.end());

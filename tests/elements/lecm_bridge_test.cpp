@@ -112,7 +112,10 @@ TEST_F(LecmBridge, TellsOfDamage) {
   const struct {
     std::uint64_t byte;
     const char* kind;
-  } places[] = {{0, "malformed"}, {9, "unsupported"}, {layout.slot_offset(0) + 1, "malformed"}, {layout.slot_offset(1) + 1, "malformed"}};
+  } places[] = {{0, "malformed"},
+                {9, "unsupported"},
+                {layout.slot_offset(0) + 1, "malformed"},
+                {layout.slot_offset(1) + 1, "malformed"}};
   for (const auto& [byte, kind] : places) {
     Bytes damaged = file;
     damaged[static_cast<std::size_t>(byte)] ^= 0x40;
@@ -135,7 +138,9 @@ TEST_F(LecmBridge, TellsOfBytesBehindTheEnd) {
 }
 
 TEST_F(LecmBridge, TellsOfALicenceThatFindsNoRoom) {
-  fake_bridge().convert = [](std::uint32_t period, ByteView content) -> Result<Bytes> { return FakeBridge::turned(content, 1000 + period); };
+  fake_bridge().convert = [](std::uint32_t period, ByteView content) -> Result<Bytes> {
+    return FakeBridge::turned(content, 1000 + period);
+  };
   BridgeHarness bridge;
   bridge.start();
   EXPECT_EQ(bridge.push(file), GST_FLOW_ERROR);
@@ -162,9 +167,11 @@ TEST_F(LecmBridge, AnnouncesAByteStream) {
   std::vector<GstEventType> order;
   while (GstEvent* pulled = gst_harness_try_pull_event(*bridge)) {
     const gst::EventPtr event(pulled);
-    if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0) order.push_back(GST_EVENT_TYPE(event.get()));
+    if ((gst_event_type_get_flags(GST_EVENT_TYPE(event.get())) & GST_EVENT_TYPE_SERIALIZED) != 0)
+      order.push_back(GST_EVENT_TYPE(event.get()));
   }
-  EXPECT_EQ(order, (std::vector<GstEventType>{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT, GST_EVENT_TAG, GST_EVENT_EOS}));
+  EXPECT_EQ(order, (std::vector<GstEventType>{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT, GST_EVENT_TAG,
+                                              GST_EVENT_EOS}));
   const gst::EventPtr event(gst_pad_get_sticky_event((*bridge)->sinkpad, GST_EVENT_SEGMENT, 0));
   const GstSegment* segment = nullptr;
   gst_event_parse_segment(event.get(), &segment);
@@ -256,7 +263,8 @@ TEST_F(LecmBridge, AnswersForTheNewFileInBytes) {
   gboolean seekable = TRUE;
   gst_query_parse_seeking(seeking.get(), nullptr, &seekable, nullptr, nullptr);
   EXPECT_FALSE(seekable);
-  GstEvent* seek = gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, -1);
+  GstEvent* seek =
+      gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, -1);
   EXPECT_FALSE(gst_pad_push_event(sink, seek));
 }
 
@@ -296,7 +304,8 @@ TEST_F(LecmBridge, DeliversWhatStandsBeforeASlotInAListBeforeItWaits) {
   bridge.output();
   fake_bridge().card->pull();
   auto rest = std::async(std::launch::async, [&] {
-    return gst_pad_push_list((*bridge)->srcpad, list_of(ByteView(file).subspan(static_cast<std::size_t>(layout.segment_offset(0))), 300));
+    return gst_pad_push_list((*bridge)->srcpad,
+                             list_of(ByteView(file).subspan(static_cast<std::size_t>(layout.segment_offset(0))), 300));
   });
   wait_until_card_is_missed(bridge.bus());
   EXPECT_EQ(bridge.output().size(), layout.slot_offset(1) - layout.segment_offset(0));
@@ -414,13 +423,14 @@ class LecmBridgeStart : public LecmBridge {
 
 TEST_F(LecmBridgeStart, FailsWithoutTheCard) {
   usual_system();
-  expect_failure({{"destinations", "b.bridge"}, {"card", "soft:" + (usual_system().folder() / "none.card").string() + "?pin-source=file:/dev/null"}},
+  expect_failure({{"destinations", "b.bridge"},
+                  {"card", "soft:" + (usual_system().folder() / "none.card").string() + "?pin-source=file:/dev/null"}},
                  GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "not-found", false);
 }
 
 TEST_F(LecmBridgeStart, FailsWithATokenOfAnotherKind) {
-  expect_failure({{"destinations", "b.bridge"}, {"card", usual_system().uri("renderer")}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
-                 "invalid-argument", false);
+  expect_failure({{"destinations", "b.bridge"}, {"card", usual_system().uri("renderer")}}, GST_LIBRARY_ERROR,
+                 GST_LIBRARY_ERROR_SETTINGS, "invalid-argument", false);
   // A session with a master bridge is there, and is of no use for a simple one.
   must(smartpro::set_default_card_uri(smartpro::TokenKind::simple_bridge, usual_system().uri("acquisition")));
   expect_failure({{"mode", "simple"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "invalid-argument");
@@ -433,13 +443,15 @@ TEST_F(LecmBridgeStart, FailsWithoutDestinations) {
 
 TEST_F(LecmBridgeStart, FailsWithWhatASimpleBridgeDoesNotTake) {
   reset_fake_bridge(smartpro::TokenKind::simple_bridge);
-  expect_failure({{"mode", "simple"}, {"destinations", "b.bridge"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "invalid-argument");
-  expect_failure({{"mode", "simple"}, {"mask", "today.mask"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "invalid-argument");
+  expect_failure({{"mode", "simple"}, {"destinations", "b.bridge"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
+                 "invalid-argument");
+  expect_failure({{"mode", "simple"}, {"mask", "today.mask"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
+                 "invalid-argument");
 }
 
 TEST_F(LecmBridgeStart, FailsWithRightsThatCannotBe) {
-  expect_failure({{"destinations", "b.bridge"}, {"usage-rights", "rights,play-cuont=(int)3"}}, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
-                 "invalid-argument");
+  expect_failure({{"destinations", "b.bridge"}, {"usage-rights", "rights,play-cuont=(int)3"}}, GST_LIBRARY_ERROR,
+                 GST_LIBRARY_ERROR_SETTINGS, "invalid-argument");
 }
 
 TEST_F(LecmBridgeStart, FailsWithWhatTheConverterLacks) {

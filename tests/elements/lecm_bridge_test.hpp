@@ -39,7 +39,8 @@ inline Bytes bridged(const Bytes& file, std::size_t growth) {
       append(out, rest);
       break;
     }
-    append(out, rest.first(std::min<std::size_t>(rest.size(), std::size_t{layout.stored_segment_size()} * header.header.period_segments)));
+    append(out, rest.first(std::min<std::size_t>(
+                    rest.size(), std::size_t{layout.stored_segment_size()} * header.header.period_segments)));
   }
   return out;
 }
@@ -92,7 +93,9 @@ class BridgeHarness {
     bytes.start = bytes.position = bytes.time = first_byte;
     gst_harness_push_event(harness_.get(), gst_event_new_segment(&bytes));
   }
-  GstFlowReturn push(ByteView bytes) { return gst_harness_push(harness_.get(), gst_buffer_new_memdup(bytes.data(), bytes.size())); }
+  GstFlowReturn push(ByteView bytes) {
+    return gst_harness_push(harness_.get(), gst_buffer_new_memdup(bytes.data(), bytes.size()));
+  }
   GstFlowReturn push_in_pieces(ByteView bytes, std::size_t size) {
     GstFlowReturn flow = GST_FLOW_OK;
     for (; !bytes.empty() && flow == GST_FLOW_OK; bytes = bytes.subspan(std::min(size, bytes.size())))

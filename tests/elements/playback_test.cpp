@@ -13,25 +13,31 @@ constexpr bool built_with_sanitizer = CAS_BUILT_WITH_SANITIZER;
 
 struct Clip {
   const char* name;
-  const char* encode;     ///< To a file of that name.
-  bool streams = true;    ///< The demuxer can do without pull mode, for the clear file as well.
+  const char* encode;   ///< To a file of that name.
+  bool streams = true;  ///< The demuxer can do without pull mode, for the clear file as well.
 };
 
 constexpr Clip clips[] = {
     {"mp4",
-     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 speed-preset=ultrafast ! m. "
+     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 "
+     "speed-preset=ultrafast ! m. "
      "audiotestsrc num-buffers=130 ! audio/x-raw,rate=44100,channels=1 ! avenc_aac ! m. mp4mux name=m"},
     {"mkv",
-     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 speed-preset=ultrafast ! m. "
+     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 "
+     "speed-preset=ultrafast ! m. "
      "audiotestsrc num-buffers=130 ! audio/x-raw,rate=44100,channels=1 ! flacenc ! m. matroskamux name=m"},
     {"webm",
-     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! vp8enc keyframe-max-dist=25 deadline=1 ! m. "
+     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! vp8enc keyframe-max-dist=25 "
+     "deadline=1 ! m. "
      "audiotestsrc num-buffers=130 ! audioconvert ! audio/x-raw,rate=44100,channels=1 ! vorbisenc ! m. webmmux name=m"},
     {"ts",
-     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 speed-preset=ultrafast ! m. "
+     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 "
+     "speed-preset=ultrafast ! m. "
      "audiotestsrc num-buffers=130 ! audio/x-raw,rate=44100,channels=1 ! avenc_aac ! m. mpegtsmux name=m"},
     {"wav", "audiotestsrc num-buffers=130 ! audio/x-raw,rate=44100,channels=2 ! wavenc"},
-    {"mxf", "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=128,framerate=25/1 ! x264enc key-int-max=1 ! h264parse ! mxfmux",
+    {"mxf",
+     "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=128,framerate=25/1 ! x264enc key-int-max=1 ! "
+     "h264parse ! mxfmux",
      false},
 };
 
@@ -64,7 +70,8 @@ class Decoded {
   [[nodiscard]] std::map<std::string, std::string> summary() const {
     const std::lock_guard lock(mutex_);
     std::map<std::string, std::string> texts;
-    for (const auto& [type, stream] : streams_) texts[type] = std::to_string(stream.buffers) + " buffers " + g_checksum_get_string(stream.checksum.get());
+    for (const auto& [type, stream] : streams_)
+      texts[type] = std::to_string(stream.buffers) + " buffers " + g_checksum_get_string(stream.checksum.get());
     return texts;
   }
 
@@ -107,7 +114,9 @@ void connect_pad(GstElement*, GstPad* pad, Tap* tap) {
   gst_element_sync_state_with_parent(sink);
   gst_element_sync_state_with_parent(queue);
   const gst::ObjectPtr<GstPad> queue_sink(gst_element_get_static_pad(queue, "sink"));
-  gst_pad_add_probe(queue_sink.get(), static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH), note_buffer, tap, nullptr);
+  gst_pad_add_probe(queue_sink.get(),
+                    static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH),
+                    note_buffer, tap, nullptr);
   gst_pad_link(pad, queue_sink.get());
 }
 
@@ -148,8 +157,8 @@ class Playback : public testing::TestWithParam<Clip> {
     const std::string encode = std::string(clip.encode) + " ! filesink location=" + clear.string();
     if (!has_elements_of(encode)) GTEST_SKIP() << "this machine has not every encoder of the clip";
     ASSERT_TRUE(Pipeline(encode).run());
-    ASSERT_TRUE(Pipeline("filesrc location=" + clear.string() + " ! smartpro-scramble segment-size=16384 key-period=3 ! filesink location=" +
-                         covered.string())
+    ASSERT_TRUE(Pipeline("filesrc location=" + clear.string() +
+                         " ! smartpro-scramble segment-size=16384 key-period=3 ! filesink location=" + covered.string())
                     .run());
   }
 
@@ -213,13 +222,15 @@ TEST_P(Playback, IsUnderstoodByTheDiscoverer) {
 TEST_P(Playback, RunsInGstPlay) {
   if (built_with_sanitizer) GTEST_SKIP() << "a program that is not built with the sanitizer cannot load the plugin";
   int status = -1;
-  const std::string said = output_of("gst-play-1.0 --no-interactive --videosink=fakesink --audiosink=fakesink " + covered.string(), status);
+  const std::string said =
+      output_of("gst-play-1.0 --no-interactive --videosink=fakesink --audiosink=fakesink " + covered.string(), status);
   EXPECT_EQ(status, 0) << said;
   EXPECT_NE(said.find("Reached end of play list"), std::string::npos) << said;
   EXPECT_EQ(said.find("ERROR"), std::string::npos) << said;
 }
 
-INSTANTIATE_TEST_SUITE_P(Clips, Playback, testing::ValuesIn(clips), [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Clips, Playback, testing::ValuesIn(clips),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace cas::test

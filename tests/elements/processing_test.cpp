@@ -19,7 +19,8 @@ ReadHeader header_of(const Bytes& file) { return value_or_throw(ReadHeader::pars
 
 Bytes lecm_of(const Bytes& file) {
   const ReadHeader header = header_of(file);
-  return copy_of(value_or_throw(smartpro::parse_licence_slot(ByteView(file).subspan(header.body_offset, header.header.licence_slot_size))));
+  return copy_of(value_or_throw(
+      smartpro::parse_licence_slot(ByteView(file).subspan(header.body_offset, header.header.licence_slot_size))));
 }
 
 smartpro::UsageRights rights_of(const Bytes& file) {
@@ -46,8 +47,8 @@ class Processing : public testing::Test {
     std::string descramble;
   };
   std::string line_of(const Line& line) const {
-    return "filesrc location=" + in.string() + " ! " + line.before + " smartpro-descramble " + line.descramble + " ! " + line.between + " smartpro-scramble name=scramble " +
-           line.scramble + " ! filesink location=" + out.string();
+    return "filesrc location=" + in.string() + " ! " + line.before + " smartpro-descramble " + line.descramble + " ! " +
+           line.between + " smartpro-scramble name=scramble " + line.scramble + " ! filesink location=" + out.string();
   }
   /// The new file; empty after a failure, which `error` has then.
   Bytes process(const Bytes& file, const Line& line) {
@@ -73,10 +74,10 @@ class Processing : public testing::Test {
   std::optional<PostedError> error;
 };
 
-#define EXPECT_FAILED(expected_kind)                                 \
-  do {                                                               \
-    ASSERT_TRUE(error.has_value()) << "no error was posted";         \
-    EXPECT_EQ(error->kind, expected_kind) << error->text;            \
+#define EXPECT_FAILED(expected_kind)                         \
+  do {                                                       \
+    ASSERT_TRUE(error.has_value()) << "no error was posted"; \
+    EXPECT_EQ(error->kind, expected_kind) << error->text;    \
   } while (false)
 
 TEST_F(Processing, ProtectsWhatWasOpenedAgain) {
@@ -90,7 +91,8 @@ TEST_F(Processing, ProtectsWhatWasOpenedAgain) {
       EXPECT_EQ(header_of(again).header.media_type, "application/x-noise");
       EXPECT_EQ(rights_of(again), rights_of(file));
       const Bytes lecm = lecm_of(again);
-      EXPECT_EQ(value_or_throw(LicenceView::parse(lecm)).issuer, value_or_throw(usual_system().session("processing")->info()).serial_number);
+      EXPECT_EQ(value_or_throw(LicenceView::parse(lecm)).issuer,
+                value_or_throw(usual_system().session("processing")->info()).serial_number);
       EXPECT_TRUE(equal(played(again), content)) << (error ? error->text : "");
     }
   }
@@ -98,7 +100,10 @@ TEST_F(Processing, ProtectsWhatWasOpenedAgain) {
 
 TEST_F(Processing, WorksThroughADemuxerThatReadsAndAMuxer) {
   const auto movie = usual_system().folder() / "movie.spro";
-  Pipeline writer("videotestsrc num-buffers=10 ! video/x-raw,width=64,height=64 ! x264enc ! mp4mux ! smartpro-scramble ! filesink location=" + movie.string());
+  Pipeline writer(
+      "videotestsrc num-buffers=10 ! video/x-raw,width=64,height=64 ! x264enc ! mp4mux ! smartpro-scramble ! filesink "
+      "location=" +
+      movie.string());
   ASSERT_TRUE(writer.run());
   const Bytes file = read_file(movie);
   const Bytes again = process(file, {.between = "qtdemux ! h264parse ! matroskamux streamable=true !"});
@@ -140,7 +145,8 @@ TEST_F(Processing, TakesTheLicenceOfAFile) {
 
 TEST_F(Processing, NarrowsRights) {
   const Bytes file = protect(content, {{"usage-rights", "rights,output-flags=(string)no-recording"}});
-  const Bytes again = process(file, {.scramble = "licence-from=upstream usage-rights=\"rights,play-count=(int)2,process=false\""});
+  const Bytes again =
+      process(file, {.scramble = "licence-from=upstream usage-rights=\"rights,play-count=(int)2,process=false\""});
   ASSERT_FALSE(again.empty()) << (error ? error->text : "");
   EXPECT_EQ(rights_of(again).play_count, 2U);
   EXPECT_FALSE(rights_of(again).process);
@@ -156,7 +162,8 @@ TEST_F(Processing, WidensRightsWhereGrantedAlone) {
   EXPECT_EQ(error->domain, g_quark_to_string(GST_RESOURCE_ERROR));
   EXPECT_EQ(error->code, GST_RESOURCE_ERROR_NOT_AUTHORIZED);
   EXPECT_EQ(error->text, "the new rights allow more plays than those of the licence");
-  const Bytes again = process(protect(content, {{"usage-rights", "rights,play-count=(int)3,change-rights=true"}}), wider);
+  const Bytes again =
+      process(protect(content, {{"usage-rights", "rights,play-count=(int)3,change-rights=true"}}), wider);
   ASSERT_FALSE(again.empty()) << (error ? error->text : "");
   EXPECT_EQ(rights_of(again).play_count, 9U);
 }
@@ -169,7 +176,8 @@ TEST_F(Processing, NeedsTheRightToProcess) {
 TEST_F(Processing, IssuesALicenceForEachKeyPeriod) {
   const Bytes file = protect(content, {{"key-period", "4"}, {"segment-size", "1024"}});
   for (const std::string before : {"", "queue !"}) {
-    const Bytes again = process(file, {.scramble = "licence-from=upstream key-period=2 segment-size=2048", .before = before});
+    const Bytes again =
+        process(file, {.scramble = "licence-from=upstream key-period=2 segment-size=2048", .before = before});
     ASSERT_FALSE(again.empty()) << (error ? error->text : "");
     EXPECT_TRUE(equal(played(again), content)) << (error ? error->text : "");
     ElementHarness descramble("smartpro-descramble", {{"card", usual_system().uri("renderer")}});
@@ -210,7 +218,8 @@ TEST_F(Processing, SaysWhenNobodyAnnouncesALicence) {
 
 gst::EventPtr announcement(const Bytes& lecm) {
   GBytes* bytes = g_bytes_new(lecm.data(), lecm.size());
-  gst::EventPtr event(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, gst_structure_new("smartpro-licence", "lecm", G_TYPE_BYTES, bytes, nullptr)));
+  gst::EventPtr event(gst_event_new_custom(
+      GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, gst_structure_new("smartpro-licence", "lecm", G_TYPE_BYTES, bytes, nullptr)));
   g_bytes_unref(bytes);
   return event;
 }
@@ -227,11 +236,16 @@ TEST_F(Processing, MixesNoWorks) {
 TEST_F(Processing, MixesNoWorksThatAMuxerBringsTogether) {
   const auto movie = [](const std::string& name) {
     const auto path = usual_system().folder() / name;
-    Pipeline writer("videotestsrc num-buffers=10 ! video/x-raw,width=64,height=64 ! x264enc ! mp4mux ! smartpro-scramble ! filesink location=" + path.string());
+    Pipeline writer(
+        "videotestsrc num-buffers=10 ! video/x-raw,width=64,height=64 ! x264enc ! mp4mux ! smartpro-scramble ! "
+        "filesink location=" +
+        path.string());
     EXPECT_TRUE(writer.run());
     return path.string();
   };
-  const auto track = [](const std::string& path) { return "filesrc location=" + path + " ! smartpro-descramble ! qtdemux ! h264parse ! queue ! mux. "; };
+  const auto track = [](const std::string& path) {
+    return "filesrc location=" + path + " ! smartpro-descramble ! qtdemux ! h264parse ! queue ! mux. ";
+  };
   Pipeline pipeline(track(movie("first.spro")) + track(movie("second.spro")) +
                     "matroskamux name=mux streamable=true ! smartpro-scramble licence-from=upstream ! fakesink");
   EXPECT_FALSE(pipeline.run());
@@ -254,7 +268,9 @@ TEST_F(Processing, TheLicenceIsAnnouncedForEachPeriodAndEndsInTheScrambler) {
   ElementHarness descramble("smartpro-descramble");
   descramble.start("application/x-smartpro");
   ASSERT_EQ(descramble.push(file), GST_FLOW_OK);
-  const auto announced = [](GstHarness* harness) { return gst::EventPtr(gst_pad_get_sticky_event(harness->sinkpad, GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, 0)); };
+  const auto announced = [](GstHarness* harness) {
+    return gst::EventPtr(gst_pad_get_sticky_event(harness->sinkpad, GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, 0));
+  };
   const gst::EventPtr event = announced(*descramble);
   ASSERT_TRUE(event);
   const GstStructure* structure = gst_event_get_structure(event.get());
@@ -319,12 +335,15 @@ TEST_P(ProcessingSource, IsCheckedBeforeReady) {
   gst_element_set_bus(element.get(), nullptr);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ProcessingSource,
-                         testing::Values(BadSource{"Clear", [](Bytes& file) { file = noise(1000); }, "malformed"},
-                                         BadSource{"Cut", [](Bytes& file) { file.resize(header_of(file).body_offset + 100); }, "truncated"},
-                                         BadSource{"OnItsWay", [](Bytes& file) { file[header_of(file).body_offset + 8] = 0x90; }, "wrong-domain"},
-                                         BadSource{"OfAnotherFile", [](Bytes& file) { file[smartpro::preamble_size + 3] ^= 1; }, "authentication-failed"}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, ProcessingSource,
+    testing::Values(BadSource{"Clear", [](Bytes& file) { file = noise(1000); }, "malformed"},
+                    BadSource{"Cut", [](Bytes& file) { file.resize(header_of(file).body_offset + 100); }, "truncated"},
+                    BadSource{"OnItsWay", [](Bytes& file) { file[header_of(file).body_offset + 8] = 0x90; },
+                              "wrong-domain"},
+                    BadSource{"OfAnotherFile", [](Bytes& file) { file[smartpro::preamble_size + 3] ^= 1; },
+                              "authentication-failed"}),
+    [](const auto& test) { return test.param.name; });
 
 TEST_F(Processing, SettingsAreCheckedBeforeReady) {
   const auto refused = [](Properties properties) {
@@ -338,7 +357,8 @@ TEST_F(Processing, SettingsAreCheckedBeforeReady) {
   };
   EXPECT_EQ(refused({{"licence-from", "/nowhere/at/all.spro"}}), "not-found");
   EXPECT_EQ(refused({{"licence-from", usual_system().folder().string()}}), "not-found");
-  EXPECT_EQ(refused({{"licence-from", "upstream"}, {"content-id", "00112233445566778899aabbccddeeff"}}), "invalid-argument");
+  EXPECT_EQ(refused({{"licence-from", "upstream"}, {"content-id", "00112233445566778899aabbccddeeff"}}),
+            "invalid-argument");
   EXPECT_EQ(refused({{"licence-from", "upstream"}, {"usage-rights", "rights,play-cuont=(int)3"}}), "invalid-argument");
   EXPECT_EQ(refused({{"licence-from", "upstream"}, {"card", usual_system().uri("acquisition")}}), "invalid-argument");
 }

@@ -91,14 +91,17 @@ TEST_F(Scramble, MakesALicenceForEachKeyPeriod) {
   scramble.start("application/x-noise");
   ASSERT_EQ(scramble.push(noise(9 * 1024)), GST_FLOW_OK);
   ASSERT_TRUE(scramble.end());
-  EXPECT_EQ(stat(scramble.element(), "licences-created"), 3U) << "a period begins with its first segment, not with the end of the one before";
+  EXPECT_EQ(stat(scramble.element(), "licences-created"), 3U)
+      << "a period begins with its first segment, not with the end of the one before";
   EXPECT_EQ(stat(scramble.element(), "segments"), 9U);
   EXPECT_EQ(stat(scramble.element(), "bytes-in"), 9U * 1024);
   EXPECT_EQ(stat(scramble.element(), "bytes-out"), scramble.output().size());
 }
 
 TEST_F(Scramble, FindsTheTypeWhenCapsDoNotTell) {
-  Bytes wav = copy_of(as_bytes(std::string_view("RIFF\x24\x00\x01\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00", 36)));
+  Bytes wav = copy_of(as_bytes(std::string_view(
+      "RIFF\x24\x00\x01\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00",
+      36)));
   append(wav, as_bytes(std::string_view("data\x00\x00\x01\x00", 8)));
   append(wav, noise(65'536));
   EXPECT_EQ(header_of(protect(wav, {}, nullptr)).header.media_type, "audio/x-wav");
@@ -115,18 +118,21 @@ TEST_F(Scramble, WritesTheSizeOnlyWhenItIsCertain) {
   const auto path = write_file("sized.bin", content);
   const auto header_through = [&](const std::string& between) {
     const auto out = usual_system().folder() / "sized.spro";
-    Pipeline pipeline("filesrc location=" + path.string() + " ! " + between + " smartpro-scramble ! filesink location=" + out.string());
+    Pipeline pipeline("filesrc location=" + path.string() + " ! " + between +
+                      " smartpro-scramble ! filesink location=" + out.string());
     EXPECT_TRUE(pipeline.run());
     return header_of(read_file(out)).header;
   };
   EXPECT_EQ(header_through("").plain_size, content.size());
   EXPECT_EQ(header_through("queue ! identity !").plain_size, content.size());
-  EXPECT_FALSE(header_through("breakmydata probability=0 !").plain_size.has_value()) << "such an element may change the size";
+  EXPECT_FALSE(header_through("breakmydata probability=0 !").plain_size.has_value())
+      << "such an element may change the size";
 }
 
 TEST_F(Scramble, RefusesContentThatGrowsWhileItIsRead) {
   const auto path = write_file("growing.bin", noise(200'000));
-  Pipeline pipeline("filesrc name=source location=" + path.string() + " ! smartpro-scramble ! fakesink name=sink signal-handoffs=true");
+  Pipeline pipeline("filesrc name=source location=" + path.string() +
+                    " ! smartpro-scramble ! fakesink name=sink signal-handoffs=true");
   // The file grows once its size stands in the header.
   struct Growth {
     std::filesystem::path path;
@@ -156,8 +162,8 @@ TEST_F(Scramble, RefusesToRewrite) {
 TEST_F(Scramble, TakesMuxersThatSeeThatTheyCannotRewind) {
   const auto file = usual_system().folder() / "muxed.spro";
   for (const std::string muxer : {"mp4mux", "mp4mux fragment-duration=500", "matroskamux", "mpegtsmux"}) {
-    Pipeline writer("videotestsrc num-buffers=30 ! video/x-raw,width=64,height=64 ! x264enc ! " + muxer + " ! smartpro-scramble ! filesink location=" +
-                    file.string());
+    Pipeline writer("videotestsrc num-buffers=30 ! video/x-raw,width=64,height=64 ! x264enc ! " + muxer +
+                    " ! smartpro-scramble ! filesink location=" + file.string());
     ASSERT_TRUE(writer.run()) << muxer << ": " << (writer.error ? writer.error->text : "");
     writer.set_state(GST_STATE_NULL);
     Pipeline player("playbin uri=file://" + file.string() + " video-sink=\"fakesink\"");
@@ -186,7 +192,8 @@ TEST_F(Scramble, RefusesSeeks) {
   ElementHarness scramble("smartpro-scramble");
   scramble.start("application/x-noise");
   EXPECT_FALSE(gst_harness_push_upstream_event(
-      *scramble, gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, -1)));
+      *scramble,
+      gst_event_new_seek(1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, -1)));
 }
 
 TEST_F(Scramble, StartsANewFileAfterAFlush) {
@@ -253,7 +260,8 @@ TEST_P(ScrambleSettings, AreCheckedBeforeReady) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, ScrambleSettings,
-    testing::Values(BadSetting{"ContentIdTooShort", "content-id", "0011"}, BadSetting{"ContentIdNoHex", "content-id", "zz112233445566778899aabbccddeeff"},
+    testing::Values(BadSetting{"ContentIdTooShort", "content-id", "0011"},
+                    BadSetting{"ContentIdNoHex", "content-id", "zz112233445566778899aabbccddeeff"},
                     BadSetting{"SegmentSizeOdd", "segment-size", "65535"},
                     BadSetting{"RightUnknown", "usage-rights", "rights,play-cuont=(int)3"},
                     BadSetting{"PlayCountZero", "usage-rights", "rights,play-count=(int)0"},

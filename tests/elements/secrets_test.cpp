@@ -34,7 +34,8 @@ class LogKeeper {
   }
 
  private:
-  static void note(GstDebugCategory*, GstDebugLevel, const gchar*, const gchar*, gint, GObject*, GstDebugMessage* message, gpointer self) {
+  static void note(GstDebugCategory*, GstDebugLevel, const gchar*, const gchar*, gint, GObject*,
+                   GstDebugMessage* message, gpointer self) {
     // Objects in a message are printed by functions that log themselves.
     static thread_local bool inside = false;
     if (inside) return;
@@ -58,7 +59,8 @@ SecretBytes control_word_of(const Bytes& file) {
   request.header_digest = header.digest;
   request.cipher = header.header.cipher;
   const auto session = usual_system().session("renderer");
-  return value_or_throw(session->open_licence(value_or_throw(smartpro::parse_licence_slot(slot)), request)).control_word;
+  return value_or_throw(session->open_licence(value_or_throw(smartpro::parse_licence_slot(slot)), request))
+      .control_word;
 }
 
 TEST(Secrets, AreNotInTheLog) {
@@ -79,7 +81,8 @@ TEST(Secrets, AreNotInTheLog) {
   const SecretBytes control_word = control_word_of(file);
   std::string upper = to_hex(control_word.reveal());
   EXPECT_EQ(log.find(upper), std::string::npos);
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
   EXPECT_EQ(log.find(upper), std::string::npos);
   EXPECT_EQ(log.find(as_text(control_word.reveal())), std::string::npos);
   EXPECT_EQ(log.find("correct horse"), std::string::npos) << "the pass phrase of the card";

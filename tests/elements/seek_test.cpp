@@ -34,7 +34,8 @@ class Seek : public testing::TestWithParam<std::tuple<const char*, const char*>>
   Seek() {
     usual_system();
     content = noise(1'000'123);
-    path = write_file("sought.spro", protect(content, {{"segment-size", "1024"}, {"key-period", std::get<1>(GetParam())}}));
+    path = write_file("sought.spro",
+                      protect(content, {{"segment-size", "1024"}, {"key-period", std::get<1>(GetParam())}}));
   }
   [[nodiscard]] std::string start() const {
     return "filesrc location=" + path.string() + " ! " + std::get<0>(GetParam()) + " smartpro-descramble name=d ! ";
@@ -54,7 +55,8 @@ TEST_P(Seek, LandsOnTheByte) {
     std::uint64_t offset = random.below(content.size());
     if (i % 3 == 0) offset = offset / segment_size * segment_size;
     if (i % 50 == 1) offset = content.size() - 1;
-    ASSERT_TRUE(gst_element_seek_simple(sink.get(), GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, static_cast<gint64>(offset)));
+    ASSERT_TRUE(
+        gst_element_seek_simple(sink.get(), GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, static_cast<gint64>(offset)));
     const auto buffer = preroll_of(sink.get());
     ASSERT_TRUE(buffer) << "at " << offset;
     const gst::MappedBuffer map(buffer.get(), GST_MAP_READ);
@@ -68,7 +70,8 @@ TEST_P(Seek, StopsWhereAsked) {
   const auto out = usual_system().folder() / "part.bin";
   Pipeline pipeline(start() + "filesink name=sink location=" + out.string());
   ASSERT_TRUE(pipeline.reach(GST_STATE_PAUSED));
-  ASSERT_TRUE(gst_element_seek(pipeline.element(), 1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 1500, GST_SEEK_TYPE_SET, 7777));
+  ASSERT_TRUE(gst_element_seek(pipeline.element(), 1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 1500,
+                               GST_SEEK_TYPE_SET, 7777));
   ASSERT_TRUE(pipeline.run());
   const Bytes written = read_file(out);
   // The sink writes at the places that the segment names; what it holds of the first buffer stays.
@@ -105,7 +108,9 @@ TEST_P(Seek, AnswersQueriesForTheContent) {
   const gst::QueryPtr scheduling(gst_query_new_scheduling());
   ASSERT_TRUE(gst_pad_peer_query(pad.get(), scheduling.get()));
   const bool in_pull_mode = std::string(std::get<0>(GetParam())).empty();
-  EXPECT_EQ(gst_query_has_scheduling_mode_with_flags(scheduling.get(), GST_PAD_MODE_PULL, GST_SCHEDULING_FLAG_SEEKABLE) != FALSE, in_pull_mode);
+  EXPECT_EQ(gst_query_has_scheduling_mode_with_flags(scheduling.get(), GST_PAD_MODE_PULL,
+                                                     GST_SCHEDULING_FLAG_SEEKABLE) != FALSE,
+            in_pull_mode);
 }
 
 TEST_P(Seek, RefusesWhatBytesCannotDo) {
@@ -113,13 +118,15 @@ TEST_P(Seek, RefusesWhatBytesCannotDo) {
   ASSERT_TRUE(pipeline.reach(GST_STATE_PAUSED));
   const auto sink = pipeline.child("sink");
   EXPECT_FALSE(gst_element_seek_simple(sink.get(), GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SECOND));
-  EXPECT_FALSE(gst_element_seek(sink.get(), -1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET, 100));
+  EXPECT_FALSE(gst_element_seek(sink.get(), -1.0, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0,
+                                GST_SEEK_TYPE_SET, 100));
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, Seek, testing::Combine(testing::Values("", "queue max-size-buffers=3 !"), testing::Values("0", "7", "500")),
-                         [](const auto& test) {
-                           return std::string(*std::get<0>(test.param) == '\0' ? "Pull" : "Push") + "Period" + std::get<1>(test.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Modes, Seek, testing::Combine(testing::Values("", "queue max-size-buffers=3 !"), testing::Values("0", "7", "500")),
+    [](const auto& test) {
+      return std::string(*std::get<0>(test.param) == '\0' ? "Pull" : "Push") + "Period" + std::get<1>(test.param);
+    });
 
 /// A sink pad that reads by itself.
 gboolean activate_in_pull_mode(GstPad* pad, GstObject*) { return gst_pad_activate_mode(pad, GST_PAD_MODE_PULL, TRUE); }

@@ -9,12 +9,12 @@
 namespace cas::test {
 namespace {
 
-
 class Start : public testing::TestWithParam<const char*> {
  protected:
   Start() { usual_system(); }
 
-  static void expect_failure(const char* factory, const std::string& card, const std::string& host, GQuark domain, int code, const char* kind) {
+  static void expect_failure(const char* factory, const std::string& card, const std::string& host, GQuark domain,
+                             int code, const char* kind) {
     const auto element = make_element(factory, {{"card", card}, {"host", host}});
     const gst::ObjectPtr<GstBus> bus(gst_bus_new());
     gst_element_set_bus(element.get(), bus.get());
@@ -30,20 +30,21 @@ class Start : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(Start, FailsWithoutTheCard) {
-  expect_failure(GetParam(), "soft:" + (usual_system().folder() / "none.card").string() + "?pin-source=file:/dev/null", host(), GST_RESOURCE_ERROR,
-                 GST_RESOURCE_ERROR_NOT_FOUND, "not-found");
+  expect_failure(GetParam(), "soft:" + (usual_system().folder() / "none.card").string() + "?pin-source=file:/dev/null",
+                 host(), GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "not-found");
 }
 
 TEST_P(Start, FailsWithoutCredentials) {
-  expect_failure(GetParam(), right_card(), (usual_system().folder() / "nowhere").string(), GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "not-found");
+  expect_failure(GetParam(), right_card(), (usual_system().folder() / "nowhere").string(), GST_RESOURCE_ERROR,
+                 GST_RESOURCE_ERROR_NOT_FOUND, "not-found");
 }
 
 TEST_P(Start, FailsWithAWrongPassPhrase) {
   const auto pin = write_file("wrong.pin", as_bytes("not this one"));
   if (!std::filesystem::exists(usual_system().card_file("locked"))) usual_system().make_token("locked");
   usual_system().release_cards();
-  expect_failure(GetParam(), "soft:" + usual_system().card_file("locked").string() + "?pin-source=file:" + pin.string(), host(), GST_RESOURCE_ERROR,
-                 GST_RESOURCE_ERROR_OPEN_READ, "permission-denied");
+  expect_failure(GetParam(), "soft:" + usual_system().card_file("locked").string() + "?pin-source=file:" + pin.string(),
+                 host(), GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ, "permission-denied");
 }
 
 TEST_P(Start, FailsWithATokenOfAnotherKind) {
@@ -51,7 +52,8 @@ TEST_P(Start, FailsWithATokenOfAnotherKind) {
 }
 
 TEST_P(Start, FailsWithACardUriOfNoKind) {
-  expect_failure(GetParam(), "magnetic-stripe:", host(), GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "invalid-argument");
+  expect_failure(GetParam(), "magnetic-stripe:", host(), GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
+                 "invalid-argument");
 }
 
 TEST_P(Start, WorksAgainOnceTheCardIsNamed) {
@@ -70,7 +72,9 @@ TEST_P(Start, WorksWithTheClassicSuite) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Elements, Start, testing::Values("smartpro-scramble", "smartpro-descramble"),
-                         [](const auto& test) { return std::string(test.param) == "smartpro-scramble" ? "Scramble" : "Descramble"; });
+                         [](const auto& test) {
+                           return std::string(test.param) == "smartpro-scramble" ? "Scramble" : "Descramble";
+                         });
 
 // --- The context in which a pipeline shares a card ---
 
@@ -100,8 +104,9 @@ TEST_F(CardContext, IsSharedInAPipeline) {
 
 TEST_F(CardContext, OfAnApplicationIsUsed) {
   GError* error = nullptr;
-  const gst::CardSessionPtr session(gst_cas_card_session_open(usual_system().uri("renderer").c_str(), usual_system().host_folder().c_str(),
-                                                              nullptr, GST_CAS_SUITE_P256, &error));
+  const gst::CardSessionPtr session(gst_cas_card_session_open(usual_system().uri("renderer").c_str(),
+                                                              usual_system().host_folder().c_str(), nullptr,
+                                                              GST_CAS_SUITE_P256, &error));
   ASSERT_TRUE(session) << error->message;
   const gst::ContextPtr context(gst_cas_context_new_card_session(session.get(), TRUE));
   const auto element = make_element("smartpro-descramble");
@@ -121,7 +126,9 @@ TEST_F(CardContext, OfAnApplicationIsUsed) {
 
 TEST_F(CardContext, CannotBeOpenedWithoutACard) {
   GError* error = nullptr;
-  EXPECT_EQ(gst_cas_card_session_open("soft:/nowhere/none.card", usual_system().host_folder().c_str(), nullptr, GST_CAS_SUITE_P256, &error), nullptr);
+  EXPECT_EQ(gst_cas_card_session_open("soft:/nowhere/none.card", usual_system().host_folder().c_str(), nullptr,
+                                      GST_CAS_SUITE_P256, &error),
+            nullptr);
   ASSERT_NE(error, nullptr);
   EXPECT_TRUE(g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND) ||
               g_error_matches(error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS))

@@ -46,7 +46,8 @@ void open_cdi(ByteView bytes) {
 void read_package(ByteView bytes) {
   const auto package = TransferPackage::parse(bytes);
   if (!package) return;
-  if (!TransferPackage::is_one(bytes) || package->cdis.empty() || package->cdis.size() > max_package_destinations) std::abort();
+  if (!TransferPackage::is_one(bytes) || package->cdis.empty() || package->cdis.size() > max_package_destinations)
+    std::abort();
   const auto again = TransferPackage::parse(package->encode());
   if (!again || again->lecm != package->lecm || again->cdis != package->cdis) std::abort();
 }

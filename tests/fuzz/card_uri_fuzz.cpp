@@ -8,9 +8,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto uri = cas::card::parse_card_uri({reinterpret_cast<const char*>(data), size});
   if (!uri) return 0;
   const auto again = cas::card::parse_card_uri(cas::card::format_card_uri(*uri));
-  if (!again || again->kind != uri->kind || again->reader != uri->reader || again->path != uri->path || again->pin_source != uri->pin_source ||
-      again->host != uri->host || again->port != uri->port || again->certificate != uri->certificate || again->key != uri->key ||
-      again->authority != uri->authority || again->server_name != uri->server_name)
+  if (!again || again->kind != uri->kind || again->reader != uri->reader || again->path != uri->path ||
+      again->pin_source != uri->pin_source || again->host != uri->host || again->port != uri->port ||
+      again->certificate != uri->certificate || again->key != uri->key || again->authority != uri->authority ||
+      again->server_name != uri->server_name)
     std::abort();
   return 0;
 }

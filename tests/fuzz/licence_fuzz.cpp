@@ -31,9 +31,12 @@ void reissue(ByteView request, const SecretBytes& domain_key) {
   const auto answered = TlvFields::parse(*answer, "answer");
   const auto made = LicenceView::parse(answered->required(tag::created_lecm).value());
   const auto terms = unseal_licence(domain_key, *made)->terms;
-  if (!granted || !granted->terms.rights.process || terms.content_id != view->content_id || terms.origins != view->origins || terms.transfer) std::abort();
+  if (!granted || !granted->terms.rights.process || terms.content_id != view->content_id ||
+      terms.origins != view->origins || terms.transfer)
+    std::abort();
   const UsageRights& before = granted->terms.rights;
-  if (!(before.change_rights ? terms.rights.check_bridging_within(before) : terms.rights.check_within(before))) std::abort();
+  if (!(before.change_rights ? terms.rights.check_bridging_within(before) : terms.rights.check_within(before)))
+    std::abort();
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ Rewritten rewrite(cas::ByteView file, std::size_t piece_size) {
       return result;
     }
     if (run->size == 0) std::abort();
-    const cas::ByteView part = file.first(static_cast<std::size_t>(std::min<std::uint64_t>({file.size(), piece_size, run->size})));
+    const cas::ByteView part =
+        file.first(static_cast<std::size_t>(std::min<std::uint64_t>({file.size(), piece_size, run->size})));
     file = file.subspan(part.size());
     if (run->action == LicenceRewriter::Action::pass) {
       if (!rewriter.pass(part.size())) std::abort();

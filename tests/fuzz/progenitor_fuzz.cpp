@@ -43,7 +43,9 @@ void read_journal(ByteView bytes) {
     if (!slots) continue;
     for (const tmc::JournalSlot& slot : *slots) {
       if (slot.content.size() != 16 || slot.offset < 100 || slot.offset + 16 > file_size) std::abort();
-      if (slot.offset != layout.slot_offset(0) && slot.offset != layout.slot_offset(1) && slot.offset != layout.slot_offset(2) && slot.offset != layout.slot_offset(3)) std::abort();
+      if (slot.offset != layout.slot_offset(0) && slot.offset != layout.slot_offset(1) &&
+          slot.offset != layout.slot_offset(2) && slot.offset != layout.slot_offset(3))
+        std::abort();
       if (slot.offset != layout.slot_offset(0) && period_segments == 0) std::abort();
     }
   }

@@ -43,7 +43,8 @@ void check_proof(World& world, ByteView bytes) {
     for (std::size_t i = 0; i < proof.size(); ++i) changed[i] ^= proof[i];
     proof = std::move(changed);
   }
-  if (verify_absence(world.elements, *number, proof) && std::ranges::binary_search(world.numbers, *number)) std::abort();
+  if (verify_absence(world.elements, *number, proof) && std::ranges::binary_search(world.numbers, *number))
+    std::abort();
 }
 
 /// What the start of a list says must hold for the whole of it.
@@ -64,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0]) {
     case 0: (void)RevocationHeader::parse_signed(rest, world.public_key); break;
     case 1:
-      if (const auto list = RevocationList::parse(rest, world.public_key); list && !equal(list->encode(), rest)) std::abort();
+      if (const auto list = RevocationList::parse(rest, world.public_key); list && !equal(list->encode(), rest))
+        std::abort();
       break;
     case 2: {
       auto builder = RevokedElementsBuilder::create();

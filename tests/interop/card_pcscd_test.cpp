@@ -103,8 +103,9 @@ class TestCard final : public VirtualCard {
 
 void await_reader(const std::string& name, const std::function<bool(const Reader&)>& is) {
   const ReaderCondition condition{[&](const std::vector<Reader>& readers) -> Result<bool> {
-                                    return std::any_of(readers.begin(), readers.end(),
-                                                       [&](const Reader& reader) { return reader.name == name && is(reader); });
+                                    return std::any_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+                                      return reader.name == name && is(reader);
+                                    });
                                   },
                                   [] {}};
   ASSERT_OK(wait_for_readers(condition, patient, {}));
@@ -121,7 +122,8 @@ class InsertedCard {
     VpcdServing serving;
     serving.reinsert = reinsert;
     const VpcdAddress address{"127.0.0.1", pcscd.port(reader)};
-    server_ = std::async(std::launch::async, [this, serving, address] { return serve_vpcd(address, card_, serving, stop_.get_token()); });
+    server_ = std::async(std::launch::async,
+                         [this, serving, address] { return serve_vpcd(address, card_, serving, stop_.get_token()); });
     await_reader(reader_, has_card);
   }
   ~InsertedCard() {
@@ -322,7 +324,8 @@ TEST_F(CardBehindPcscd, SeesAResetByAnotherProgram) {
   SCARDHANDLE other = 0;
   DWORD protocol = 0;
   ASSERT_EQ(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context), SCARD_S_SUCCESS);
-  ASSERT_EQ(SCardConnect(context, inserted.reader().c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &other, &protocol), SCARD_S_SUCCESS);
+  ASSERT_EQ(SCardConnect(context, inserted.reader().c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &other, &protocol),
+            SCARD_S_SUCCESS);
   ASSERT_EQ(SCardDisconnect(other, SCARD_RESET_CARD), SCARD_S_SUCCESS);
 
   EXPECT_FAILS(card->transmit({cla_proprietary, ins_session, 0, 0, {}, 256}), ErrorKind::card_reset);
@@ -334,7 +337,9 @@ TEST_F(CardBehindPcscd, SeesAResetByAnotherProgram) {
 
   // While a program has the card for itself, that program is what the error speaks of.
   card->disconnect();
-  ASSERT_EQ(SCardConnect(context, inserted.reader().c_str(), SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1, &other, &protocol), SCARD_S_SUCCESS);
+  ASSERT_EQ(
+      SCardConnect(context, inserted.reader().c_str(), SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1, &other, &protocol),
+      SCARD_S_SUCCESS);
   EXPECT_FAILS(card->connect(), ErrorKind::io);
   EXPECT_FAILS(open("")->connect(), ErrorKind::io);
   ASSERT_EQ(SCardDisconnect(other, SCARD_LEAVE_CARD), SCARD_S_SUCCESS);
@@ -347,12 +352,15 @@ TEST_F(CardBehindPcscd, ExchangesOnOneCardWhileAnotherIsSlow) {
   const InsertedCard quick(*pcscd_, 2);
   const auto slow_card = connected(slow.reader());
   const auto quick_card = connected(quick.reader());
-  auto held = std::async(std::launch::async, [&] { return slow_card->transmit({cla_proprietary, ins_hold, 0, 0, {}, {}}); });
+  auto held = std::async(std::launch::async, [&] {
+    return slow_card->transmit({cla_proprietary, ins_hold, 0, 0, {}, {}});
+  });
   slow.card().held.acquire();
   EXPECT_OK(quick_card->transmit(echo(pattern(100))));
   // Nor does a wait for the card in a third reader mind, nor its end.
   std::stop_source stop;
-  auto waiting = std::async(std::launch::async, [&] { return open(pcscd_->reader_name(3))->wait_for_card(stop.get_token()); });
+  auto waiting =
+      std::async(std::launch::async, [&] { return open(pcscd_->reader_name(3))->wait_for_card(stop.get_token()); });
   EXPECT_OK(slow_card->wait_for_card({}));
   stop.request_stop();
   EXPECT_FAILS(waiting.get(), ErrorKind::cancelled);
@@ -451,7 +459,8 @@ TEST_F(CardBehindPcscd, EndsServingWhenPcscdEnds) {
 
 TEST_F(CardBehindPcscd, RunsACommandBesideAPrivatePcscd) {
   const std::string program = "'" WITH_PCSCD "'";
-  const int status = std::system((program + R"( 3 -- sh -c 'test -S "$PCSCLITE_CSOCK_NAME" && set -- $VPCD_PORTS && exit $(($# + 4))')").c_str());
+  const int status = std::system(
+      (program + R"( 3 -- sh -c 'test -S "$PCSCLITE_CSOCK_NAME" && set -- $VPCD_PORTS && exit $(($# + 4))')").c_str());
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 7) << "the socket is there, and three ports are named";
   const int usage = std::system((program + " 2>/dev/null").c_str());

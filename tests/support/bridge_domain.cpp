@@ -11,8 +11,10 @@ namespace cas::test {
 using namespace smartpro;
 
 BridgeDomain::BridgeDomain(std::uint8_t name, std::uint64_t seed)
-    : random(seed * 256 + name), domain_key(value_or_throw(random_secret(random, domain_key_size))),
-      mkmb(value_or_throw(random_secret(random, bridge_master_key_size))), mksb(value_or_throw(random_secret(random, bridge_master_key_size))),
+    : random(seed * 256 + name),
+      domain_key(value_or_throw(random_secret(random, domain_key_size))),
+      mkmb(value_or_throw(random_secret(random, bridge_master_key_size))),
+      mksb(value_or_throw(random_secret(random, bridge_master_key_size))),
       revocation_key(value_or_throw(crypto::SigningKey::generate(random))) {
   vdid.fill(name);
   progenitor = 0x9000U + name;
@@ -31,7 +33,8 @@ void BridgeDomain::activate(card::AppletMemory& memory, TokenKind kind, SerialNu
   value_or_throw(memory.write(object::domain_key, domain_key.reveal()));
   value_or_throw(store_membership(memory, membership));
   if (kind == TokenKind::master_bridge)
-    value_or_throw(MasterBridge::store_keys(memory, membership, master_bridge_keys(token).reveal(), mask().signed_header));
+    value_or_throw(
+        MasterBridge::store_keys(memory, membership, master_bridge_keys(token).reveal(), mask().signed_header));
 }
 
 SecretBytes BridgeDomain::activation(TokenKind kind, SerialNumber token) {
@@ -43,7 +46,8 @@ SecretBytes BridgeDomain::activation(TokenKind kind, SerialNumber token) {
       .field(tag::activate_revocation_key, revocation_public)
       .field(tag::activate_irl_header, value_or_throw(irl.encode_signed(revocation_key)));
   if (kind == TokenKind::master_bridge)
-    writer.field(tag::activate_bridge_keys, master_bridge_keys(token).reveal()).field(tag::activate_mask_header, mask().signed_header);
+    writer.field(tag::activate_bridge_keys, master_bridge_keys(token).reveal())
+        .field(tag::activate_mask_header, mask().signed_header);
   return writer.take();
 }
 
@@ -71,7 +75,9 @@ void BridgeDomain::set_bit(std::uint32_t index, bool value) {
   mask_bits = after;
 }
 
-AuthorisationMask BridgeDomain::mask() const { return {mask_header, value_or_throw(mask_header.encode_signed(revocation_key)), mask_bits}; }
+AuthorisationMask BridgeDomain::mask() const {
+  return {mask_header, value_or_throw(mask_header.encode_signed(revocation_key)), mask_bits};
+}
 
 Bytes BridgeDomain::licence(const UsageRights& rights, std::vector<LicenceOrigin> origins) const {
   LicenceTerms terms;
@@ -103,8 +109,10 @@ namespace {
 HostCredentials progenitor_credentials(TestSystem& system) {
   crypto::DhKeyPair p256 = value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::p256, system.random));
   crypto::DhKeyPair ffdhe2048 = value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::ffdhe2048, system.random));
-  crypto::Certificate certificate = value_or_throw(system.root().issue_token("A progenitor", {p256.public_value, ffdhe2048.public_value}, true));
-  return {system.root().certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048), system.root().revocation_key()};
+  crypto::Certificate certificate =
+      value_or_throw(system.root().issue_token("A progenitor", {p256.public_value, ffdhe2048.public_value}, true));
+  return {system.root().certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048),
+          system.root().revocation_key()};
 }
 
 }  // namespace

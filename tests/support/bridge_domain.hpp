@@ -28,13 +28,16 @@ class BridgeDomain {
   smartpro::BridgeRecord register_bridge(smartpro::SerialNumber simple_bridge, const smartpro::Vdid& destination);
   /// Data of REGISTER BRIDGE.
   [[nodiscard]] Bytes registration(const smartpro::BridgeRecord& record) const;
-  [[nodiscard]] Bytes sign(const smartpro::BridgeRecord& record) const { return value_or_throw(record.encode_signed(revocation_key)); }
+  [[nodiscard]] Bytes sign(const smartpro::BridgeRecord& record) const {
+    return value_or_throw(record.encode_signed(revocation_key));
+  }
   /// Changes a bit; the version grows.
   void set_bit(std::uint32_t index, bool value);
   [[nodiscard]] smartpro::AuthorisationMask mask() const;
 
   /// A licence of this domain, for the header digest 22..22, period 3, with the control word aa..aa.
-  [[nodiscard]] Bytes licence(const smartpro::UsageRights& rights, std::vector<smartpro::LicenceOrigin> origins = {}) const;
+  [[nodiscard]] Bytes licence(const smartpro::UsageRights& rights,
+                              std::vector<smartpro::LicenceOrigin> origins = {}) const;
   [[nodiscard]] smartpro::UnsealedLicence open(ByteView lecm) const;
 
   smartpro::Vdid vdid{};

@@ -92,7 +92,8 @@ void give_fake_card(GstElement* to) {
 
 namespace cas::gst {
 
-Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings, smartpro::TokenSession&,
+Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings,
+                                                                   smartpro::TokenSession&,
                                                                    const smartpro::TokenInfo&) {
   test::FakeBridge& fake = test::fake_bridge();
   fake.settings.push_back(settings);

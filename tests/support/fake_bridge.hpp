@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/card_session.hpp>
 #include <gst/gst.h>
+#include <gst/cas/card_session.hpp>
 
 #include <condition_variable>
 #include <cstdint>
@@ -48,8 +48,8 @@ struct FakeBridge {
   /// The new content of a slot; nothing: FakeBridge::turned with `growth`.
   std::function<Result<Bytes>(std::uint32_t period, ByteView content)> convert;
   std::size_t growth = 0;
-  std::optional<Error> at_start;                ///< What make_converter fails with.
-  std::vector<gst::BridgeSettings> settings;    ///< Of all calls of make_converter.
+  std::optional<Error> at_start;              ///< What make_converter fails with.
+  std::vector<gst::BridgeSettings> settings;  ///< Of all calls of make_converter.
 
   /// Turned over and made longer, so that what comes out tells what went in.
   [[nodiscard]] static Bytes turned(ByteView content, std::size_t growth);

@@ -11,7 +11,9 @@ namespace fs = std::filesystem;
 namespace {
 
 // The lock file is no content: nothing depends on it after a power cut.
-bool is_content(const fs::directory_entry& entry) { return entry.is_regular_file() && entry.path().extension() != ".lock"; }
+bool is_content(const fs::directory_entry& entry) {
+  return entry.is_regular_file() && entry.path().extension() != ".lock";
+}
 
 }  // namespace
 
@@ -94,7 +96,8 @@ void FaultyDisk::restore(Unsynced unsynced) {
   for (const auto& [path, inode] : unsynced == Unsynced::lost ? durable_names_ : names_) {
     Bytes content = unsynced == Unsynced::kept ? inode->written : inode->synced;
     if (unsynced == Unsynced::half_of_data && content != inode->written)
-      content.assign(inode->written.begin(), inode->written.begin() + static_cast<std::ptrdiff_t>(inode->written.size() / 2));
+      content.assign(inode->written.begin(),
+                     inode->written.begin() + static_cast<std::ptrdiff_t>(inode->written.size() / 2));
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
     file.close();

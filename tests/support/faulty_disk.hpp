@@ -17,10 +17,10 @@ class FaultyDisk final : public FileOperations {
  public:
   /// What a power cut leaves of that which was not synced. Real file systems do any of these.
   enum class Unsynced {
-    lost,            ///< Neither data nor names.
-    kept,            ///< All of it, as if synced.
-    names_only,      ///< Names are new, data is not: the file is there, and empty.
-    half_of_data,    ///< Names are new, and the first half of the data is there.
+    lost,          ///< Neither data nor names.
+    kept,          ///< All of it, as if synced.
+    names_only,    ///< Names are new, data is not: the file is there, and empty.
+    half_of_data,  ///< Names are new, and the first half of the data is there.
   };
 
   explicit FaultyDisk(std::filesystem::path folder);

@@ -40,7 +40,8 @@ class HttpServer {
       return true;
     }
     void answer(const std::string& status, std::string_view body = {}, const std::string& fields = {}) const {
-      send("HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + fields + "\r\n");
+      send("HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           fields + "\r\n");
       send(body);
     }
     /// Until the client hangs up.
@@ -56,13 +57,15 @@ class HttpServer {
   };
   using Handler = std::function<void(const Exchange&)>;
 
-  explicit HttpServer(Handler handler) : handler_(std::move(handler)), listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit HttpServer(Handler handler)
+      : handler_(std::move(handler)), listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listening_, generic, size) != 0 || ::listen(listening_, 16) != 0 || ::getsockname(listening_, generic, &size) != 0)
+    if (::bind(listening_, generic, size) != 0 || ::listen(listening_, 16) != 0 ||
+        ::getsockname(listening_, generic, &size) != 0)
       throw std::runtime_error("no port for a server");
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { serve(); });
@@ -79,7 +82,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  [[nodiscard]] std::string url(const std::string& path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  [[nodiscard]] std::string url(const std::string& path = "/") const {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
 
  private:
   void serve() {

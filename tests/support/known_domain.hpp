@@ -23,9 +23,14 @@ namespace cas::test {
 class KnownDomain {
  public:
   KnownDomain(TestSystem& system, const smartpro::Vdid& vdid)
-      : system_(system), vdid_(vdid), p256_(value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::p256, system.random))),
+      : system_(system),
+        vdid_(vdid),
+        p256_(value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::p256, system.random))),
         certificate_(value_or_throw(system.root().issue_token(
-            "known", {p256_.public_value, value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::ffdhe2048, system.random)).public_value}, true))),
+            "known",
+            {p256_.public_value,
+             value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::ffdhe2048, system.random)).public_value},
+            true))),
         revocation_key_(value_or_throw(crypto::SigningKey::generate(system.random))) {}
 
   [[nodiscard]] const smartpro::Vdid& vdid() const { return vdid_; }
@@ -41,7 +46,8 @@ class KnownDomain {
     party.lists = lists;
     return party;
   }
-  [[nodiscard]] smartpro::RevocationList internal(std::uint64_t index, std::vector<smartpro::RevokedNumber> tokens) const {
+  [[nodiscard]] smartpro::RevocationList internal(std::uint64_t index,
+                                                  std::vector<smartpro::RevokedNumber> tokens) const {
     smartpro::RevocationList list;
     list.header.kind = smartpro::RevocationListKind::internal;
     list.header.vdid = vdid_;
@@ -55,9 +61,12 @@ class KnownDomain {
   /// `answer` gives what the token says after its questions about the progenitor.
   template <typename Answer>
   void activate(card::Card& token, std::uint64_t external, Answer answer) const {
-    auto sac = value_or_throw(smartpro::SacInitiator::start(party({external, 0}), crypto::DhGroup::p256, system_.random));
-    const Bytes message2 = answer(value_or_throw(smartpro::plain_command(token, smartpro::ins::sac_initiate, sac.message1())));
-    value_or_throw(smartpro::plain_command(token, smartpro::ins::sac_authenticate, value_or_throw(sac.authenticate(message2))));
+    auto sac =
+        value_or_throw(smartpro::SacInitiator::start(party({external, 0}), crypto::DhGroup::p256, system_.random));
+    const Bytes message2 =
+        answer(value_or_throw(smartpro::plain_command(token, smartpro::ins::sac_initiate, sac.message1())));
+    value_or_throw(
+        smartpro::plain_command(token, smartpro::ins::sac_authenticate, value_or_throw(sac.authenticate(message2))));
     card::SecureMessaging messaging(value_or_throw(sac.finish()).keys);
     namespace tag = smartpro::tag;
     const Bytes data = TlvWriter()
@@ -67,7 +76,8 @@ class KnownDomain {
                            .field(tag::activate_revocation_key, revocation_key())
                            .field(tag::activate_irl_header, internal(1, {}).signed_header)
                            .take();
-    const auto command = value_or_throw(messaging.wrap_command({card::cla_proprietary, smartpro::ins::activate, 0, 0, data, std::nullopt}));
+    const auto command = value_or_throw(
+        messaging.wrap_command({card::cla_proprietary, smartpro::ins::activate, 0, 0, data, std::nullopt}));
     const auto response = value_or_throw(messaging.unwrap_response(value_or_throw(token.transmit(command))));
     if (!response.ok()) throw std::runtime_error("the token was not activated");
   }
@@ -85,8 +95,10 @@ class KnownDomain {
 };
 
 /// An external list of the system's root.
-inline smartpro::RevocationList external_list(TestSystem& system, std::uint64_t index, std::vector<smartpro::RevokedNumber> tokens,
-                                              std::vector<smartpro::RevokedNumber> hosts = {}, std::vector<smartpro::RevokedNumber> domains = {}) {
+inline smartpro::RevocationList external_list(TestSystem& system, std::uint64_t index,
+                                              std::vector<smartpro::RevokedNumber> tokens,
+                                              std::vector<smartpro::RevokedNumber> hosts = {},
+                                              std::vector<smartpro::RevokedNumber> domains = {}) {
   smartpro::RevocationList list;
   list.header.kind = smartpro::RevocationListKind::external;
   list.header.index = index;

@@ -14,7 +14,7 @@ namespace cas::test {
 struct MemoryMedium {
   card::CardImage image;
   std::size_t commits = 0;
-  bool fail_next_commit = false;  ///< Nothing is written.
+  bool fail_next_commit = false;          ///< Nothing is written.
   bool lose_word_of_next_commit = false;  ///< Everything is written, and yet a failure is told.
   bool fail_loads = false;
 
@@ -40,7 +40,8 @@ class MemoryStore final : public card::CardStore {
     if (std::exchange(medium_->fail_next_commit, false)) return fail(ErrorKind::io, "the medium cannot be written");
     medium_->image = copy_of_image(image);
     ++medium_->commits;
-    if (std::exchange(medium_->lose_word_of_next_commit, false)) return fail(ErrorKind::io, "the medium does not say whether it has written");
+    if (std::exchange(medium_->lose_word_of_next_commit, false))
+      return fail(ErrorKind::io, "the medium does not say whether it has written");
     return {};
   }
 

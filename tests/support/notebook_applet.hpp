@@ -58,7 +58,8 @@ class NotebookApplet final : public card::Applet {
  private:
   card::ResponseApdu write_two(const card::CommandApdu& command) {
     if (!memory_.write(command.p2, command.data)) return {{}, card::sw::not_enough_memory};
-    if (!memory_.write(static_cast<std::uint16_t>(command.p2 + 1), command.data)) return {{}, card::sw::not_enough_memory};
+    if (!memory_.write(static_cast<std::uint16_t>(command.p2 + 1), command.data))
+      return {{}, card::sw::not_enough_memory};
     if (command.p1 == 1) throw std::runtime_error("the test says so");
     return {{}, command.p1 == 2 ? card::sw::conditions_not_satisfied : card::sw::ok};
   }
@@ -81,8 +82,8 @@ class NotebookApplet final : public card::Applet {
   }
 
   static Bytes be32(std::uint32_t value) {
-    return {static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 8),
-            static_cast<std::uint8_t>(value)};
+    return {static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16),
+            static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
   }
 
   card::AppletMemory& memory_;

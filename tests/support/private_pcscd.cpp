@@ -44,11 +44,14 @@ std::string first_existing(const std::vector<std::string>& paths) {
   return {};
 }
 
-std::string daemon_path() { return first_existing({"/usr/sbin/pcscd", "/usr/bin/pcscd", "/sbin/pcscd", "/usr/local/sbin/pcscd"}); }
+std::string daemon_path() {
+  return first_existing({"/usr/sbin/pcscd", "/usr/bin/pcscd", "/sbin/pcscd", "/usr/local/sbin/pcscd"});
+}
 
 std::string driver_path() {
   std::vector<std::string> paths;
-  const std::vector<std::string> roots = {"/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib"};
+  const std::vector<std::string> roots = {"/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
+                                          "/usr/lib/aarch64-linux-gnu", "/usr/local/lib"};
   for (const std::string& root : roots) paths.push_back(root + "/pcsc/drivers/serial/libifdvpcd.so");
   return first_existing(paths);
 }
@@ -88,7 +91,8 @@ bool port_is_free(std::uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_ANY);
-  const bool free = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(descriptor, 0) == 0;
+  const bool free = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                    ::listen(descriptor, 0) == 0;
   ::close(descriptor);
   return free;
 }
@@ -98,7 +102,8 @@ std::uint16_t free_port_pair(std::random_device& random, const std::vector<std::
   for (;;) {
     const auto port = static_cast<std::uint16_t>(20'000 + random() % 6'000 * slots_of_a_block);
     const auto next = static_cast<std::uint16_t>(port + 1);
-    if (std::find(taken.begin(), taken.end(), port) == taken.end() && port_is_free(port) && port_is_free(next)) return port;
+    if (std::find(taken.begin(), taken.end(), port) == taken.end() && port_is_free(port) && port_is_free(next))
+      return port;
   }
 }
 
@@ -109,7 +114,8 @@ Result<int> listening_socket(const std::string& path) {
   if (descriptor < 0 || path.size() >= sizeof address.sun_path) return fail(ErrorKind::io, "no socket at " + path);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   ::unlink(path.c_str());
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(descriptor, 64) != 0) {
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(descriptor, 64) != 0) {
     const std::string why = error_text();
     ::close(descriptor);
     return fail(ErrorKind::io, "cannot listen at " + path + ": " + why);
@@ -118,7 +124,8 @@ Result<int> listening_socket(const std::string& path) {
 }
 
 // The child between fork and exec: system calls only, on what was made before. Socket activation is sd_listen_fds(3).
-[[noreturn]] void become_daemon(int socket, int log, pid_t parent, char* const* arguments, char** environment, char* listen_pid) {
+[[noreturn]] void become_daemon(int socket, int log, pid_t parent, char* const* arguments, char** environment,
+                                char* listen_pid) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
   char* digit = listen_pid;
@@ -148,7 +155,8 @@ LONG list_names(SCARDCONTEXT context, std::vector<std::string>& names) {
   names.clear();
   const LONG code = SCardListReaders(context, nullptr, list.data(), &size);
   if (code == SCARD_E_NO_READERS_AVAILABLE) return SCARD_S_SUCCESS;
-  for (const char* name = list.data(); code == SCARD_S_SUCCESS && *name != '\0'; name += names.back().size() + 1) names.emplace_back(name);
+  for (const char* name = list.data(); code == SCARD_S_SUCCESS && *name != '\0'; name += names.back().size() + 1)
+    names.emplace_back(name);
   return code;
 }
 
@@ -165,7 +173,8 @@ std::string PrivatePcscd::missing() {
 }
 
 Result<std::unique_ptr<PrivatePcscd>> PrivatePcscd::start(std::size_t readers) {
-  if (readers == 0 || readers > most_readers) return fail(ErrorKind::invalid_argument, "pcscd takes 1 to 16 virtual readers");
+  if (readers == 0 || readers > most_readers)
+    return fail(ErrorKind::invalid_argument, "pcscd takes 1 to 16 virtual readers");
   if (const std::string what = missing(); !what.empty()) return fail(ErrorKind::not_found, what);
   if (folder().path().empty()) return fail(ErrorKind::io, "no temporary directory");
   std::unique_ptr<PrivatePcscd> daemon(new PrivatePcscd);
@@ -197,8 +206,7 @@ Status PrivatePcscd::configure(std::size_t readers) {
     // The first two are named as those of a system with vsmartcard.
     file << "FRIENDLYNAME \"Virtual PCD";
     if (block > 0) file << ' ' << block;
-    file << "\"\nDEVICENAME /dev/null:" << port << "\nLIBPATH " << library
-         << "\nCHANNELID " << port << "\n\n";
+    file << "\"\nDEVICENAME /dev/null:" << port << "\nLIBPATH " << library << "\nCHANNELID " << port << "\n\n";
     ports_.push_back(port);
     ports_.push_back(static_cast<std::uint16_t>(port + 1));
   }
@@ -231,7 +239,9 @@ Status PrivatePcscd::launch() {
   std::array<char*, 3> environment{listen_fds.data(), listen_pid.data(), nullptr};
   const pid_t parent = ::getpid();
   process_ = ::fork();
-  if (process_ == 0) become_daemon(socket, log, parent, arguments.data(), environment.data(), listen_pid.data() + std::strlen("LISTEN_PID="));
+  if (process_ == 0)
+    become_daemon(socket, log, parent, arguments.data(), environment.data(),
+                  listen_pid.data() + std::strlen("LISTEN_PID="));
   // Ours is closed, so that clients see the daemon's end instead of a queue that nobody serves.
   ::close(socket);
   if (log >= 0) ::close(log);
@@ -243,7 +253,8 @@ Status PrivatePcscd::launch() {
 Status PrivatePcscd::await_readers() {
   SCARDCONTEXT context = 0;
   LONG code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context);
-  if (code != SCARD_S_SUCCESS) return fail(ErrorKind::io, std::string("pcscd did not start: ") + pcsc_stringify_error(code));
+  if (code != SCARD_S_SUCCESS)
+    return fail(ErrorKind::io, std::string("pcscd did not start: ") + pcsc_stringify_error(code));
   for (int waits = 0; waits < change_waits && running(); ++waits) {
     code = list_names(context, names_);
     if (code != SCARD_S_SUCCESS || names_.size() == ports_.size()) break;
@@ -253,7 +264,8 @@ Status PrivatePcscd::await_readers() {
   }
   (void)SCardReleaseContext(context);
   if (code == SCARD_S_SUCCESS && names_.size() == ports_.size()) return {};
-  return fail(ErrorKind::io, "pcscd came up with " + std::to_string(names_.size()) + " of " + std::to_string(ports_.size()) + " virtual readers");
+  return fail(ErrorKind::io, "pcscd came up with " + std::to_string(names_.size()) + " of " +
+                                 std::to_string(ports_.size()) + " virtual readers");
 }
 
 bool PrivatePcscd::running() { return process_ > 0 && ::waitpid(process_, nullptr, WNOHANG) == 0; }

@@ -8,23 +8,25 @@
 #include "base/hex.hpp"
 
 /// The expression, a Result or Status, is a success; otherwise its error is printed.
-#define EXPECT_OK(expression)                                                        \
-  do {                                                                               \
-    const auto& cas_expect_ok_ = (expression);                                       \
-    EXPECT_TRUE(cas_expect_ok_.has_value()) << ::cas::error_kind_name(cas_expect_ok_.error().kind) << ": " << cas_expect_ok_.error().message; \
+#define EXPECT_OK(expression)                                                                             \
+  do {                                                                                                    \
+    const auto& cas_expect_ok_ = (expression);                                                            \
+    EXPECT_TRUE(cas_expect_ok_.has_value())                                                               \
+        << ::cas::error_kind_name(cas_expect_ok_.error().kind) << ": " << cas_expect_ok_.error().message; \
   } while (false)
-#define ASSERT_OK(expression)                                                        \
-  do {                                                                               \
-    const auto& cas_expect_ok_ = (expression);                                       \
-    ASSERT_TRUE(cas_expect_ok_.has_value()) << ::cas::error_kind_name(cas_expect_ok_.error().kind) << ": " << cas_expect_ok_.error().message; \
+#define ASSERT_OK(expression)                                                                             \
+  do {                                                                                                    \
+    const auto& cas_expect_ok_ = (expression);                                                            \
+    ASSERT_TRUE(cas_expect_ok_.has_value())                                                               \
+        << ::cas::error_kind_name(cas_expect_ok_.error().kind) << ": " << cas_expect_ok_.error().message; \
   } while (false)
 /// The expression fails with this kind of error.
-#define EXPECT_FAILS(expression, expected_kind)                                      \
-  do {                                                                               \
-    const auto& cas_expect_fails_ = (expression);                                    \
-    ASSERT_FALSE(cas_expect_fails_.has_value()) << "succeeded, although it must be refused"; \
+#define EXPECT_FAILS(expression, expected_kind)                                                                 \
+  do {                                                                                                          \
+    const auto& cas_expect_fails_ = (expression);                                                               \
+    ASSERT_FALSE(cas_expect_fails_.has_value()) << "succeeded, although it must be refused";                    \
     EXPECT_STREQ(::cas::error_kind_name(cas_expect_fails_.error().kind), ::cas::error_kind_name(expected_kind)) \
-        << cas_expect_fails_.error().message;                                        \
+        << cas_expect_fails_.error().message;                                                                   \
   } while (false)
 
 namespace cas::test {

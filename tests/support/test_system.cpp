@@ -23,7 +23,9 @@ constexpr std::string_view pass_phrase = "correct horse battery staple";
 }  // namespace
 
 TestSystem::TestSystem(std::uint64_t seed)
-    : clock(system_clock().now()), random(seed), root_(value_or_throw(smartpro::RootAuthority::create("Test root", clock, random))) {
+    : clock(system_clock().now()),
+      random(seed),
+      root_(value_or_throw(smartpro::RootAuthority::create("Test root", clock, random))) {
   value_or_throw(root_.save(folder() / "root", {}));
   host_ = make_host("all");
   value_or_throw(smartpro::save_host_credentials(*host_, host_folder(), {}));

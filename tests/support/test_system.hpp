@@ -47,7 +47,9 @@ class TestSystem {
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path host_folder() const { return folder() / "host"; }
-  [[nodiscard]] std::filesystem::path card_file(const std::string& name) const { return folder() / "cards" / (name + ".card"); }
+  [[nodiscard]] std::filesystem::path card_file(const std::string& name) const {
+    return folder() / "cards" / (name + ".card");
+  }
   [[nodiscard]] std::shared_ptr<const smartpro::HostCredentials> host() const { return host_; }
   smartpro::RootAuthority& root() { return root_; }
   smartpro::RegisterFile& register_of(const std::string& progenitor);

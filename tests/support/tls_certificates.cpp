@@ -43,8 +43,10 @@ CertificatePointer blank(const std::string& name, EVP_PKEY* key, long from, long
   X509* const x = certificate.get();
   X509_NAME* const subject = X509_get_subject_name(x);
   check(X509_set_version(x, X509_VERSION_3) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), serial++) == 1 &&
-            X509_gmtime_adj(X509_getm_notBefore(x), from) != nullptr && X509_gmtime_adj(X509_getm_notAfter(x), until) != nullptr &&
-            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0) == 1 &&
+            X509_gmtime_adj(X509_getm_notBefore(x), from) != nullptr &&
+            X509_gmtime_adj(X509_getm_notAfter(x), until) != nullptr &&
+            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                                       reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0) == 1 &&
             X509_set_pubkey(x, key) == 1,
         "fields");
   return certificate;
@@ -73,7 +75,9 @@ TlsAuthority::TlsAuthority(std::filesystem::path folder, const std::string& name
   add_extension(own, own, NID_basic_constraints, "critical,CA:TRUE");
   add_extension(own, own, NID_key_usage, "critical,keyCertSign");
   add_extension(own, own, NID_subject_key_identifier, "hash");
-  check(X509_sign(own, keys_->key.get(), EVP_sha256()) > 0 && PEM_write_bio_X509(open_file(authority_file()).get(), own) == 1, "signature");
+  check(X509_sign(own, keys_->key.get(), EVP_sha256()) > 0 &&
+            PEM_write_bio_X509(open_file(authority_file()).get(), own) == 1,
+        "signature");
 }
 
 TlsAuthority::~TlsAuthority() = default;
@@ -85,14 +89,17 @@ void TlsAuthority::issue(const std::string& name, const Leaf& leaf) const {
   X509* const issuer = keys_->certificate.get();
   check(X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer)) == 1, "issuer");
   add_extension(certificate.get(), issuer, NID_basic_constraints, "critical,CA:FALSE");
-  if (!leaf.alternative_name.empty()) add_extension(certificate.get(), issuer, NID_subject_alt_name, leaf.alternative_name);
+  if (!leaf.alternative_name.empty())
+    add_extension(certificate.get(), issuer, NID_subject_alt_name, leaf.alternative_name);
   if (!leaf.extended_usage.empty()) add_extension(certificate.get(), issuer, NID_ext_key_usage, leaf.extended_usage);
   check(X509_sign(certificate.get(), keys_->key.get(), EVP_sha256()) > 0, "signature");
   check(PEM_write_bio_X509(open_file(certificate_file(name)).get(), certificate.get()) == 1, "file");
   const bool in_clear = leaf.pass_phrase.empty();
-  check(PEM_write_bio_PKCS8PrivateKey(open_file(key_file(name)).get(), key.get(), in_clear ? nullptr : EVP_aes_256_cbc(), in_clear ? nullptr : leaf.pass_phrase.data(),
-                                      static_cast<int>(leaf.pass_phrase.size()), nullptr, nullptr) == 1,
-        "key file");
+  check(
+      PEM_write_bio_PKCS8PrivateKey(open_file(key_file(name)).get(), key.get(), in_clear ? nullptr : EVP_aes_256_cbc(),
+                                    in_clear ? nullptr : leaf.pass_phrase.data(),
+                                    static_cast<int>(leaf.pass_phrase.size()), nullptr, nullptr) == 1,
+      "key file");
 }
 
 }  // namespace cas::test

@@ -17,16 +17,19 @@ class TlsAuthority {
   TlsAuthority& operator=(const TlsAuthority&) = delete;
 
   struct Leaf {
-    std::string alternative_name = {};   ///< As in OpenSSL's configuration: "DNS:vault.example,IP:127.0.0.1"; empty: none.
-    std::string extended_usage = {};     ///< "serverAuth", "clientAuth"; empty: none.
-    long valid_from_s = -3600;           ///< From now.
+    std::string alternative_name =
+        {};                           ///< As in OpenSSL's configuration: "DNS:vault.example,IP:127.0.0.1"; empty: none.
+    std::string extended_usage = {};  ///< "serverAuth", "clientAuth"; empty: none.
+    long valid_from_s = -3600;        ///< From now.
     long valid_until_s = 3600;
-    std::string pass_phrase = {};        ///< Of the key; empty: it is in clear.
+    std::string pass_phrase = {};  ///< Of the key; empty: it is in clear.
   };
   /// Writes NAME.pem and NAME.key; NAME is the common name.
   void issue(const std::string& name, const Leaf& leaf) const;
 
-  [[nodiscard]] std::string certificate_file(const std::string& name) const { return (folder_ / (name + ".pem")).string(); }
+  [[nodiscard]] std::string certificate_file(const std::string& name) const {
+    return (folder_ / (name + ".pem")).string();
+  }
   [[nodiscard]] std::string key_file(const std::string& name) const { return (folder_ / (name + ".key")).string(); }
   [[nodiscard]] std::string authority_file() const { return certificate_file(name_); }
 

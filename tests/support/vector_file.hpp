@@ -100,7 +100,8 @@ void for_each_vector(const std::string& file, Test test) {
     ASSERT_NE(equals, std::string::npos) << path << ":" << number << " is not of the form name = value";
     if (vector.attributes_.empty()) vector.place_ = file + ":" + std::to_string(number);
     const bool is_new =
-        vector.attributes_.emplace(trimmed(line.substr(0, equals)), Vector::Attribute{trimmed(line.substr(equals + 1))}).second;
+        vector.attributes_.emplace(trimmed(line.substr(0, equals)), Vector::Attribute{trimmed(line.substr(equals + 1))})
+            .second;
     ASSERT_TRUE(is_new) << path << ":" << number << " repeats an attribute";
   }
   groups += run(vector) ? 1 : 0;

@@ -34,7 +34,7 @@ struct RelayArguments {
   std::string key;
   std::string pin_source;  ///< Of the key; empty: it is in clear.
   std::string authority;
-  bool json = false;       ///< A line of JSON on stdout as soon as it listens.
+  bool json = false;  ///< A line of JSON on stdout as soon as it listens.
 };
 /// Lends a card to programs at other machines until SIGINT, SIGTERM or SIGHUP.
 [[nodiscard]] Result<tools::Report> relay(const RelayArguments& arguments, const tools::Progress& progress);

@@ -25,8 +25,10 @@ std::string name_after(const CardUri& uri) {
   return stem.empty() || stem.size() > max_name_size ? "token" : stem;
 }
 
-Result<smartpro::NewSoftToken> make(const CardUri& uri, smartpro::RootAuthority& root, const std::string& name, bool progenitor) {
-  if (uri.kind == CardUri::Kind::soft) return smartpro::create_soft_token(uri, root, name, progenitor, crypto::system_random());
+Result<smartpro::NewSoftToken> make(const CardUri& uri, smartpro::RootAuthority& root, const std::string& name,
+                                    bool progenitor) {
+  if (uri.kind == CardUri::Kind::soft)
+    return smartpro::create_soft_token(uri, root, name, progenitor, crypto::system_random());
   CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, smartpro::open_token_card(card::format_card_uri(uri)));
   CAS_TRY_ASSIGN(smartpro::TokenInfo info, smartpro::personalise_token(*card, root, name, progenitor));
   return smartpro::NewSoftToken{std::move(info), std::nullopt};
@@ -43,9 +45,11 @@ Result<tools::Report> create(const CreateArguments& arguments, const tools::Prog
 
   const std::string place = card::format_card_uri(uri);
   tools::Report report;
-  report.text = std::string("made a ") + (arguments.progenitor ? "progenitor token" : "token") + ": " + place + "\n" + tools::token_text(made.info);
+  report.text = std::string("made a ") + (arguments.progenitor ? "progenitor token" : "token") + ": " + place + "\n" +
+                tools::token_text(made.info);
   if (made.pass_phrase_file)
-    report.text += tools::text_line("pass phrase", "drawn at random, in " + made.pass_phrase_file->string() + ": who has both files has the card");
+    report.text += tools::text_line(
+        "pass phrase", "drawn at random, in " + made.pass_phrase_file->string() + ": who has both files has the card");
   Json json;
   json["uri"] = place;
   json["token"] = tools::token_json(made.info);

@@ -18,7 +18,8 @@ namespace {
 Status connect_when_there(card::Card& card, const tools::Progress& progress) {
   const tools::Termination termination;
   Status connected = card.connect();
-  if (!connected && connected.error().kind == ErrorKind::card_absent) progress.note("waiting for " + card.description() + "; Ctrl-C ends it");
+  if (!connected && connected.error().kind == ErrorKind::card_absent)
+    progress.note("waiting for " + card.description() + "; Ctrl-C ends it");
   while (!connected && connected.error().kind == ErrorKind::card_absent) {
     CAS_TRY(card.wait_for_card(termination.token()));
     connected = card.connect();
@@ -36,7 +37,8 @@ Result<tools::Report> info(const InfoArguments& arguments, const tools::Progress
 
   std::string pem;
   if (arguments.certificate) {
-    if (!info.personalised) return fail(ErrorKind::not_found, "the token has no certificate yet: make one with cas-card create");
+    if (!info.personalised)
+      return fail(ErrorKind::not_found, "the token has no certificate yet: make one with cas-card create");
     CAS_TRY_ASSIGN(const crypto::Certificate certificate, crypto::Certificate::from_der(info.certificate));
     CAS_TRY_ASSIGN(pem, certificate.to_pem());
   }
@@ -44,7 +46,8 @@ Result<tools::Report> info(const InfoArguments& arguments, const tools::Progress
   json["card"] = card->description();
   json["token"] = tools::token_json(info);
   if (arguments.certificate) json["certificate_pem"] = pem;
-  return tools::Report{arguments.certificate ? pem : card->description() + "\n" + tools::token_text(info), tools::to_text(json)};
+  return tools::Report{arguments.certificate ? pem : card->description() + "\n" + tools::token_text(info),
+                       tools::to_text(json)};
 }
 
 }  // namespace cas::card_program

@@ -15,7 +15,9 @@ namespace {
 using card::Reader;
 using tools::Json;
 
-std::string uri_of(const Reader& reader) { return card::format_card_uri({card::CardUri::Kind::pcsc, reader.name, {}, {}}); }
+std::string uri_of(const Reader& reader) {
+  return card::format_card_uri({card::CardUri::Kind::pcsc, reader.name, {}, {}});
+}
 
 Result<smartpro::TokenInfo> read_token(const Reader& reader) {
   CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, smartpro::open_token_card(uri_of(reader)));
@@ -69,7 +71,8 @@ Result<tools::Report> list(const tools::Progress& progress) {
   tools::Report report;
   Json entries = Json::array();
   for (const Reader& reader : readers) report_reader(reader, report.text, entries);
-  if (readers.empty()) report.text = "pcscd knows no reader: plug one in, or put a soft card into a virtual one with cas-card serve\n";
+  if (readers.empty())
+    report.text = "pcscd knows no reader: plug one in, or put a soft card into a virtual one with cas-card serve\n";
   Json json;
   json["readers"] = std::move(entries);
   report.json = tools::to_text(json);

@@ -12,7 +12,8 @@ using namespace cas::card_program;
 using tools::Program;
 using tools::Progress;
 
-constexpr const char* description = "Makes tokens, tells what a token is, puts soft cards into readers, and lends cards to other machines.";
+constexpr const char* description =
+    "Makes tokens, tells what a token is, puts soft cards into readers, and lends cards to other machines.";
 
 constexpr const char* examples = R"(
 A card is named by a URI:
@@ -70,16 +71,22 @@ Port 0 is a free one. Says on stderr where it listens and who comes and goes; wi
 SIGINT, SIGTERM and SIGHUP end it.)";
 
 void add_relay(Program& program, RelayArguments& arguments) {
-  CLI::App& command = program.add_command(program.app(), "relay", "lend a card to other machines", relay_examples, [&](const Progress& progress) {
-    arguments.json = program.json();
-    return relay(arguments, progress);
-  });
+  CLI::App& command = program.add_command(program.app(), "relay", "lend a card to other machines", relay_examples,
+                                          [&](const Progress& progress) {
+                                            arguments.json = program.json();
+                                            return relay(arguments, progress);
+                                          });
   command.add_option("CARD,--card", arguments.card, tools::card_argument_help)->type_name("")->required();
-  command.add_option("--listen", arguments.listen, "where to listen, ADDRESS:PORT or [IPV6]:PORT")->type_name("ADDRESS:PORT")->capture_default_str();
+  command.add_option("--listen", arguments.listen, "where to listen, ADDRESS:PORT or [IPV6]:PORT")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
   command.add_option("--cert", arguments.certificate, "the certificate to show, in PEM")->type_name("FILE")->required();
   command.add_option("--key", arguments.key, "the private key to it, in PEM")->type_name("FILE")->required();
-  command.add_option("--pin-source", arguments.pin_source, "the pass phrase of that key: file:PATH or env:NAME")->type_name("SOURCE");
-  command.add_option("--ca", arguments.authority, "the authority whose certificates may use the card, in PEM")->type_name("FILE")->required();
+  command.add_option("--pin-source", arguments.pin_source, "the pass phrase of that key: file:PATH or env:NAME")
+      ->type_name("SOURCE");
+  command.add_option("--ca", arguments.authority, "the authority whose certificates may use the card, in PEM")
+      ->type_name("FILE")
+      ->required();
 }
 
 void add_create(Program& program, CreateArguments& arguments) {
@@ -87,9 +94,14 @@ void add_create(Program& program, CreateArguments& arguments) {
                                           [&](const Progress& progress) { return create(arguments, progress); });
   command.add_option("CARD", arguments.card, tools::card_argument_help)->type_name("")->required();
   command.add_flag("--progenitor", arguments.progenitor, "a token that can found a domain, and be nothing else");
-  command.add_option("--name", arguments.name, "the name in its certificate, 1 to 64 bytes (default: after the file)")->type_name("NAME");
-  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)")->type_name("FOLDER");
-  command.add_option("--root-pin-source", arguments.root.pin_source, "the pass phrase of the root's key: file:PATH or env:NAME")->type_name("SOURCE");
+  command.add_option("--name", arguments.name, "the name in its certificate, 1 to 64 bytes (default: after the file)")
+      ->type_name("NAME");
+  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)")
+      ->type_name("FOLDER");
+  command
+      .add_option("--root-pin-source", arguments.root.pin_source,
+                  "the pass phrase of the root's key: file:PATH or env:NAME")
+      ->type_name("SOURCE");
 }
 
 }  // namespace
@@ -100,8 +112,9 @@ int main(int argc, char** argv) {
   add_create(program, create_arguments);
 
   InfoArguments info_arguments;
-  CLI::App& info_command = program.add_command(program.app(), "info", "tell what a token is", info_examples,
-                                               [&](const Progress& progress) { return info(info_arguments, progress); });
+  CLI::App& info_command =
+      program.add_command(program.app(), "info", "tell what a token is", info_examples,
+                          [&](const Progress& progress) { return info(info_arguments, progress); });
   info_command.add_option("CARD", info_arguments.card, tools::card_argument_help)->type_name("")->required();
   info_command.add_flag("--certificate", info_arguments.certificate, "print its certificate in PEM");
   info_command.add_flag("--wait", info_arguments.wait, "wait for the card if it is not there yet");
@@ -112,9 +125,16 @@ int main(int argc, char** argv) {
   add_relay(program, relay_arguments);
 
   ServeArguments serve_arguments;
-  CLI::App& serve_command = program.add_command(program.app(), "serve", "put a soft card into pcscd's virtual reader", serve_examples,
-                                                [&](const Progress& progress) { return serve(serve_arguments, progress); });
-  serve_command.add_option("CARD", serve_arguments.card, "the soft card: soft:PATH?pin-source=file:P|env:NAME, or a path")->type_name("")->required();
-  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")->type_name("HOST:PORT")->envname("CAS_VPCD")->capture_default_str();
+  CLI::App& serve_command =
+      program.add_command(program.app(), "serve", "put a soft card into pcscd's virtual reader", serve_examples,
+                          [&](const Progress& progress) { return serve(serve_arguments, progress); });
+  serve_command
+      .add_option("CARD", serve_arguments.card, "the soft card: soft:PATH?pin-source=file:P|env:NAME, or a path")
+      ->type_name("")
+      ->required();
+  serve_command.add_option("--vpcd", serve_arguments.vpcd, "where vpcd listens, HOST:PORT")
+      ->type_name("HOST:PORT")
+      ->envname("CAS_VPCD")
+      ->capture_default_str();
   return program.run(argc, argv);
 }

@@ -20,7 +20,9 @@ using tools::Json;
 
 /// ADDRESS:PORT; an IPv6 address is [ADDRESS]:PORT. Port 0 is a free one.
 Status parse_listen_address(const std::string& text, card::RelayServing& serving) {
-  const auto wrong = [] { return fail(ErrorKind::invalid_argument, "--listen takes ADDRESS:PORT or [IPV6]:PORT, for example 127.0.0.1:7816"); };
+  const auto wrong = [] {
+    return fail(ErrorKind::invalid_argument, "--listen takes ADDRESS:PORT or [IPV6]:PORT, for example 127.0.0.1:7816");
+  };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return wrong();
   const char* end = text.data() + text.size();
@@ -63,11 +65,13 @@ Result<tools::Report> relay(const RelayArguments& arguments, const tools::Progre
   CAS_TRY_ASSIGN(std::shared_ptr<card::Card> card, tools::open_card_argument(arguments.card));
   const std::string place = card::format_card_uri(uri);
   const std::string host = arguments.listen.substr(0, arguments.listen.rfind(':'));
-  CAS_TRY_ASSIGN(const std::unique_ptr<card::RelayServer> server, card::RelayServer::listen(std::move(card), std::move(serving)));
+  CAS_TRY_ASSIGN(const std::unique_ptr<card::RelayServer> server,
+                 card::RelayServer::listen(std::move(card), std::move(serving)));
 
   const std::string listening = host + ":" + std::to_string(server->port());
   progress.note("lending " + place + " at " + listening + "; Ctrl-C ends it");
-  if (arguments.json) std::cout << Json{{"listening", listening}, {"port", server->port()}}.dump() << '\n' << std::flush;
+  if (arguments.json)
+    std::cout << Json{{"listening", listening}, {"port", server->port()}}.dump() << '\n' << std::flush;
   CAS_TRY(server->run(termination.token()));
 
   Json json;

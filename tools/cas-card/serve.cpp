@@ -23,10 +23,13 @@ using tools::Json;
 Result<card::VpcdAddress> parse_address(const std::string& text) {
   card::VpcdAddress address;
   const std::size_t colon = text.rfind(':');
-  const auto wrong = [] { return fail(ErrorKind::invalid_argument, "--vpcd takes HOST:PORT, for example 127.0.0.1:35963"); };
+  const auto wrong = [] {
+    return fail(ErrorKind::invalid_argument, "--vpcd takes HOST:PORT, for example 127.0.0.1:35963");
+  };
   if (colon == std::string::npos || colon == 0) return wrong();
   address.host = text.substr(0, colon);
-  if (address.host.front() == '[' && address.host.back() == ']') address.host = address.host.substr(1, address.host.size() - 2);
+  if (address.host.front() == '[' && address.host.back() == ']')
+    address.host = address.host.substr(1, address.host.size() - 2);
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
   if (parsed.ec != std::errc() || parsed.ptr != end || address.port == 0 || address.host.empty()) return wrong();
@@ -35,7 +38,8 @@ Result<card::VpcdAddress> parse_address(const std::string& text) {
 
 Result<std::shared_ptr<card::AppletHost>> host_of(const CardUri& uri) {
   if (uri.kind != CardUri::Kind::soft)
-    return fail(ErrorKind::invalid_argument, "what is in a reader is there already: serve puts a soft card (soft:PATH) into a reader");
+    return fail(ErrorKind::invalid_argument,
+                "what is in a reader is there already: serve puts a soft card (soft:PATH) into a reader");
   CAS_TRY_ASSIGN(const SecretBytes pass_phrase, read_pass_phrase(uri.pin_source));
   CAS_TRY_ASSIGN(auto store, card::EncryptedFileStore::open(uri.path, pass_phrase));
   return card::AppletHost::create(std::move(store), {smartpro::token_applet_factory()}, crypto::system_random());
@@ -58,7 +62,8 @@ Result<tools::Report> serve(const ServeArguments& arguments, const tools::Progre
     ++insertions;
     progress.note(place + " is in the reader at " + arguments.vpcd);
   };
-  progress.note("putting " + place + " into the reader at " + arguments.vpcd + " as soon as pcscd listens there; Ctrl-C takes it out");
+  progress.note("putting " + place + " into the reader at " + arguments.vpcd +
+                " as soon as pcscd listens there; Ctrl-C takes it out");
   CAS_TRY(card::serve_vpcd(address, card, serving, termination.token()));
 
   Json json;

@@ -57,7 +57,9 @@ void compare_terms(Inspection& inspection, const smartpro::LicenceView& terms, s
 
 /// The licence in what a slot holds: a domain's, or that of a transfer package. Damage is noted.
 void read_licence(Inspection& inspection, ByteView content, InspectedLicence& licence) {
-  const auto unreadable = [&](const Error& error) { note(inspection, licence_name(licence.period) + " cannot be read: " + error.message); };
+  const auto unreadable = [&](const Error& error) {
+    note(inspection, licence_name(licence.period) + " cannot be read: " + error.message);
+  };
   Bytes transfer_licence;
   if (smartpro::TransferPackage::is_one(content)) {
     auto package = smartpro::TransferPackage::parse(content);
@@ -68,7 +70,8 @@ void read_licence(Inspection& inspection, ByteView content, InspectedLicence& li
   }
   auto terms = smartpro::LicenceView::parse(content);
   if (!terms) return unreadable(terms.error());
-  if (terms->transfer && licence.destinations.empty()) note(inspection, licence_name(licence.period) + " is a transfer licence without a destination");
+  if (terms->transfer && licence.destinations.empty())
+    note(inspection, licence_name(licence.period) + " is a transfer licence without a destination");
   compare_terms(inspection, *terms, licence.period);
   licence.terms = std::move(*terms);
   // They look into a buffer that does not last.

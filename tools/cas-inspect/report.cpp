@@ -52,15 +52,17 @@ void passage_text(std::ostream& out, const InspectedLicence& licence) {
   const bool back = terms.transfer == smartpro::TransferDirection::to_master_bridge;
   if (terms.transfer) line(out, "on its way", back ? "back to that domain" : "out of that domain");
   for (const smartpro::LicenceOrigin& origin : terms.origins)
-    line(out, "came through", "domain " + to_hex(origin.domain) + ", sent by master bridge " + serial_text(origin.master_bridge));
+    line(out, "came through",
+         "domain " + to_hex(origin.domain) + ", sent by master bridge " + serial_text(origin.master_bridge));
   for (const smartpro::Cdi& cdi : licence.destinations)
     line(out, back ? "returned by" : "destination",
-         "domain " + to_hex(cdi.destination) + ", simple bridge " + serial_text(cdi.simple_bridge) + " with index " + std::to_string(cdi.index));
+         "domain " + to_hex(cdi.destination) + ", simple bridge " + serial_text(cdi.simple_bridge) + " with index " +
+             std::to_string(cdi.index));
 }
 
 void licence_text(std::ostream& out, const InspectedLicence& licence) {
-  out << (licence.destinations.empty() ? "licence" : "transfer package") << " of key period " << licence.period << ", " << count_of(licence.size, "byte")
-      << " (as it says itself; only a token can verify it)\n";
+  out << (licence.destinations.empty() ? "licence" : "transfer package") << " of key period " << licence.period << ", "
+      << count_of(licence.size, "byte") << " (as it says itself; only a token can verify it)\n";
   if (!licence.terms) {
     line(out, "terms", "cannot be read");
     return;
@@ -99,10 +101,12 @@ Json rights_json(const smartpro::UsageRights& rights) {
 
 Json transfer_json(smartpro::TransferDirection direction, const InspectedLicence& licence) {
   Json json;
-  json["direction"] = direction == smartpro::TransferDirection::to_simple_bridge ? "to-simple-bridge" : "to-master-bridge";
+  json["direction"] =
+      direction == smartpro::TransferDirection::to_simple_bridge ? "to-simple-bridge" : "to-master-bridge";
   json["destinations"] = Json::array();
   for (const smartpro::Cdi& cdi : licence.destinations)
-    json["destinations"].push_back({{"vdid", to_hex(cdi.destination)}, {"simple_bridge", serial_text(cdi.simple_bridge)}, {"index", cdi.index}});
+    json["destinations"].push_back(
+        {{"vdid", to_hex(cdi.destination)}, {"simple_bridge", serial_text(cdi.simple_bridge)}, {"index", cdi.index}});
   return json;
 }
 

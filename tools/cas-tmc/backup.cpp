@@ -44,7 +44,8 @@ Result<tools::Report> backup(const Arguments& arguments, const tools::Progress& 
   json["domain"] = domain_json(session->domain());
   json["uri"] = card::format_card_uri(uri);
   json["token"] = tools::token_json(info);
-  return tools::Report{card::format_card_uri(uri) + " is now a backup of the progenitor of domain " + session->domain().name + "; it sleeps until cas-tmc replace\n" + tools::token_text(info),
+  return tools::Report{card::format_card_uri(uri) + " is now a backup of the progenitor of domain " +
+                           session->domain().name + "; it sleeps until cas-tmc replace\n" + tools::token_text(info),
                        tools::to_text(json)};
 }
 
@@ -55,11 +56,14 @@ Result<tools::Report> replace(const Arguments& arguments, const tools::Progress&
   CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, open_token(uri));
   CAS_TRY_ASSIGN(const smartpro::TokenInfo info, smartpro::read_token_info(*card));
   if (info.kind != smartpro::TokenKind::progenitor || info.vdid != domain.vdid)
-    return fail(ErrorKind::refused, "the token in " + card->description() + " is no backup of the progenitor of domain " + domain.name + ": name the one that cas-tmc backup has made");
+    return fail(ErrorKind::refused, "the token in " + card->description() +
+                                        " is no backup of the progenitor of domain " + domain.name +
+                                        ": name the one that cas-tmc backup has made");
   const smartpro::SerialNumber lost = domain.progenitor;
   domain.progenitor = info.serial_number;
   domain.progenitor_uri = card::format_card_uri(uri);
-  CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open_for_take_over(domain, uri, host, progress));
+  CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session,
+                 DomainSession::open_for_take_over(domain, uri, host, progress));
   if (session->record().dormant) {
     progress.step("the backup reads the register and takes over ...");
     CAS_TRY(session->take_over());
@@ -75,7 +79,8 @@ Result<tools::Report> replace(const Arguments& arguments, const tools::Progress&
   json["revoked"] = lost == info.serial_number ? Json(nullptr) : Json(smartpro::serial_text(lost));
   return tools::Report{card::format_card_uri(uri) + " is now the progenitor of domain " + domain.name + "\n" +
                            tools::text_line("serial number", smartpro::serial_text(info.serial_number)) +
-                           tools::text_line("list", std::to_string(session->irl().header.index) + "  (bring it to the hosts: cas-tmc publish)"),
+                           tools::text_line("list", std::to_string(session->irl().header.index) +
+                                                        "  (bring it to the hosts: cas-tmc publish)"),
                        tools::to_text(json)};
 }
 
@@ -83,14 +88,17 @@ Result<tools::Report> replace(const Arguments& arguments, const tools::Progress&
 
 void add_backup(tools::Program& program) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App& make = program.add_command(program.app(), "backup", "make a second progenitor card, while the first one is there", backup_examples,
-                                       [arguments](const tools::Progress& progress) { return backup(*arguments, progress); });
+  CLI::App& make = program.add_command(
+      program.app(), "backup", "make a second progenitor card, while the first one is there", backup_examples,
+      [arguments](const tools::Progress& progress) { return backup(*arguments, progress); });
   make.add_option("--to", arguments->card, tools::card_argument_help)->type_name("CARD")->required();
   add_domain_options(make, arguments->domain);
-  CLI::App& take_over = program.add_command(program.app(), "replace", "let the backup take over for a progenitor that is lost", replace_examples,
-                                            [arguments](const tools::Progress& progress) { return replace(*arguments, progress); });
+  CLI::App& take_over = program.add_command(
+      program.app(), "replace", "let the backup take over for a progenitor that is lost", replace_examples,
+      [arguments](const tools::Progress& progress) { return replace(*arguments, progress); });
   take_over.add_option("--with", arguments->card, tools::card_argument_help)->type_name("CARD")->required();
-  take_over.add_option("--domain", arguments->domain.domain, "the domain (default: the only one there is)")->type_name("NAME");
+  take_over.add_option("--domain", arguments->domain.domain, "the domain (default: the only one there is)")
+      ->type_name("NAME");
   add_host_options(take_over, arguments->domain.host);
 }
 

@@ -28,7 +28,8 @@ struct DomainCreateArguments {
   std::string progenitor;
   tools::CredentialsPlace host;
 };
-[[nodiscard]] Result<tools::Report> domain_create(const DomainCreateArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> domain_create(const DomainCreateArguments& arguments,
+                                                  const tools::Progress& progress);
 [[nodiscard]] Result<tools::Report> domain_list(const tools::Progress& progress);
 
 struct EnrolArguments {
@@ -64,7 +65,8 @@ struct ListsArguments {
 [[nodiscard]] Result<tools::Report> lists_fetch(const ListsArguments& arguments, const tools::Progress& progress);
 [[nodiscard]] Result<tools::Report> lists_install(const ListsArguments& arguments, const tools::Progress& progress);
 [[nodiscard]] Result<tools::Report> lists_source_add(const ListsArguments& arguments, const tools::Progress& progress);
-[[nodiscard]] Result<tools::Report> lists_source_remove(const ListsArguments& arguments, const tools::Progress& progress);
+[[nodiscard]] Result<tools::Report> lists_source_remove(const ListsArguments& arguments,
+                                                        const tools::Progress& progress);
 [[nodiscard]] Result<tools::Report> lists_source_list(const tools::Progress& progress);
 /// Adds the group to the program. `arguments` outlives it.
 void add_lists(tools::Program& program, ListsArguments& arguments);

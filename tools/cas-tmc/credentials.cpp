@@ -26,12 +26,16 @@ Json certificate_json(const crypto::Certificate& certificate) {
 }
 
 std::string certificate_text(const crypto::Certificate& certificate) {
-  return tools::text_line("name", certificate.common_name()) + tools::text_line("serial number", smartpro::serial_text(certificate.serial_number())) +
-         tools::text_line("certificate", "valid " + format_utc_time(certificate.not_before()) + " to " + format_utc_time(certificate.not_after()));
+  return tools::text_line("name", certificate.common_name()) +
+         tools::text_line("serial number", smartpro::serial_text(certificate.serial_number())) +
+         tools::text_line("certificate", "valid " + format_utc_time(certificate.not_before()) + " to " +
+                                             format_utc_time(certificate.not_after()));
 }
 
 std::string keys_text(const SecretBytes& pass_phrase) {
-  return tools::text_line("private keys", pass_phrase.empty() ? "in clear, readable by you alone (encrypt them with --pin-source)" : "encrypted under the pass phrase");
+  return tools::text_line("private keys", pass_phrase.empty()
+                                              ? "in clear, readable by you alone (encrypt them with --pin-source)"
+                                              : "encrypted under the pass phrase");
 }
 
 Json capabilities_json(const smartpro::HostCapabilities& capabilities) {
@@ -61,18 +65,23 @@ Result<tools::Report> root(const RootArguments& arguments, const tools::Progress
   json["folder"] = folder.string();
   json["root"] = certificate_json(made.certificate());
   json["key_encrypted"] = !pass_phrase.empty();
-  return tools::Report{"made a root in " + folder.string() + "\n" + certificate_text(made.certificate()) + keys_text(pass_phrase), tools::to_text(json)};
+  return tools::Report{
+      "made a root in " + folder.string() + "\n" + certificate_text(made.certificate()) + keys_text(pass_phrase),
+      tools::to_text(json)};
 }
 
 Result<tools::Report> host(const HostArguments& arguments, const tools::Progress& progress) {
-  if (arguments.capabilities.empty()) return fail(ErrorKind::invalid_argument, "--capabilities is empty: say what the host may be used for");
-  CAS_TRY_ASSIGN(const smartpro::HostCapabilities capabilities, smartpro::HostCapabilities::parse(arguments.capabilities));
+  if (arguments.capabilities.empty())
+    return fail(ErrorKind::invalid_argument, "--capabilities is empty: say what the host may be used for");
+  CAS_TRY_ASSIGN(const smartpro::HostCapabilities capabilities,
+                 smartpro::HostCapabilities::parse(arguments.capabilities));
   CAS_TRY_ASSIGN(const fs::path folder, tools::host_folder(arguments.place));
   CAS_TRY_ASSIGN(const SecretBytes pass_phrase, tools::key_pass_phrase(arguments.place));
   CAS_TRY_ASSIGN(smartpro::RootAuthority root, tools::load_root(arguments.root));
   progress.step("making the host's keys ...");
-  CAS_TRY_ASSIGN(const smartpro::HostCredentials made,
-                 make_host(folder, root, arguments.name.empty() ? machine_name() : arguments.name, capabilities, pass_phrase));
+  CAS_TRY_ASSIGN(
+      const smartpro::HostCredentials made,
+      make_host(folder, root, arguments.name.empty() ? machine_name() : arguments.name, capabilities, pass_phrase));
   Json json;
   json["folder"] = folder.string();
   json["host"] = certificate_json(made.certificate);

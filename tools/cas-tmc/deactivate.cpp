@@ -29,7 +29,8 @@ struct Arguments {
 /// A blank token that has confirmed it to the progenitor. Where its answer was lost, the progenitor asks it again.
 Result<bool> confirmed_before(DomainSession& session, const smartpro::TokenInfo& token) {
   if (token.kind != smartpro::TokenKind::blank) return false;
-  CAS_TRY_ASSIGN(std::vector<smartpro::RegisterEntry> entries, session.progenitor().read_register(session.register_file()));
+  CAS_TRY_ASSIGN(std::vector<smartpro::RegisterEntry> entries,
+                 session.progenitor().read_register(session.register_file()));
   std::ranges::reverse(entries);
   const auto last = std::ranges::find_if(entries, [&](const smartpro::RegisterEntry& entry) {
     return entry.token == token.serial_number && entry.event <= smartpro::RegisterEvent::deactivated;
@@ -44,7 +45,8 @@ Result<tools::Report> deactivate(const Arguments& arguments, const tools::Progre
   CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, open_token(uri));
   CAS_TRY_ASSIGN(const smartpro::TokenInfo before, smartpro::read_token_info(*card));
   if (before.vdid && *before.vdid != session->domain().vdid)
-    return fail(ErrorKind::wrong_domain, "the token in " + card->description() + " belongs to domain " + to_hex(*before.vdid) + ", and only its progenitor can deactivate it");
+    return fail(ErrorKind::wrong_domain, "the token in " + card->description() + " belongs to domain " +
+                                             to_hex(*before.vdid) + ", and only its progenitor can deactivate it");
   CAS_TRY_ASSIGN(const bool already, confirmed_before(*session, before));
   smartpro::TokenInfo info = before;
   if (!already) {
@@ -56,7 +58,9 @@ Result<tools::Report> deactivate(const Arguments& arguments, const tools::Progre
   json["uri"] = card::format_card_uri(uri);
   json["token"] = tools::token_json(info);
   json["already"] = already;
-  return tools::Report{card::format_card_uri(uri) + (already ? " has left domain " + session->domain().name + " already\n" : " has left domain " + session->domain().name + "\n") +
+  return tools::Report{card::format_card_uri(uri) +
+                           (already ? " has left domain " + session->domain().name + " already\n"
+                                    : " has left domain " + session->domain().name + "\n") +
                            tools::token_text(info),
                        tools::to_text(json)};
 }
@@ -65,8 +69,9 @@ Result<tools::Report> deactivate(const Arguments& arguments, const tools::Progre
 
 void add_deactivate(tools::Program& program) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App& command = program.add_command(program.app(), "deactivate", "make a token forget its domain", examples,
-                                          [arguments](const tools::Progress& progress) { return deactivate(*arguments, progress); });
+  CLI::App& command =
+      program.add_command(program.app(), "deactivate", "make a token forget its domain", examples,
+                          [arguments](const tools::Progress& progress) { return deactivate(*arguments, progress); });
   command.add_option("--token", arguments->token, tools::card_argument_help)->type_name("CARD")->required();
   add_domain_options(command, arguments->domain);
 }

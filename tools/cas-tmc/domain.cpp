@@ -21,11 +21,13 @@ Result<tools::Report> domain_create(const DomainCreateArguments& arguments, cons
   json["domain"] = domain_json(domain);
   json["folder"] = domain.folder.string();
   json["already"] = before;
-  const std::string first = before ? "domain " + domain.name + " is there already\n" : "founded domain " + domain.name + "\n";
-  return tools::Report{first + tools::text_line("VDID", to_hex(domain.vdid)) +
-                           tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + ", " + domain.progenitor_uri) +
-                           tools::text_line("folder", domain.folder.string()),
-                       tools::to_text(json)};
+  const std::string first =
+      before ? "domain " + domain.name + " is there already\n" : "founded domain " + domain.name + "\n";
+  return tools::Report{
+      first + tools::text_line("VDID", to_hex(domain.vdid)) +
+          tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + ", " + domain.progenitor_uri) +
+          tools::text_line("folder", domain.folder.string()),
+      tools::to_text(json)};
 }
 
 Result<tools::Report> domain_list(const tools::Progress&) {

@@ -56,15 +56,17 @@ std::optional<Bytes> hex_in(const Json& json, const char* key, std::size_t size)
 Result<Domain> parse_domain(const std::string& name, const fs::path& folder, ByteView content) {
   const fs::path file = folder / "domain.json";
   const auto damaged = [&](const char* what) {
-    return fail(ErrorKind::malformed, file.string() + " is damaged (" + what + "): restore it from a copy, or remove " + folder.string() +
-                                          " and run cas-tmc domain create " + name + " with the same progenitor if no token was enrolled yet");
+    return fail(ErrorKind::malformed, file.string() + " is damaged (" + what + "): restore it from a copy, or remove " +
+                                          folder.string() + " and run cas-tmc domain create " + name +
+                                          " with the same progenitor if no token was enrolled yet");
   };
   const Json json = Json::parse(content.begin(), content.end(), nullptr, false);
   if (!json.is_object()) return damaged("no JSON object");
   const auto format = json.find("format");
   if (format == json.end() || !format->is_number_integer()) return damaged("no format");
   if (*format != format_version)
-    return fail(ErrorKind::unsupported, file.string() + " is of a format that this version does not know: use the version that wrote it");
+    return fail(ErrorKind::unsupported,
+                file.string() + " is of a format that this version does not know: use the version that wrote it");
   const auto progenitor = json.find("progenitor");
   if (progenitor == json.end() || !progenitor->is_object()) return damaged("no progenitor");
   const auto vdid = hex_in(json, "vdid", sizeof(smartpro::Vdid));
@@ -98,7 +100,8 @@ Json description_of(const Domain& domain) {
 
 Result<fs::path> domain_folder(const std::string& name) {
   if (!is_domain_name(name))
-    return fail(ErrorKind::invalid_argument, "a domain's name has 1 to 64 letters, digits, '.', '_' and '-', and starts with a letter or digit");
+    return fail(ErrorKind::invalid_argument,
+                "a domain's name has 1 to 64 letters, digits, '.', '_' and '-', and starts with a letter or digit");
   CAS_TRY_ASSIGN(const fs::path folder, domains_folder());
   return folder / name;
 }
@@ -123,7 +126,9 @@ Result<std::vector<Domain>> load_domains() {
 Result<Domain> load_domain(const std::string& name) {
   if (!name.empty()) return load_named(name);
   CAS_TRY_ASSIGN(std::vector<Domain> domains, load_domains());
-  if (domains.empty()) return fail(ErrorKind::not_found, "there is no domain yet: found one with cas-tmc domain create, or start with cas-tmc init");
+  if (domains.empty())
+    return fail(ErrorKind::not_found,
+                "there is no domain yet: found one with cas-tmc domain create, or start with cas-tmc init");
   if (domains.size() > 1) {
     std::string names;
     for (const Domain& domain : domains) names += (names.empty() ? "" : ", ") + domain.name;
@@ -132,7 +137,8 @@ Result<Domain> load_domain(const std::string& name) {
   return std::move(domains.front());
 }
 
-Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRecord& record, const std::string& progenitor_uri) {
+Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRecord& record,
+                               const std::string& progenitor_uri) {
   CAS_TRY_ASSIGN(const fs::path folder, domain_folder(name));
   CAS_TRY_ASSIGN(tools::StagedFolder staged, tools::StagedFolder::begin(folder));
   Domain domain{name, staged.path(), record.vdid, record.progenitor, progenitor_uri, record.revocation_key};
@@ -160,7 +166,9 @@ Result<smartpro::RevocationList> load_irl(const Domain& domain) {
   return list;
 }
 
-Status save_irl(const Domain& domain, const smartpro::RevocationList& list) { return write_file_durably(domain.irl_file(), list.encode(), 0644); }
+Status save_irl(const Domain& domain, const smartpro::RevocationList& list) {
+  return write_file_durably(domain.irl_file(), list.encode(), 0644);
+}
 
 Result<smartpro::AuthorisationMask> load_mask(const Domain& domain) {
   CAS_TRY_ASSIGN(const Bytes file, read_file(domain.mask_file(), smartpro::max_mask_file_size));
@@ -169,12 +177,15 @@ Result<smartpro::AuthorisationMask> load_mask(const Domain& domain) {
   return mask;
 }
 
-Status save_mask(const Domain& domain, const smartpro::AuthorisationMask& mask) { return write_file_durably(domain.mask_file(), mask.encode(), 0644); }
+Status save_mask(const Domain& domain, const smartpro::AuthorisationMask& mask) {
+  return write_file_durably(domain.mask_file(), mask.encode(), 0644);
+}
 
 Result<std::vector<KnownBridge>> load_bridges(const Domain& domain) {
   std::vector<KnownBridge> bridges;
   std::error_code error;
-  for (fs::directory_iterator entry(domain.bridges_folder(), error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(domain.bridges_folder(), error), end; !error && entry != end;
+       entry.increment(error)) {
     if (entry->path().extension() != ".bridge") continue;
     CAS_TRY_ASSIGN(const Bytes content, read_file(entry->path(), smartpro::max_bridge_record_size));
     auto record = smartpro::BridgeRecord::parse_signed(content, domain.revocation_key);
@@ -188,10 +199,12 @@ Result<std::vector<KnownBridge>> load_bridges(const Domain& domain) {
 }
 
 Result<fs::path> save_bridge(const Domain& domain, ByteView signed_record) {
-  CAS_TRY_ASSIGN(const smartpro::BridgeRecord record, smartpro::BridgeRecord::parse_signed(signed_record, domain.revocation_key));
+  CAS_TRY_ASSIGN(const smartpro::BridgeRecord record,
+                 smartpro::BridgeRecord::parse_signed(signed_record, domain.revocation_key));
   std::error_code error;
   fs::create_directories(domain.bridges_folder(), error);
-  if (error) return fail(ErrorKind::io, "cannot make the folder " + domain.bridges_folder().string() + ": " + error.message());
+  if (error)
+    return fail(ErrorKind::io, "cannot make the folder " + domain.bridges_folder().string() + ": " + error.message());
   fs::path file = domain.bridges_folder() / (std::to_string(record.index) + ".bridge");
   // The next registration has another index, and so another name.
   for (std::uint32_t index = record.index; index > 0 && index + 8 > record.index; --index)

@@ -48,7 +48,8 @@ struct Domain {
 [[nodiscard]] Result<Domain> load_domain(const std::string& name);
 
 /// A folder that appears with a whole domain in it. `record` is what the progenitor has given.
-[[nodiscard]] Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRecord& record, const std::string& progenitor_uri);
+[[nodiscard]] Result<Domain> keep_new_domain(const std::string& name, const smartpro::DomainRecord& record,
+                                             const std::string& progenitor_uri);
 /// Writes domain.json anew.
 [[nodiscard]] Status save_domain(const Domain& domain);
 

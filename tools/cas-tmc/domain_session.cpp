@@ -32,7 +32,8 @@ bool is_serial(const std::string& text) {
 }
 
 void remove_unfinished_writes_of(const Domain& domain) {
-  for (const auto& file : {domain.register_file(), domain.description_file(), domain.irl_file(), domain.mask_file(), domain.revoking_file(), domain.rolling_file()})
+  for (const auto& file : {domain.register_file(), domain.description_file(), domain.irl_file(), domain.mask_file(),
+                           domain.revoking_file(), domain.rolling_file()})
     remove_unfinished_writes(file);
 }
 
@@ -59,7 +60,9 @@ Result<smartpro::SerialNumber> parse_serial_argument(const std::string& argument
   CAS_TRY_ASSIGN(const card::CardUri uri, tools::parse_card_argument(argument));
   CAS_TRY_ASSIGN(const std::shared_ptr<card::Card> card, open_token(uri));
   CAS_TRY_ASSIGN(const smartpro::TokenInfo info, smartpro::read_token_info(*card));
-  if (!info.personalised) return fail(ErrorKind::refused, "the token in " + card->description() + " has no certificate, and so no serial number");
+  if (!info.personalised)
+    return fail(ErrorKind::refused,
+                "the token in " + card->description() + " has no certificate, and so no serial number");
   return info.serial_number;
 }
 
@@ -91,16 +94,24 @@ bool has_old_key(const std::vector<RegisterEntry>& entries, smartpro::SerialNumb
 }
 
 DomainSession::DomainSession(Domain domain, card::CardUri uri, Host host, FileLock lock)
-    : domain_(std::move(domain)), uri_(std::move(uri)), host_(std::move(host)), lock_(std::move(lock)), register_(domain_.register_file()) {}
+    : domain_(std::move(domain)),
+      uri_(std::move(uri)),
+      host_(std::move(host)),
+      lock_(std::move(lock)),
+      register_(domain_.register_file()) {}
 
-Result<std::unique_ptr<DomainSession>> DomainSession::open(const DomainArguments& arguments, const tools::Progress& progress) {
+Result<std::unique_ptr<DomainSession>> DomainSession::open(const DomainArguments& arguments,
+                                                           const tools::Progress& progress) {
   CAS_TRY_ASSIGN(Domain domain, load_domain(arguments.domain));
-  CAS_TRY_ASSIGN(const card::CardUri uri, tools::parse_card_argument(arguments.progenitor.empty() ? domain.progenitor_uri : arguments.progenitor));
+  CAS_TRY_ASSIGN(
+      const card::CardUri uri,
+      tools::parse_card_argument(arguments.progenitor.empty() ? domain.progenitor_uri : arguments.progenitor));
   CAS_TRY_ASSIGN(const Host host, tools::load_host(arguments.host));
   return open(std::move(domain), uri, host, progress);
 }
 
-Result<std::unique_ptr<DomainSession>> DomainSession::open(Domain domain, const card::CardUri& progenitor, const Host& host, const tools::Progress& progress) {
+Result<std::unique_ptr<DomainSession>> DomainSession::open(Domain domain, const card::CardUri& progenitor,
+                                                           const Host& host, const tools::Progress& progress) {
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(domain.register_file()));
   remove_unfinished_writes_of(domain);
   progress.step("opening the progenitor ...");
@@ -110,7 +121,8 @@ Result<std::unique_ptr<DomainSession>> DomainSession::open(Domain domain, const 
   return session;
 }
 
-Result<std::unique_ptr<DomainSession>> DomainSession::open_for_take_over(Domain domain, const card::CardUri& backup, const Host& host,
+Result<std::unique_ptr<DomainSession>> DomainSession::open_for_take_over(Domain domain, const card::CardUri& backup,
+                                                                         const Host& host,
                                                                          const tools::Progress& progress) {
   CAS_TRY_ASSIGN(FileLock lock, FileLock::acquire(domain.register_file()));
   remove_unfinished_writes_of(domain);
@@ -141,8 +153,10 @@ Status DomainSession::connect() {
   const std::string description = card->description();
   CAS_TRY_ASSIGN(ProgenitorSession session, open_session(std::move(card), host_));
   if (session.serial_number() != domain_.progenitor)
-    return fail(ErrorKind::refused, "the token in " + description + " (" + smartpro::serial_text(session.serial_number()) + ") is not the progenitor of domain " +
-                                        domain_.name + " (" + smartpro::serial_text(domain_.progenitor) + "), which is needed for this");
+    return fail(ErrorKind::refused, "the token in " + description + " (" +
+                                        smartpro::serial_text(session.serial_number()) +
+                                        ") is not the progenitor of domain " + domain_.name + " (" +
+                                        smartpro::serial_text(domain_.progenitor) + "), which is needed for this");
   session_.emplace(std::move(session));
   return {};
 }
@@ -185,7 +199,8 @@ Status DomainSession::show_host_its_list() {
 Status DomainSession::load_published() {
   CAS_TRY_ASSIGN(record_, session_->read_domain());
   if (record_.dormant)
-    return fail(ErrorKind::refused, "this card is a backup of the progenitor of domain " + domain_.name + ", and sleeps: cas-tmc replace lets it take over");
+    return fail(ErrorKind::refused, "this card is a backup of the progenitor of domain " + domain_.name +
+                                        ", and sleeps: cas-tmc replace lets it take over");
   auto irl = load_irl(domain_);
   auto mask = load_mask(domain_);
   if (irl && mask && equal(irl->signed_header, record_.irl_header) && equal(mask->signed_header, record_.mask_header)) {
@@ -247,7 +262,9 @@ Result<bool> DomainSession::roll() {
     const std::string text(as_text(*mark));
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), before);
     if (error != std::errc() || end != text.data() + text.size())
-      return fail(ErrorKind::malformed, domain_.rolling_file().string() + " is damaged: see with cas-tmc status which domain key there is, and remove the file");
+      return fail(ErrorKind::malformed,
+                  domain_.rolling_file().string() +
+                      " is damaged: see with cas-tmc status which domain key there is, and remove the file");
   }
   const bool to_do = !mark || before == record_.generation;
   if (to_do) {

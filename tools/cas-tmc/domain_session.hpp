@@ -20,10 +20,15 @@ namespace cas::tmc {
 class DomainSession {
  public:
   /// Errors as ProgenitorSession::open; refused when the card is not this domain's progenitor.
-  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open(const DomainArguments& arguments, const tools::Progress& progress);
-  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open(Domain domain, const card::CardUri& progenitor, const Host& host, const tools::Progress& progress);
+  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open(const DomainArguments& arguments,
+                                                                   const tools::Progress& progress);
+  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open(Domain domain, const card::CardUri& progenitor,
+                                                                   const Host& host, const tools::Progress& progress);
   /// With a backup that may not have taken over yet: list and mask are what the folder has.
-  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open_for_take_over(Domain domain, const card::CardUri& backup, const Host& host, const tools::Progress& progress);
+  [[nodiscard]] static Result<std::unique_ptr<DomainSession>> open_for_take_over(Domain domain,
+                                                                                 const card::CardUri& backup,
+                                                                                 const Host& host,
+                                                                                 const tools::Progress& progress);
 
   [[nodiscard]] const Domain& domain() const { return domain_; }
   [[nodiscard]] smartpro::ProgenitorSession& progenitor() { return *session_; }

@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 Status check_is_root(const fs::path& root_folder) {
   std::error_code error;
   if (fs::exists(root_folder / smartpro::root_revocation_public_file, error)) return {};
-  return fail(ErrorKind::not_found, "there is no root in " + root_folder.string() + ": name its folder with --root, or make one with cas-tmc root");
+  return fail(ErrorKind::not_found, "there is no root in " + root_folder.string() +
+                                        ": name its folder with --root, or make one with cas-tmc root");
 }
 
 Result<std::optional<smartpro::RevocationList>> load_external_list(const fs::path& root_folder) {
@@ -34,7 +35,8 @@ Result<std::optional<smartpro::RevocationList>> load_external_list(const fs::pat
     if (content.error().kind == ErrorKind::not_found) return std::nullopt;
     return fail(content.error());
   }
-  CAS_TRY_ASSIGN(const smartpro::RevocationKey key, smartpro::read_revocation_key(root_folder / smartpro::root_revocation_public_file));
+  CAS_TRY_ASSIGN(const smartpro::RevocationKey key,
+                 smartpro::read_revocation_key(root_folder / smartpro::root_revocation_public_file));
   auto list = smartpro::RevocationList::parse(*content, key);
   if (!list) return fail_in(file.string(), std::move(list).error());
   return std::move(*list);
@@ -73,7 +75,8 @@ Status add_numbers(const std::vector<std::string>& texts, const char* option, st
   for (const std::string& text : texts) {
     const auto bytes = from_hex(text, sizeof(RevokedNumber));
     if (!bytes || bytes->size() != sizeof(RevokedNumber))
-      return fail(ErrorKind::invalid_argument, std::string(option) + " takes 16 hexadecimal digits, and '" + text + "' is something else");
+      return fail(ErrorKind::invalid_argument,
+                  std::string(option) + " takes 16 hexadecimal digits, and '" + text + "' is something else");
     CAS_TRY_ASSIGN(const RevokedNumber number, ByteReader(*bytes).u64());
     numbers.push_back(number);
   }
@@ -83,12 +86,16 @@ Status add_numbers(const std::vector<std::string>& texts, const char* option, st
 std::size_t size_of(const RevocationList& list) { return list.tokens.size() + list.hosts.size() + list.domains.size(); }
 
 Json list_json(const RevocationList& list) {
-  return {{"index", list.header.index}, {"tokens", serials_json(list.tokens)}, {"hosts", serials_json(list.hosts)}, {"domains", serials_json(list.domains)}};
+  return {{"index", list.header.index},
+          {"tokens", serials_json(list.tokens)},
+          {"hosts", serials_json(list.hosts)},
+          {"domains", serials_json(list.domains)}};
 }
 
 std::string list_text(const RevocationList& list) {
   std::string text = tools::text_line("list", std::to_string(list.header.index));
-  for (const auto& [name, numbers] : {std::pair{"token", &list.tokens}, {"host", &list.hosts}, {"domain (VDID)", &list.domains}})
+  for (const auto& [name, numbers] :
+       {std::pair{"token", &list.tokens}, {"host", &list.hosts}, {"domain (VDID)", &list.domains}})
     for (const RevokedNumber number : *numbers) text += tools::text_line(name, smartpro::serial_text(number));
   return text;
 }
@@ -117,7 +124,8 @@ Result<tools::Report> revoke(const Arguments& arguments, const tools::Progress& 
   json["already"] = !grown;
   json["file"] = file.string();
   json["list"] = list_json(now);
-  return tools::Report{(grown ? "the external revocation list is now\n" : "all of that is revoked already\n") + list_text(now) +
+  return tools::Report{(grown ? "the external revocation list is now\n" : "all of that is revoked already\n") +
+                           list_text(now) +
                            tools::text_line("file", file.string() + "  (bring it to the hosts: cas-tmc publish)"),
                        tools::to_text(json)};
 }
@@ -137,17 +145,24 @@ Result<tools::Report> show(const Arguments& arguments, const tools::Progress&) {
 
 void add_erl(tools::Program& program) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App& group = program.add_group("erl", "the root's revocation list, for all domains: revoke tokens, hosts and domains, or show it");
-  CLI::App& add = program.add_command(group, "revoke", "revoke tokens, hosts or whole domains everywhere", revoke_examples,
-                                      [arguments](const tools::Progress& progress) { return revoke(*arguments, progress); });
+  CLI::App& group = program.add_group(
+      "erl", "the root's revocation list, for all domains: revoke tokens, hosts and domains, or show it");
+  CLI::App& add =
+      program.add_command(group, "revoke", "revoke tokens, hosts or whole domains everywhere", revoke_examples,
+                          [arguments](const tools::Progress& progress) { return revoke(*arguments, progress); });
   add.add_option("--token", arguments->tokens, "serial number of a token, 16 hexadecimal digits")->type_name("SERIAL");
   add.add_option("--host", arguments->hosts, "serial number of a host")->type_name("SERIAL");
   add.add_option("--vdid", arguments->domains, "VDID of a domain")->type_name("VDID");
-  add.add_option("--root", arguments->root.folder, "the folder of the root (default: $CAS_HOME/root)")->type_name("FOLDER");
-  add.add_option("--root-pin-source", arguments->root.pin_source, "the pass phrase of the root's keys: file:PATH or env:NAME")->type_name("SOURCE");
-  CLI::App& display = program.add_command(group, "show", "show the list; needs no key", show_examples,
-                                          [arguments](const tools::Progress& progress) { return show(*arguments, progress); });
-  display.add_option("--root", arguments->root.folder, "the folder of the root (default: $CAS_HOME/root)")->type_name("FOLDER");
+  add.add_option("--root", arguments->root.folder, "the folder of the root (default: $CAS_HOME/root)")
+      ->type_name("FOLDER");
+  add.add_option("--root-pin-source", arguments->root.pin_source,
+                 "the pass phrase of the root's keys: file:PATH or env:NAME")
+      ->type_name("SOURCE");
+  CLI::App& display =
+      program.add_command(group, "show", "show the list; needs no key", show_examples,
+                          [arguments](const tools::Progress& progress) { return show(*arguments, progress); });
+  display.add_option("--root", arguments->root.folder, "the folder of the root (default: $CAS_HOME/root)")
+      ->type_name("FOLDER");
 }
 
 }  // namespace cas::tmc

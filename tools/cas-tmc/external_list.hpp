@@ -14,7 +14,8 @@ namespace cas::tmc {
 
 /// The newest external revocation list of the root in that folder (its file "erl"), verified with the root's revocation key; nothing when there is none yet, or
 /// no root.
-[[nodiscard]] Result<std::optional<smartpro::RevocationList>> load_external_list(const std::filesystem::path& root_folder);
+[[nodiscard]] Result<std::optional<smartpro::RevocationList>> load_external_list(
+    const std::filesystem::path& root_folder);
 /// Keeps it there.
 [[nodiscard]] Status save_external_list(const std::filesystem::path& root_folder, const smartpro::RevocationList& list);
 

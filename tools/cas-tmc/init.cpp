@@ -23,7 +23,8 @@ using tools::Json;
 /// There from the first step to the last, with the name of the domain in it: what is found beside it was begun by `init`, and goes on.
 constexpr const char* mark_name = "init-under-way";
 
-constexpr const char* protect_line = "gst-launch-1.0 filesrc location=a.mp4 ! smartpro-scramble ! filesink location=a.mp4.spro";
+constexpr const char* protect_line =
+    "gst-launch-1.0 filesrc location=a.mp4 ! smartpro-scramble ! filesink location=a.mp4.spro";
 constexpr const char* play_line = "gst-play-1.0 a.mp4.spro";
 
 bool is_there(const fs::path& path) {
@@ -67,15 +68,20 @@ Status begin_or_resume(const fs::path& home, const std::string& domain, const to
   const auto left = read_file(mark, 256);
   if (left) {
     if (as_text(*left) != domain + "\n")
-      return fail(ErrorKind::refused, "cas-tmc init was stopped here before it was done, with another name for the domain: run it again with that one, which is in " + mark.string());
+      return fail(ErrorKind::refused,
+                  "cas-tmc init was stopped here before it was done, with another name for the domain: run it again "
+                  "with that one, which is in " +
+                      mark.string());
     progress.step("going on where cas-tmc init was stopped");
     return {};
   }
   if (left.error().kind != ErrorKind::not_found) return fail(left.error());
   for (const char* part : {"root", "host", "domains", "cards", "default-cards"})
     if (is_there(home / part))
-      return fail(ErrorKind::refused, (home / part).string() + " is there already, and init only fills an empty place: see what there is with cas-tmc list, go on with the "
-                                                              "single commands (cas-tmc --help), or set CAS_HOME to another folder");
+      return fail(ErrorKind::refused, (home / part).string() +
+                                          " is there already, and init only fills an empty place: see what there is "
+                                          "with cas-tmc list, go on with the "
+                                          "single commands (cas-tmc --help), or set CAS_HOME to another folder");
   return write_file_durably(mark, as_bytes(domain + "\n"));
 }
 
@@ -91,7 +97,8 @@ Result<smartpro::RootAuthority> have_root(const fs::path& folder) {
 
 Result<Host> have_host(const fs::path& folder, smartpro::RootAuthority& root) {
   if (!is_there(folder)) {
-    CAS_TRY(make_host(folder, root, "host of cas-tmc init", {.acquisition = true, .renderer = true, .management = true}, {}));
+    CAS_TRY(make_host(folder, root, "host of cas-tmc init", {.acquisition = true, .renderer = true, .management = true},
+                      {}));
   }
   return tools::load_host({folder.string(), {}});
 }
@@ -103,7 +110,8 @@ CardUri card_at(const fs::path& home, const char* name) {
 
 Status have_card(const CardUri& uri, smartpro::RootAuthority& root, const char* name) {
   if (is_there(uri.path)) return {};
-  return smartpro::create_soft_token(uri, root, name, std::string_view(name) == "progenitor", crypto::system_random()).map([](auto&&) {});
+  return smartpro::create_soft_token(uri, root, name, std::string_view(name) == "progenitor", crypto::system_random())
+      .map([](auto&&) {});
 }
 
 struct Member {
@@ -111,8 +119,8 @@ struct Member {
   smartpro::TokenInfo info;
 };
 
-Result<Member> have_member(const fs::path& home, TokenKind kind, const Domain& domain, smartpro::RootAuthority& root, const Host& host,
-                           const tools::Progress& progress) {
+Result<Member> have_member(const fs::path& home, TokenKind kind, const Domain& domain, smartpro::RootAuthority& root,
+                           const Host& host, const tools::Progress& progress) {
   const char* name = token_kind_name(kind);
   const CardUri uri = card_at(home, name);
   CAS_TRY(have_card(uri, root, name));
@@ -124,7 +132,8 @@ Result<Member> have_member(const fs::path& home, TokenKind kind, const Domain& d
 tools::Report report_of(const fs::path& home, const Domain& domain, const std::vector<Member>& members) {
   tools::Report report;
   report.text = "set up in " + home.string() + ":\n";
-  report.text += tools::text_line("root", (home / "root").string() + "  (its key certifies all else: keep a copy, and keep it to yourself)");
+  report.text += tools::text_line(
+      "root", (home / "root").string() + "  (its key certifies all else: keep a copy, and keep it to yourself)");
   report.text += tools::text_line("host", (home / "host").string() + "  (acquisition, renderer, management)");
   report.text += tools::text_line("domain", domain.name + ", VDID " + to_hex(domain.vdid));
   report.text += tools::text_line("progenitor", domain.progenitor_uri);
@@ -159,7 +168,8 @@ Result<tools::Report> init(const InitArguments& arguments, const tools::Progress
   CAS_TRY_ASSIGN(const Host host, have_host(home / "host", root));
   progress.step("the progenitor, a soft card ...");
   CAS_TRY(have_card(card_at(home, "progenitor"), root, "progenitor"));
-  CAS_TRY_ASSIGN(const FoundedDomain founded, found_domain(arguments.name, card_at(home, "progenitor"), host, progress));
+  CAS_TRY_ASSIGN(const FoundedDomain founded,
+                 found_domain(arguments.name, card_at(home, "progenitor"), host, progress));
   std::vector<Member> members;
   for (const TokenKind kind : {TokenKind::acquisition, TokenKind::renderer}) {
     progress.step(std::string("the ") + token_kind_name(kind) + " token, a soft card ...");

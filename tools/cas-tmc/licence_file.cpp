@@ -42,7 +42,8 @@ class OpenFile {
   ~OpenFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
-  OpenFile(OpenFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), size_(other.size_) {}
+  OpenFile(OpenFile&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), size_(other.size_) {}
   OpenFile& operator=(OpenFile&&) = delete;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -50,7 +51,8 @@ class OpenFile {
   [[nodiscard]] Result<Bytes> read(std::uint64_t offset, std::size_t size) const {
     Bytes bytes(offset < size_ ? std::min<std::uint64_t>(size, size_ - offset) : 0);
     for (std::size_t done = 0; done < bytes.size();) {
-      const ssize_t count = ::pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t count =
+          ::pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) return fail_with_errno(count == 0 ? EIO : errno, "read", path_);
       done += static_cast<std::size_t>(count);
@@ -96,7 +98,8 @@ struct NewSlots {
   std::size_t count = 0;
 };
 
-Result<NewSlots> make_slots(const OpenFile& file, const LicensedFile& licensed, const std::function<Result<Bytes>(ByteView lecm)>& reissue) {
+Result<NewSlots> make_slots(const OpenFile& file, const LicensedFile& licensed,
+                            const std::function<Result<Bytes>(ByteView lecm)>& reissue) {
   const smartpro::FileLayout& layout = licensed.layout;
   const std::uint64_t periods = licensed.header.header.period_segments == 0 ? 1 : std::uint64_t{UINT32_MAX} + 1;
   NewSlots slots;
@@ -113,7 +116,8 @@ Result<NewSlots> make_slots(const OpenFile& file, const LicensedFile& licensed, 
     CAS_TRY_ASSIGN(const Bytes encoded, smartpro::encode_licence_slot(reissued, layout.slot_size()));
     journal.u64(offset).bytes(encoded);
     ++slots.count;
-    if (journal.view().size() > max_slots_size) return fail(ErrorKind::exhausted, "the file has more licences than are replaced at once");
+    if (journal.view().size() > max_slots_size)
+      return fail(ErrorKind::exhausted, "the file has more licences than are replaced at once");
   }
   slots.journal = journal.take();
   return slots;
@@ -121,19 +125,22 @@ Result<NewSlots> make_slots(const OpenFile& file, const LicensedFile& licensed, 
 
 /// All of the journal is looked at before a byte is written.
 Status write_slots(OpenFile& file, const LicensedFile& licensed, ByteView journal) {
-  CAS_TRY_ASSIGN(const std::vector<JournalSlot> slots, parse_licence_journal(journal, licensed.header, licensed.layout, file.size()));
+  CAS_TRY_ASSIGN(const std::vector<JournalSlot> slots,
+                 parse_licence_journal(journal, licensed.header, licensed.layout, file.size()));
   for (const JournalSlot& slot : slots) CAS_TRY(file.write(slot.offset, slot.content));
   return file.sync();
 }
 
 }  // namespace
 
-Result<std::vector<JournalSlot>> parse_licence_journal(ByteView journal, const smartpro::ReadHeader& header, const smartpro::FileLayout& layout, std::uint64_t file_size) {
+Result<std::vector<JournalSlot>> parse_licence_journal(ByteView journal, const smartpro::ReadHeader& header,
+                                                       const smartpro::FileLayout& layout, std::uint64_t file_size) {
   ByteReader reader(journal);
   CAS_TRY_ASSIGN(const ByteView magic, reader.bytes(journal_magic.size()));
   if (!equal(magic, journal_magic)) return fail(ErrorKind::malformed, "these are no licences that wait for a file");
   CAS_TRY_ASSIGN(const ByteView digest, reader.bytes(header.digest.size()));
-  if (!equal(digest, header.digest)) return fail(ErrorKind::malformed, "these licences are of another file than the one that is here now");
+  if (!equal(digest, header.digest))
+    return fail(ErrorKind::malformed, "these licences are of another file than the one that is here now");
   const bool one_slot = header.header.period_segments == 0;
   const std::uint64_t stride = one_slot ? 0 : layout.slot_offset(1) - layout.slot_offset(0);
   std::vector<JournalSlot> slots;
@@ -141,8 +148,10 @@ Result<std::vector<JournalSlot>> parse_licence_journal(ByteView journal, const s
     JournalSlot slot;
     CAS_TRY_ASSIGN(slot.offset, reader.u64());
     CAS_TRY_ASSIGN(slot.content, reader.bytes(layout.slot_size()));
-    const bool in_file = slot.offset >= header.body_offset && slot.offset <= file_size && file_size - slot.offset >= slot.content.size();
-    const bool is_slot = in_file && (slot.offset == header.body_offset || (!one_slot && (slot.offset - header.body_offset) % stride == 0));
+    const bool in_file =
+        slot.offset >= header.body_offset && slot.offset <= file_size && file_size - slot.offset >= slot.content.size();
+    const bool is_slot = in_file && (slot.offset == header.body_offset ||
+                                     (!one_slot && (slot.offset - header.body_offset) % stride == 0));
     if (!is_slot) return fail(ErrorKind::malformed, "the file has no licence where one is to be written");
     CAS_TRY(smartpro::parse_licence_slot(slot.content));
     slots.push_back(slot);
@@ -156,7 +165,9 @@ Result<std::size_t> replace_licences(const fs::path& path, const std::function<R
   CAS_TRY_ASSIGN(const LicensedFile licensed, read_start(file));
   if (const auto left = read_file(beside, max_slots_size + 2 * smartpro::max_licence_slot_size); left) {
     if (Status written = write_slots(file, licensed, *left); !written)
-      return fail(written.error().kind, beside.string() + " was left by a command that was stopped, and does not fit: " + written.error().message + ". Remove it when you know why it is there.");
+      return fail(written.error().kind, beside.string() +
+                                            " was left by a command that was stopped, and does not fit: " +
+                                            written.error().message + ". Remove it when you know why it is there.");
     CAS_TRY(system_file_operations().remove(beside));
   } else if (left.error().kind != ErrorKind::not_found) {
     return fail(left.error());

@@ -17,9 +17,11 @@ using smartpro::RegisterEntry;
 using smartpro::RegisterEvent;
 using tools::Json;
 
-std::string row(const std::string& serial, const std::string& kind, const std::string& since, const std::string& state) {
+std::string row(const std::string& serial, const std::string& kind, const std::string& since,
+                const std::string& state) {
   char text[128];
-  std::snprintf(text, sizeof text, "  %-16s  %-11s  %-20s  %s\n", serial.c_str(), kind.c_str(), since.c_str(), state.c_str());
+  std::snprintf(text, sizeof text, "  %-16s  %-11s  %-20s  %s\n", serial.c_str(), kind.c_str(), since.c_str(),
+                state.c_str());
   return text;
 }
 
@@ -29,15 +31,20 @@ Result<tools::Report> list(const DomainArguments& arguments, const tools::Progre
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments, progress));
   const Domain& domain = session->domain();
   progress.step("the progenitor reads its register ...");
-  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, session->progenitor().read_register(session->register_file()));
+  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries,
+                 session->progenitor().read_register(session->register_file()));
 
   const std::vector<RegisterEntry> tokens = tokens_in(entries);
-  std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + ", as its progenitor " + smartpro::serial_text(domain.progenitor) + " vouches for it\n";
-  if (tokens.empty()) text += "  no token yet: bring one in with cas-tmc enrol\n";
-  else text += row("serial number", "kind", "since", "state");
+  std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + ", as its progenitor " +
+                     smartpro::serial_text(domain.progenitor) + " vouches for it\n";
+  if (tokens.empty())
+    text += "  no token yet: bring one in with cas-tmc enrol\n";
+  else
+    text += row("serial number", "kind", "since", "state");
   Json rows = Json::array();
   for (const RegisterEntry& token : tokens) {
-    text += row(smartpro::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time), event_text(token));
+    text += row(smartpro::serial_text(token.token), token_kind_name(token.kind), format_utc_time(token.time),
+                event_text(token));
     rows.push_back({{"serial_number", smartpro::serial_text(token.token)},
                     {"kind", token_kind_name(token.kind)},
                     {"state", event_name(token.event)},

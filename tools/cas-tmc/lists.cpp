@@ -88,9 +88,12 @@ Json report_json(const ListReport& report) {
 Result<std::string> install_key(HostLists& lists, const fs::path& file) {
   const std::string name = file.filename().string();
   const std::string stem = name.substr(0, name.size() - key_suffix.size());
-  const auto vdid = stem.starts_with("irl-") ? from_hex(std::string_view(stem).substr(4), sizeof(smartpro::Vdid)) : fail(ErrorKind::malformed, "");
+  const auto vdid = stem.starts_with("irl-") ? from_hex(std::string_view(stem).substr(4), sizeof(smartpro::Vdid))
+                                             : fail(ErrorKind::malformed, "");
   if (!vdid || vdid->size() != sizeof(smartpro::Vdid))
-    return fail(ErrorKind::invalid_argument, file.string() + " is not called irl-VDID.pub, with the 16 hexadecimal digits of the domain it is the key of");
+    return fail(
+        ErrorKind::invalid_argument,
+        file.string() + " is not called irl-VDID.pub, with the 16 hexadecimal digits of the domain it is the key of");
   CAS_TRY_ASSIGN(const smartpro::RevocationKey key, smartpro::read_revocation_key(file));
   CAS_TRY(lists.pin_domain_key(smartpro::to_array<smartpro::Vdid>(*vdid), key));
   return name;
@@ -134,7 +137,9 @@ Result<tools::Report> lists_fetch(const ListsArguments& arguments, const tools::
   smartpro::ListFetcher fetcher(lists, std::move(options));
   CAS_TRY_ASSIGN(const auto sources, fetcher.sources());
   if (sources.empty())
-    return fail(ErrorKind::not_found, "no source of revocation lists is named: name one with cas-tmc lists source add, or for this time with --source");
+    return fail(ErrorKind::not_found,
+                "no source of revocation lists is named: name one with cas-tmc lists source add, or for this time with "
+                "--source");
   progress.step("asking " + std::to_string(sources.size()) + (sources.size() == 1 ? " source ..." : " sources ..."));
   const std::vector<ListReport> reports = fetcher.fetch({});
   std::string text;
@@ -146,7 +151,8 @@ Result<tools::Report> lists_fetch(const ListsArguments& arguments, const tools::
   }
   const auto failed = [](const ListReport& report) { return report.outcome == Outcome::failed; };
   // One source that works is enough: what the others have is told.
-  if (std::ranges::all_of(reports, failed)) return fail(reports.empty() ? Error{ErrorKind::io, "no source could be asked"} : *reports.front().error);
+  if (std::ranges::all_of(reports, failed))
+    return fail(reports.empty() ? Error{ErrorKind::io, "no source could be asked"} : *reports.front().error);
   return tools::Report{text, tools::to_text(json)};
 }
 
@@ -194,8 +200,11 @@ Result<tools::Report> lists_source_remove(const ListsArguments& arguments, const
   CAS_TRY_ASSIGN(auto sources, smartpro::read_list_sources(folder));
   for (const std::string& source : arguments.sources) {
     const std::string as_path = fs::absolute(source).lexically_normal().string();
-    const auto found = std::ranges::find_if(sources, [&](const std::string& kept) { return kept == source || kept == as_path; });
-    if (found == sources.end()) return fail(ErrorKind::not_found, source + " is no source of lists: cas-tmc lists source list tells those there are");
+    const auto found =
+        std::ranges::find_if(sources, [&](const std::string& kept) { return kept == source || kept == as_path; });
+    if (found == sources.end())
+      return fail(ErrorKind::not_found,
+                  source + " is no source of lists: cas-tmc lists source list tells those there are");
     sources.erase(found);
   }
   CAS_TRY(smartpro::write_list_sources(folder, sources));

@@ -52,16 +52,19 @@ void add_lists(Program& program, ListsArguments& arguments) {
                                         [&](const Progress& progress) { return lists_fetch(arguments, progress); });
   fetch.add_option("--source", arguments.sources, "these alone: a file, a folder or a URL")->type_name("SOURCE");
   add_host_options(fetch, arguments.host);
-  CLI::App& install = program.add_command(group, "install", "take lists, or keys of domains, from files", install_examples,
-                                          [&](const Progress& progress) { return lists_install(arguments, progress); });
+  CLI::App& install =
+      program.add_command(group, "install", "take lists, or keys of domains, from files", install_examples,
+                          [&](const Progress& progress) { return lists_install(arguments, progress); });
   install.add_option("FILE", arguments.files, "lists, and keys called irl-VDID.pub")->type_name("")->required();
   add_host_options(install, arguments.host);
   CLI::App& source = *group.add_subcommand("source", "the places that lists come from");
   source.require_subcommand(1);
-  CLI::App& add = program.add_command(source, "add", "name a source", add_examples, [&](const Progress& progress) { return lists_source_add(arguments, progress); });
+  CLI::App& add = program.add_command(source, "add", "name a source", add_examples,
+                                      [&](const Progress& progress) { return lists_source_add(arguments, progress); });
   add.add_option("SOURCE", arguments.sources, "a file, a folder or a URL")->type_name("")->required();
-  CLI::App& remove = program.add_command(source, "remove", "forget a source", remove_examples,
-                                         [&](const Progress& progress) { return lists_source_remove(arguments, progress); });
+  CLI::App& remove =
+      program.add_command(source, "remove", "forget a source", remove_examples,
+                          [&](const Progress& progress) { return lists_source_remove(arguments, progress); });
   remove.add_option("SOURCE", arguments.sources, "as it was added")->type_name("")->required();
   program.add_command(source, "list", "list the sources", list_examples, lists_source_list);
 }

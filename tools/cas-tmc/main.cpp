@@ -8,13 +8,16 @@
 namespace cas::tmc {
 
 void add_host_options(CLI::App& command, tools::CredentialsPlace& host) {
-  command.add_option("--host", host.folder, "the folder of this host's credentials (default: $CAS_HOME/host)")->type_name("FOLDER");
-  command.add_option("--host-pin-source", host.pin_source, "the pass phrase of its keys: file:PATH or env:NAME")->type_name("SOURCE");
+  command.add_option("--host", host.folder, "the folder of this host's credentials (default: $CAS_HOME/host)")
+      ->type_name("FOLDER");
+  command.add_option("--host-pin-source", host.pin_source, "the pass phrase of its keys: file:PATH or env:NAME")
+      ->type_name("SOURCE");
 }
 
 void add_domain_options(CLI::App& command, DomainArguments& arguments) {
   command.add_option("--domain", arguments.domain, "the domain (default: the only one there is)")->type_name("NAME");
-  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")->type_name("CARD");
+  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")
+      ->type_name("CARD");
   add_host_options(command, arguments.host);
 }
 
@@ -28,7 +31,8 @@ using tools::Program;
 using tools::Progress;
 
 constexpr const char* description =
-    "A Token Management Center: makes roots and hosts, founds domains, brings tokens into them and out of them, revokes lost ones, lets partners' bridges in.";
+    "A Token Management Center: makes roots and hosts, founds domains, brings tokens into them and out of them, "
+    "revokes lost ones, lets partners' bridges in.";
 
 constexpr const char* examples = R"(
 All at once, with soft cards, for a first try:
@@ -99,29 +103,47 @@ Makes a root, a host, a progenitor with its domain, an acquisition and a rendere
 Only in an empty place; when it was stopped, run it again and it goes on.)";
 
 void add_root(Program& program, RootArguments& arguments) {
-  CLI::App& command = program.add_command(program.app(), "root", "make a root, which certifies tokens and hosts", root_examples,
-                                          [&](const Progress& progress) { return root(arguments, progress); });
+  CLI::App& command =
+      program.add_command(program.app(), "root", "make a root, which certifies tokens and hosts", root_examples,
+                          [&](const Progress& progress) { return root(arguments, progress); });
   command.add_option("FOLDER", arguments.place.folder, "where to put it (default: $CAS_HOME/root)")->type_name("");
   command.add_option("--name", arguments.name, "the name in its certificate")->type_name("NAME")->capture_default_str();
-  command.add_option("--pin-source", arguments.place.pin_source, "encrypt its key under the pass phrase in file:PATH or env:NAME")->type_name("SOURCE");
+  command
+      .add_option("--pin-source", arguments.place.pin_source,
+                  "encrypt its key under the pass phrase in file:PATH or env:NAME")
+      ->type_name("SOURCE");
 }
 
 void add_host(Program& program, HostArguments& arguments) {
   CLI::App& command = program.add_command(program.app(), "host", "make a host's credentials", host_examples,
                                           [&](const Progress& progress) { return host(arguments, progress); });
   command.add_option("FOLDER", arguments.place.folder, "where to put them (default: $CAS_HOME/host)")->type_name("");
-  command.add_option("--capabilities", arguments.capabilities, "what the host may be used for: names separated by commas, or all")->type_name("NAMES")->required();
-  command.add_option("--name", arguments.name, "the name in its certificate (default: this machine's)")->type_name("NAME");
-  command.add_option("--pin-source", arguments.place.pin_source, "encrypt its keys under the pass phrase in file:PATH or env:NAME")->type_name("SOURCE");
-  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)")->type_name("FOLDER");
-  command.add_option("--root-pin-source", arguments.root.pin_source, "the pass phrase of the root's key: file:PATH or env:NAME")->type_name("SOURCE");
+  command
+      .add_option("--capabilities", arguments.capabilities,
+                  "what the host may be used for: names separated by commas, or all")
+      ->type_name("NAMES")
+      ->required();
+  command.add_option("--name", arguments.name, "the name in its certificate (default: this machine's)")
+      ->type_name("NAME");
+  command
+      .add_option("--pin-source", arguments.place.pin_source,
+                  "encrypt its keys under the pass phrase in file:PATH or env:NAME")
+      ->type_name("SOURCE");
+  command.add_option("--root", arguments.root.folder, "the folder of the root (default: $CAS_HOME/root)")
+      ->type_name("FOLDER");
+  command
+      .add_option("--root-pin-source", arguments.root.pin_source,
+                  "the pass phrase of the root's key: file:PATH or env:NAME")
+      ->type_name("SOURCE");
 }
 
 void add_domain(Program& program, DomainCreateArguments& arguments) {
   CLI::App& group = program.add_group("domain", "found a domain, or list those there are");
   CLI::App& command = program.add_command(group, "create", "found a domain: activate its progenitor", create_examples,
                                           [&](const Progress& progress) { return domain_create(arguments, progress); });
-  command.add_option("NAME", arguments.name, "what you call it: letters, digits, '.', '_' and '-'")->type_name("")->required();
+  command.add_option("NAME", arguments.name, "what you call it: letters, digits, '.', '_' and '-'")
+      ->type_name("")
+      ->required();
   command.add_option("--progenitor", arguments.progenitor, tools::card_argument_help)->type_name("CARD")->required();
   add_host_options(command, arguments.host);
   program.add_command(group, "list", "list the domains known here; needs no card", domain_list_examples, domain_list);
@@ -132,9 +154,14 @@ void add_enrol(Program& program, EnrolArguments& arguments) {
                                           [&](const Progress& progress) { return enrol(arguments, progress); });
   command.add_option("--domain", arguments.domain, "the domain (default: the only one there is)")->type_name("NAME");
   command.add_option("--token", arguments.token, tools::card_argument_help)->type_name("CARD")->required();
-  command.add_option("--kind", arguments.kind, "what it shall be: acquisition, renderer, processing, master-bridge or simple-bridge")->type_name("KIND")->required();
+  command
+      .add_option("--kind", arguments.kind,
+                  "what it shall be: acquisition, renderer, processing, master-bridge or simple-bridge")
+      ->type_name("KIND")
+      ->required();
   command.add_flag("--default", arguments.make_default, "make it this machine's token of that kind");
-  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")->type_name("CARD");
+  command.add_option("--progenitor", arguments.progenitor, "where the progenitor is now (default: where it was)")
+      ->type_name("CARD");
   add_host_options(command, arguments.host);
 }
 
@@ -145,8 +172,9 @@ void add_list(Program& program, DomainArguments& arguments) {
 }
 
 void add_init(Program& program, InitArguments& arguments) {
-  CLI::App& command = program.add_command(program.app(), "init", "set everything up with soft cards, for a first try", init_examples,
-                                          [&](const Progress& progress) { return init(arguments, progress); });
+  CLI::App& command =
+      program.add_command(program.app(), "init", "set everything up with soft cards, for a first try", init_examples,
+                          [&](const Progress& progress) { return init(arguments, progress); });
   command.add_option("NAME", arguments.name, "the name of the domain")->type_name("")->capture_default_str();
 }
 

@@ -53,13 +53,15 @@ class Publication {
   Status put_list(const std::string& name, const smartpro::RevocationList& list, ByteView key) {
     const auto there = read_file(folder_ / name, smartpro::max_revocation_file_size);
     const auto published = there ? smartpro::RevocationList::parse(*there, key) : fail(there.error());
-    if (published && published->header.index > list.header.index) return older(name, published->header.index, list.header.index);
+    if (published && published->header.index > list.header.index)
+      return older(name, published->header.index, list.header.index);
     return put(name, list.encode());
   }
   Status put_mask(const std::string& name, const smartpro::AuthorisationMask& mask, ByteView key) {
     const auto there = read_file(folder_ / name, smartpro::max_mask_file_size);
     const auto published = there ? smartpro::AuthorisationMask::parse(*there, key) : fail(there.error());
-    if (published && published->header.version > mask.header.version) return older(name, published->header.version, mask.header.version);
+    if (published && published->header.version > mask.header.version)
+      return older(name, published->header.version, mask.header.version);
     return put(name, mask.encode());
   }
   Status put_domain(const Domain& domain) {
@@ -84,9 +86,12 @@ class Publication {
   }
 
  private:
-  [[nodiscard]] tl::unexpected<Error> older(const std::string& name, std::uint64_t published, std::uint64_t here) const {
-    return fail(ErrorKind::outdated, (folder_ / name).string() + " is newer (" + std::to_string(published) + ") than what is here (" + std::to_string(here) +
-                                         "): another Token Management Center has written it, or this one works on an old copy of $CAS_HOME");
+  [[nodiscard]] tl::unexpected<Error> older(const std::string& name, std::uint64_t published,
+                                            std::uint64_t here) const {
+    return fail(ErrorKind::outdated,
+                (folder_ / name).string() + " is newer (" + std::to_string(published) + ") than what is here (" +
+                    std::to_string(here) +
+                    "): another Token Management Center has written it, or this one works on an old copy of $CAS_HOME");
   }
 
   fs::path folder_;
@@ -120,7 +125,8 @@ Result<tools::Report> publish(const Arguments& arguments, const tools::Progress&
   for (const Domain& domain : all)
     if (arguments.domain.empty() || domain.name == arguments.domain) CAS_TRY(publication.put_domain(domain));
   if (list) {
-    CAS_TRY_ASSIGN(const smartpro::RevocationKey key, smartpro::read_revocation_key(root / smartpro::root_revocation_public_file));
+    CAS_TRY_ASSIGN(const smartpro::RevocationKey key,
+                   smartpro::read_revocation_key(root / smartpro::root_revocation_public_file));
     CAS_TRY(publication.put_list(smartpro::external_list_file, *list, key));
   }
   return publication.report();
@@ -130,11 +136,15 @@ Result<tools::Report> publish(const Arguments& arguments, const tools::Progress&
 
 void add_publish(tools::Program& program) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App& command = program.add_command(program.app(), "publish", "put lists, masks and bridge records where hosts find them", examples,
-                                          [arguments](const tools::Progress& progress) { return publish(*arguments, progress); });
+  CLI::App& command = program.add_command(
+      program.app(), "publish", "put lists, masks and bridge records where hosts find them", examples,
+      [arguments](const tools::Progress& progress) { return publish(*arguments, progress); });
   command.add_option("--to", arguments->folder, "the folder; made where needed")->type_name("FOLDER")->required();
   command.add_option("--domain", arguments->domain, "this domain alone (default: all there are)")->type_name("NAME");
-  command.add_option("--root", arguments->root.folder, "the folder of the root, for the external list (default: $CAS_HOME/root)")->type_name("FOLDER");
+  command
+      .add_option("--root", arguments->root.folder,
+                  "the folder of the root, for the external list (default: $CAS_HOME/root)")
+      ->type_name("FOLDER");
 }
 
 }  // namespace cas::tmc

@@ -34,7 +34,9 @@ struct Glance {
   std::vector<std::string> attention;
 };
 
-bool is_member_event(RegisterEvent event) { return event == RegisterEvent::key_released || event == RegisterEvent::activated; }
+bool is_member_event(RegisterEvent event) {
+  return event == RegisterEvent::key_released || event == RegisterEvent::activated;
+}
 
 /// The last records of two events that tokens and backups from before them are told apart by.
 struct Turns {
@@ -50,18 +52,33 @@ void look_at_token(const RegisterEntry& token, const Turns& last, const smartpro
   }
   switch (token.event) {
     case RegisterEvent::deactivated: ++glance.deactivated; return;
-    case RegisterEvent::key_released: glance.attention.push_back(name + " was sent the domain key and never confirmed it: enrol it again, or revoke it"); break;
-    case RegisterEvent::deactivation_sent: glance.attention.push_back(name + " was told to forget the domain and never confirmed it: deactivate it again, or revoke it"); break;
-    case RegisterEvent::secrets_released: glance.attention.push_back(name + " was sent all secrets of the domain and never confirmed: run cas-tmc backup with it again, or revoke it"); return;
+    case RegisterEvent::key_released:
+      glance.attention.push_back(name +
+                                 " was sent the domain key and never confirmed it: enrol it again, or revoke it");
+      break;
+    case RegisterEvent::deactivation_sent:
+      glance.attention.push_back(
+          name + " was told to forget the domain and never confirmed it: deactivate it again, or revoke it");
+      break;
+    case RegisterEvent::secrets_released:
+      glance.attention.push_back(
+          name +
+          " was sent all secrets of the domain and never confirmed: run cas-tmc backup with it again, or revoke it");
+      return;
     case RegisterEvent::backed_up:
-      if (token.sequence > std::max(last.roll, last.take_over)) glance.backups.push_back(token.token);
-      else glance.attention.push_back("backup " + smartpro::serial_text(token.token) + " is from before the domain got a new key or progenitor, and cannot take over: run cas-tmc backup with it again");
+      if (token.sequence > std::max(last.roll, last.take_over))
+        glance.backups.push_back(token.token);
+      else
+        glance.attention.push_back("backup " + smartpro::serial_text(token.token) +
+                                   " is from before the domain got a new key or progenitor, and cannot take over: run "
+                                   "cas-tmc backup with it again");
       return;
     case RegisterEvent::activated: ++glance.active[token.kind]; break;
     default: return;
   }
   if (is_member_event(token.event) && token.sequence < last.roll)
-    glance.attention.push_back(name + " has a domain key from before the roll: deactivate and enrol it again, or revoke it");
+    glance.attention.push_back(name +
+                               " has a domain key from before the roll: deactivate and enrol it again, or revoke it");
 }
 
 Glance look_at(const DomainSession& session, const std::vector<RegisterEntry>& entries) {
@@ -74,26 +91,33 @@ Glance look_at(const DomainSession& session, const std::vector<RegisterEntry>& e
   std::vector<RegisterEntry> members;
   std::ranges::copy_if(entries, std::back_inserter(members), [&](const RegisterEntry& entry) {
     return entry.token != session.domain().progenitor &&
-           (entry.event <= RegisterEvent::deactivated || entry.event == RegisterEvent::secrets_released || entry.event == RegisterEvent::backed_up);
+           (entry.event <= RegisterEvent::deactivated || entry.event == RegisterEvent::secrets_released ||
+            entry.event == RegisterEvent::backed_up);
   });
   for (const RegisterEntry& token : tokens_in(members)) look_at_token(token, last, session.irl(), glance);
   for (const RegisterEntry& entry : entries)
-    if (entry.event == RegisterEvent::bridge_registered && entry.sequence < last.roll && session.mask().authorises(static_cast<std::uint32_t>(entry.number)))
-      glance.attention.push_back("bridge " + std::to_string(entry.number) + " has keys from before the roll: register it again, or bar it");
-  if (glance.backups.empty()) glance.attention.emplace_back("the progenitor has no backup: if its card is lost, nobody can enrol or revoke any more (cas-tmc backup)");
+    if (entry.event == RegisterEvent::bridge_registered && entry.sequence < last.roll &&
+        session.mask().authorises(static_cast<std::uint32_t>(entry.number)))
+      glance.attention.push_back("bridge " + std::to_string(entry.number) +
+                                 " has keys from before the roll: register it again, or bar it");
+  if (glance.backups.empty())
+    glance.attention.emplace_back(
+        "the progenitor has no backup: if its card is lost, nobody can enrol or revoke any more (cas-tmc backup)");
   return glance;
 }
 
 std::string counts_text(const Glance& glance) {
   std::string text;
-  for (const auto& [kind, count] : glance.active) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + token_kind_name(kind);
+  for (const auto& [kind, count] : glance.active)
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + token_kind_name(kind);
   if (text.empty()) text = "none yet";
   if (glance.deactivated > 0) text += "; " + std::to_string(glance.deactivated) + " deactivated";
   if (glance.revoked > 0) text += "; " + std::to_string(glance.revoked) + " revoked";
   return text;
 }
 
-Json json_of(const DomainSession& session, const Glance& glance, std::size_t records, const std::vector<KnownBridge>& bridges) {
+Json json_of(const DomainSession& session, const Glance& glance, std::size_t records,
+             const std::vector<KnownBridge>& bridges) {
   Json json;
   json["domain"] = domain_json(session.domain());
   json["generation"] = session.record().generation;
@@ -118,21 +142,27 @@ Json json_of(const DomainSession& session, const Glance& glance, std::size_t rec
 Result<tools::Report> status(const DomainArguments& arguments, const tools::Progress& progress) {
   CAS_TRY_ASSIGN(const std::unique_ptr<DomainSession> session, DomainSession::open(arguments, progress));
   progress.step("the progenitor reads its register ...");
-  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries, session->progenitor().read_register(session->register_file()));
+  CAS_TRY_ASSIGN(const std::vector<RegisterEntry> entries,
+                 session->progenitor().read_register(session->register_file()));
   CAS_TRY_ASSIGN(const std::vector<KnownBridge> bridges, load_bridges(session->domain()));
   const Glance glance = look_at(*session, entries);
-  const auto authorised = std::ranges::count_if(bridges, [&](const KnownBridge& bridge) { return session->mask().authorises(bridge.record.index); });
+  const auto authorised = std::ranges::count_if(
+      bridges, [&](const KnownBridge& bridge) { return session->mask().authorises(bridge.record.index); });
 
   const Domain& domain = session->domain();
   std::string text = "domain " + domain.name + ", VDID " + to_hex(domain.vdid) + "\n";
   text += tools::text_line("progenitor", smartpro::serial_text(domain.progenitor) + "  " + domain.progenitor_uri);
   std::string backups;
-  for (const smartpro::SerialNumber backup : glance.backups) backups += (backups.empty() ? "" : ", ") + smartpro::serial_text(backup);
+  for (const smartpro::SerialNumber backup : glance.backups)
+    backups += (backups.empty() ? "" : ", ") + smartpro::serial_text(backup);
   text += tools::text_line("backup", backups.empty() ? "none" : backups);
-  text += tools::text_line("domain key", std::to_string(session->record().generation) + (session->record().generation == 1 ? ", never rolled" : ""));
+  text += tools::text_line("domain key", std::to_string(session->record().generation) +
+                                             (session->record().generation == 1 ? ", never rolled" : ""));
   text += tools::text_line("tokens", counts_text(glance));
-  text += tools::text_line("revocation list", std::to_string(session->irl().header.index) + ", " + std::to_string(session->irl().tokens.size()) + " revoked");
-  text += tools::text_line("bridges", std::to_string(authorised) + " of " + std::to_string(bridges.size()) + " authorised, mask " + std::to_string(session->mask().header.version));
+  text += tools::text_line("revocation list", std::to_string(session->irl().header.index) + ", " +
+                                                  std::to_string(session->irl().tokens.size()) + " revoked");
+  text += tools::text_line("bridges", std::to_string(authorised) + " of " + std::to_string(bridges.size()) +
+                                          " authorised, mask " + std::to_string(session->mask().header.version));
   text += tools::text_line("register", std::to_string(entries.size()) + " records, whole and the newest");
   for (const std::string& line : glance.attention) text += "attention: " + line + "\n";
   return tools::Report{text, tools::to_text(json_of(*session, glance, entries.size(), bridges))};
@@ -142,8 +172,9 @@ Result<tools::Report> status(const DomainArguments& arguments, const tools::Prog
 
 void add_status(tools::Program& program) {
   const auto arguments = std::make_shared<DomainArguments>();
-  CLI::App& command = program.add_command(program.app(), "status", "a domain at a glance, and what needs attention", examples,
-                                          [arguments](const tools::Progress& progress) { return status(*arguments, progress); });
+  CLI::App& command =
+      program.add_command(program.app(), "status", "a domain at a glance, and what needs attention", examples,
+                          [arguments](const tools::Progress& progress) { return status(*arguments, progress); });
   add_domain_options(command, *arguments);
 }
 

@@ -18,6 +18,7 @@ namespace cas::tools {
 [[nodiscard]] Result<std::shared_ptr<card::Card>> open_card_argument(const std::string& argument);
 
 /// What the help of every program says of such arguments.
-inline constexpr const char* card_argument_help = "the card: pcsc:?reader=NAME, soft:PATH?pin-source=file:P|env:NAME, relay:HOST:PORT?cert=F&key=F&ca=F, or a path";
+inline constexpr const char* card_argument_help =
+    "the card: pcsc:?reader=NAME, soft:PATH?pin-source=file:P|env:NAME, relay:HOST:PORT?cert=F&key=F&ca=F, or a path";
 
 }  // namespace cas::tools

@@ -14,7 +14,8 @@ Status harden_process() {
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     return fail(ErrorKind::permission_denied,
-                "cannot shield this process, which would handle secrets, from core dumps and tracing: " + std::generic_category().message(errno));
+                "cannot shield this process, which would handle secrets, from core dumps and tracing: " +
+                    std::generic_category().message(errno));
   ::umask(077);
   return {};
 }

@@ -118,8 +118,8 @@ Program::~Program() = default;
 
 CLI::App& Program::app() { return state_->app; }
 
-CLI::App& Program::add_command(CLI::App& parent, const std::string& name, const std::string& description, const std::string& footer,
-                               Command command) {
+CLI::App& Program::add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                               const std::string& footer, Command command) {
   CLI::App& added = *parent.add_subcommand(name, description);
   added.footer(footer_of(footer));
   added.fallthrough();

@@ -55,7 +55,8 @@ class Program {
 
   [[nodiscard]] CLI::App& app();
   /// A subcommand of `parent` that runs `command`.
-  CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& description, const std::string& footer, Command command);
+  CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                        const std::string& footer, Command command);
   /// A subcommand that only groups others.
   CLI::App& add_group(const std::string& name, const std::string& description);
 

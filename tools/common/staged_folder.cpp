@@ -30,7 +30,8 @@ Status clear_all_but_lock(const fs::path& path) {
 }
 
 tl::unexpected<Error> taken(const fs::path& folder) {
-  return fail(ErrorKind::refused, folder.string() + " is there already and is not overwritten: remove it first, or name another folder");
+  return fail(ErrorKind::refused,
+              folder.string() + " is there already and is not overwritten: remove it first, or name another folder");
 }
 
 }  // namespace
@@ -39,7 +40,9 @@ StagedFolder::StagedFolder(fs::path folder, fs::path path, FileLock lock)
     : folder_(std::move(folder)), path_(std::move(path)), lock_(std::move(lock)) {}
 
 StagedFolder::StagedFolder(StagedFolder&& other) noexcept
-    : folder_(std::move(other.folder_)), path_(std::move(other.path_)), lock_(std::exchange(other.lock_, std::nullopt)) {}
+    : folder_(std::move(other.folder_)),
+      path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, std::nullopt)) {}
 
 StagedFolder::~StagedFolder() {
   if (!lock_) return;
@@ -50,7 +53,9 @@ StagedFolder::~StagedFolder() {
 Result<StagedFolder> StagedFolder::begin(const fs::path& wanted) {
   const fs::path folder = without_trailing_slash(wanted);
   std::error_code error;
-  if (fs::exists(fs::symlink_status(folder, error)) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error))) return taken(folder);
+  if (fs::exists(fs::symlink_status(folder, error)) &&
+      !(fs::is_directory(folder, error) && fs::is_empty(folder, error)))
+    return taken(folder);
   const fs::path path(folder.native() + ".unfinished");
   fs::create_directories(path, error);
   if (error) return fail(ErrorKind::io, "cannot make the folder " + path.string() + ": " + error.message());

@@ -19,14 +19,18 @@ std::string text_line(std::string_view label, std::string_view value) {
 }
 
 std::string token_text(const TokenInfo& info) {
-  if (!info.personalised) return text_line("kind", "none yet: the token has no certificate (make one with cas-card create)");
-  std::string text = text_line("kind", info.kind == smartpro::TokenKind::blank ? "blank: belongs to no domain yet" : token_kind_name(info.kind));
-  text += text_line("serial number", serial_text(info.serial_number) + " (decimal " + std::to_string(info.serial_number) + ")");
+  if (!info.personalised)
+    return text_line("kind", "none yet: the token has no certificate (make one with cas-card create)");
+  std::string text = text_line(
+      "kind", info.kind == smartpro::TokenKind::blank ? "blank: belongs to no domain yet" : token_kind_name(info.kind));
+  text += text_line("serial number",
+                    serial_text(info.serial_number) + " (decimal " + std::to_string(info.serial_number) + ")");
   if (info.vdid) text += text_line("domain (VDID)", to_hex(*info.vdid));
   text += text_line("name", info.common_name);
   text += text_line("applet version", std::to_string(info.applet_version));
   if (const auto certificate = crypto::Certificate::from_der(info.certificate))
-    text += text_line("certificate", "valid " + format_utc_time(certificate->not_before()) + " to " + format_utc_time(certificate->not_after()));
+    text += text_line("certificate", "valid " + format_utc_time(certificate->not_before()) + " to " +
+                                         format_utc_time(certificate->not_after()));
   return text;
 }
 
@@ -41,7 +45,8 @@ Json token_json(const TokenInfo& info) {
   json["name"] = info.personalised ? Json(info.common_name) : Json(nullptr);
   json["applet_version"] = info.applet_version;
   if (const auto certificate = crypto::Certificate::from_der(info.certificate); info.personalised && certificate)
-    json["certificate"] = {{"not_before", format_utc_time(certificate->not_before())}, {"not_after", format_utc_time(certificate->not_after())}};
+    json["certificate"] = {{"not_before", format_utc_time(certificate->not_before())},
+                           {"not_after", format_utc_time(certificate->not_after())}};
   return json;
 }
 

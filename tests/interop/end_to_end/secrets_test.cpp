@@ -25,7 +25,8 @@ using test::value_or_throw;
 
 std::string base64(ByteView bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  text.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()))));
+  text.resize(static_cast<std::size_t>(
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()))));
   return text;
 }
 
@@ -66,7 +67,8 @@ class SecretsEndToEnd : public testing::Test {
   /// hence the time-out, which is a failure of the pipeline like any other.
   int launch(const std::string& pipeline) {
     const std::string log = (system.folder() / "log").string();
-    const std::string command = "GST_DEBUG='*:9' GST_DEBUG_NO_COLOR=1 exec timeout 20 gst-launch-1.0 -v -m -t " + pipeline + " >" + log + " 2>&1";
+    const std::string command = "GST_DEBUG='*:9' GST_DEBUG_NO_COLOR=1 exec timeout 20 gst-launch-1.0 -v -m -t " +
+                                pipeline + " >" + log + " 2>&1";
     const int status = std::system(command.c_str());
     std::ifstream in(log, std::ios::binary);
     std::ostringstream text;
@@ -76,12 +78,14 @@ class SecretsEndToEnd : public testing::Test {
   }
 
   std::string scramble(const std::string& more = "") {
-    return "filesrc location=" + path("content") + " blocksize=65536 ! smartpro-scramble card=" + system.uri("acquisition") + " host=" +
-           system.host_folder().string() + " key-period=2 " + more + " ! filesink location=" + path("content.spro");
+    return "filesrc location=" + path("content") +
+           " blocksize=65536 ! smartpro-scramble card=" + system.uri("acquisition") +
+           " host=" + system.host_folder().string() + " key-period=2 " + more +
+           " ! filesink location=" + path("content.spro");
   }
   std::string descramble(const std::string& card, const std::string& file = "content.spro") {
-    return "filesrc location=" + path(file) + " ! smartpro-descramble card=" + system.uri(card) + " host=" + system.host_folder().string() +
-           " ! filesink location=" + path("played");
+    return "filesrc location=" + path(file) + " ! smartpro-descramble card=" + system.uri(card) +
+           " host=" + system.host_folder().string() + " ! filesink location=" + path("played");
   }
   std::string path(const std::string& name) const { return (system.folder() / name).string(); }
 
@@ -103,11 +107,13 @@ class SecretsEndToEnd : public testing::Test {
     const smartpro::FileLayout layout(header.header, header.body_offset);
     auto session = system.session("renderer");
     for (std::uint32_t period = 0; period < 3; ++period) {
-      const ByteView slot = ByteView(file).subspan(static_cast<std::size_t>(layout.slot_offset(period)), header.header.licence_slot_size);
+      const ByteView slot =
+          ByteView(file).subspan(static_cast<std::size_t>(layout.slot_offset(period)), header.header.licence_slot_size);
       smartpro::OpenRequest request;
       request.header_digest = header.digest;
       request.key_period = period;
-      const auto opened = value_or_throw(session->open_licence(value_or_throw(smartpro::parse_licence_slot(slot)), request));
+      const auto opened =
+          value_or_throw(session->open_licence(value_or_throw(smartpro::parse_licence_slot(slot)), request));
       secrets.push_back({"control word " + std::to_string(period), copy_of(opened.control_word.reveal())});
     }
     secrets.push_back({"host's P-256 key", copy_of(system.host()->p256.private_value.reveal())});
@@ -129,7 +135,8 @@ TEST_F(SecretsEndToEnd, StandInNoOutput) {
 
   ASSERT_EQ(launch(scramble()), 0) << output;
   ASSERT_EQ(launch(descramble("renderer")), 0);
-  EXPECT_TRUE(value_or_throw(read_file(path("played"), 1U << 20)) == value_or_throw(read_file(path("content"), 1U << 20)));
+  EXPECT_TRUE(value_or_throw(read_file(path("played"), 1U << 20)) ==
+              value_or_throw(read_file(path("content"), 1U << 20)));
   // Error texts: wrong domain, no domain, damage, no such card.
   EXPECT_NE(launch(descramble("stranger")), 0);
   EXPECT_NE(launch(descramble("blank")), 0);
@@ -143,7 +150,8 @@ TEST_F(SecretsEndToEnd, StandInNoOutput) {
   EXPECT_GE(secrets.size(), 15U);
   ASSERT_GT(output.size(), 1'000'000U) << "not everything was logged";
   for (const Secret& secret : secrets)
-    for (const std::string& form : forms_of(secret.value)) EXPECT_EQ(output.find(form), std::string::npos) << secret.name;
+    for (const std::string& form : forms_of(secret.value))
+      EXPECT_EQ(output.find(form), std::string::npos) << secret.name;
 }
 
 }  // namespace

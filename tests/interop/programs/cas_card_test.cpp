@@ -58,7 +58,8 @@ TEST_F(CasCard, TakesPassPhrasesFromWhereTheUriSays) {
   ASSERT_EQ(card({"create", "soft:e.card?pin-source=env:CARD_PIN"}, pin).exit_code, 0);
   EXPECT_FALSE(fs::exists(folder() / "e.card.pin"));
   EXPECT_EQ(card({"info", "soft:e.card?pin-source=env:CARD_PIN"}, pin).exit_code, 0);
-  expect_failure(card({"info", "soft:e.card?pin-source=env:CARD_PIN"}, {{"CARD_PIN", "wrong"}}), 1, "cas-card", "pass phrase is wrong");
+  expect_failure(card({"info", "soft:e.card?pin-source=env:CARD_PIN"}, {{"CARD_PIN", "wrong"}}), 1, "cas-card",
+                 "pass phrase is wrong");
   expect_failure(card({"info", "soft:e.card?pin-source=env:CARD_PIN"}), 1, "cas-card", "CARD_PIN");
   expect_failure(card({"create", "soft:f.card?pin-source=env:NO_SUCH_PIN"}), 1, "cas-card", "NO_SUCH_PIN");
   EXPECT_FALSE(fs::exists(folder() / "f.card"));
@@ -106,7 +107,8 @@ TEST_F(CasCard, TellsWhatIsMissing) {
 }
 
 TEST_F(CasCard, WrongArgumentsAreUsageErrors) {
-  for (const Arguments& arguments : std::vector<Arguments>{{}, {"bake"}, {"create"}, {"info", "a.card", "--colour"}, {"info", "a", "b"}})
+  for (const Arguments& arguments :
+       std::vector<Arguments>{{}, {"bake"}, {"create"}, {"info", "a.card", "--colour"}, {"info", "a", "b"}})
     expect_failure(card(arguments), 2, "cas-card", "--help");
   EXPECT_EQ(card_json({"info"}, 2)["error"]["kind"], "usage");
   expect_failure(card({"serve", "a.card", "--vpcd", "nowhere"}), 2, "cas-card", "HOST:PORT");
@@ -115,7 +117,12 @@ TEST_F(CasCard, WrongArgumentsAreUsageErrors) {
 }
 
 TEST_F(CasCard, HelpTeachesWithExamples) {
-  for (const Arguments& arguments : std::vector<Arguments>{{"--help"}, {"create", "--help"}, {"info", "--help"}, {"list", "--help"}, {"relay", "--help"}, {"serve", "--help"}}) {
+  for (const Arguments& arguments : std::vector<Arguments>{{"--help"},
+                                                           {"create", "--help"},
+                                                           {"info", "--help"},
+                                                           {"list", "--help"},
+                                                           {"relay", "--help"},
+                                                           {"serve", "--help"}}) {
     const Outcome help = card(arguments);
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_NE(help.out.find("\n  cas-card "), std::string::npos) << help.out;

@@ -28,27 +28,47 @@ TEST_F(CasTmcDomain, DeactivatesATokenOnce) {
 TEST_F(CasTmcDomain, DeactivatesMembersOfTheDomainAlone) {
   make_card("blank.card");
   make_partner();
-  expect_failure(tmc({"deactivate", "--domain", "home", "--token", "blank.card"}), 1, "cas-tmc", "belongs to no domain");
-  expect_failure(tmc({"deactivate", "--domain", "home", "--token", "bridge.card"}), 1, "cas-tmc", "only its progenitor");
-  expect_failure(tmc({"deactivate", "--domain", "home", "--token", home_card("progenitor")}), 1, "cas-tmc", "is a progenitor");
+  expect_failure(tmc({"deactivate", "--domain", "home", "--token", "blank.card"}), 1, "cas-tmc",
+                 "belongs to no domain");
+  expect_failure(tmc({"deactivate", "--domain", "home", "--token", "bridge.card"}), 1, "cas-tmc",
+                 "only its progenitor");
+  expect_failure(tmc({"deactivate", "--domain", "home", "--token", home_card("progenitor")}), 1, "cas-tmc",
+                 "is a progenitor");
   expect_failure(tmc({"deactivate", "--domain", "home", "--token", "none.card"}), 1, "cas-tmc", "none.card");
   EXPECT_EQ(tmc_json({"list", "--domain", "home"})["records"], 4);
 }
 
 TEST_F(CasTmcDomain, WrongArgumentsAreUsageErrors) {
-  for (const Arguments& arguments : std::vector<Arguments>{{"deactivate"}, {"revoke"}, {"bridge"}, {"bridge", "register"}, {"bridge", "bar"}, {"bridge", "authorise"}, {"publish"},
-                                                           {"backup"}, {"replace"}, {"reissue"}, {"erl"}, {"erl", "revoke", "--singer", "1"}, {"lists"}, {"lists", "install"}})
+  for (const Arguments& arguments : std::vector<Arguments>{{"deactivate"},
+                                                           {"revoke"},
+                                                           {"bridge"},
+                                                           {"bridge", "register"},
+                                                           {"bridge", "bar"},
+                                                           {"bridge", "authorise"},
+                                                           {"publish"},
+                                                           {"backup"},
+                                                           {"replace"},
+                                                           {"reissue"},
+                                                           {"erl"},
+                                                           {"erl", "revoke", "--singer", "1"},
+                                                           {"lists"},
+                                                           {"lists", "install"}})
     expect_failure(tmc(arguments), 2, "cas-tmc", "--help");
   expect_failure(tmc({"roll"}), 2, "cas-tmc", "--yes");
   expect_failure(tmc({"erl", "revoke"}), 2, "cas-tmc", "--token, --host or --vdid");
-  for (const char* number : {"12", "41f3a9c27b5e0d1x", "41f3a9c27b5e0d1800"}) expect_failure(tmc({"erl", "revoke", "--host", number}), 2, "cas-tmc", "16 hexadecimal digits");
+  for (const char* number : {"12", "41f3a9c27b5e0d1x", "41f3a9c27b5e0d1800"})
+    expect_failure(tmc({"erl", "revoke", "--host", number}), 2, "cas-tmc", "16 hexadecimal digits");
   EXPECT_EQ(tmc_json({"roll"}, 2)["error"]["kind"], "invalid-argument");
   EXPECT_EQ(tmc_json({"status"})["generation"], 1);
 }
 
 TEST_F(CasTmcDomain, MissingCardsAreToldOf) {
-  for (const Arguments& arguments : std::vector<Arguments>{{"revoke", "none.card"}, {"bridge", "register", "--token", "none.card"}, {"backup", "--to", "none.card"},
-                                                           {"replace", "--with", "none.card"}, {"status", "--progenitor", "none.card"}, {"roll", "--yes", "--progenitor", "none.card"},
+  for (const Arguments& arguments : std::vector<Arguments>{{"revoke", "none.card"},
+                                                           {"bridge", "register", "--token", "none.card"},
+                                                           {"backup", "--to", "none.card"},
+                                                           {"replace", "--with", "none.card"},
+                                                           {"status", "--progenitor", "none.card"},
+                                                           {"roll", "--yes", "--progenitor", "none.card"},
                                                            {"reissue", "a.spro", "--progenitor", "none.card"}}) {
     SCOPED_TRACE(arguments.front());
     expect_failure(tmc(arguments), 1, "cas-tmc", "none.card");
@@ -57,8 +77,20 @@ TEST_F(CasTmcDomain, MissingCardsAreToldOf) {
 }
 
 TEST_F(CasTmcDomain, HelpTeachesWithExamples) {
-  for (const Arguments& command : std::vector<Arguments>{{"status"}, {"deactivate"}, {"revoke"}, {"bridge", "register"}, {"bridge", "bar"}, {"bridge", "authorise"}, {"bridge", "list"},
-                                                         {"publish"}, {"backup"}, {"replace"}, {"roll"}, {"reissue"}, {"erl", "revoke"}, {"erl", "show"}}) {
+  for (const Arguments& command : std::vector<Arguments>{{"status"},
+                                                         {"deactivate"},
+                                                         {"revoke"},
+                                                         {"bridge", "register"},
+                                                         {"bridge", "bar"},
+                                                         {"bridge", "authorise"},
+                                                         {"bridge", "list"},
+                                                         {"publish"},
+                                                         {"backup"},
+                                                         {"replace"},
+                                                         {"roll"},
+                                                         {"reissue"},
+                                                         {"erl", "revoke"},
+                                                         {"erl", "show"}}) {
     Arguments arguments = command;
     arguments.emplace_back("--help");
     const Outcome help = tmc(arguments);
@@ -109,21 +141,25 @@ TEST_F(CasTmcDomain, RegistersAndBarsABridge) {
   EXPECT_TRUE(fs::exists(made["bridge"]["file"].get<std::string>()));
   EXPECT_EQ(tmc_json({"bridge", "bar", "1", "--domain", "home"})["bridge"]["authorised"], false);
   EXPECT_EQ(tmc_json({"bridge", "bar", "1", "--domain", "home"})["mask"]["version"], 3);  // it is so already
-  EXPECT_EQ(tmc_json({"bridge", "authorise", serial_of("bridge.card"), "--domain", "home"})["bridge"]["authorised"], true);
+  EXPECT_EQ(tmc_json({"bridge", "authorise", serial_of("bridge.card"), "--domain", "home"})["bridge"]["authorised"],
+            true);
   const Json list = tmc_json({"bridge", "list", "--domain", "home"});
   ASSERT_EQ(list["bridges"].size(), 1U);
   EXPECT_EQ(list["mask"]["version"], 4);
   expect_failure(tmc({"bridge", "bar", "2", "--domain", "home"}), 1, "cas-tmc", "no bridge 2");
   expect_failure(tmc({"bridge", "bar", "0", "--domain", "home"}), 1, "cas-tmc", "no bridge 0");
-  expect_failure(tmc({"bridge", "register", "--domain", "home", "--token", home_card("renderer")}), 1, "cas-tmc", "simple-bridge");
-  EXPECT_EQ(tmc({"bridge", "register", "--domain", "partner", "--token", "bridge.card"}).exit_code, 1);  // its own domain
+  expect_failure(tmc({"bridge", "register", "--domain", "home", "--token", home_card("renderer")}), 1, "cas-tmc",
+                 "simple-bridge");
+  EXPECT_EQ(tmc({"bridge", "register", "--domain", "partner", "--token", "bridge.card"}).exit_code,
+            1);  // its own domain
   EXPECT_NE(tmc({"bridge", "list", "--domain", "home"}).out.find("authorised"), std::string::npos);
 }
 
 TEST_F(CasTmcDomain, ABridgeIsBarredUnderEveryIndexThatItHas) {
   make_partner();
   const std::string serial = serial_of("bridge.card");
-  for (int time = 0; time < 2; ++time) ASSERT_EQ(tmc({"bridge", "register", "--domain", "home", "--token", "bridge.card"}).exit_code, 0);
+  for (int time = 0; time < 2; ++time)
+    ASSERT_EQ(tmc({"bridge", "register", "--domain", "home", "--token", "bridge.card"}).exit_code, 0);
   const auto authorised = [&] {
     std::vector<bool> bits;
     const Json listed = tmc_json({"bridge", "list", "--domain", "home"});
@@ -177,11 +213,16 @@ TEST_F(CasTmcDomain, AStolenProgenitorIsWorthNothingAfterwards) {
   fs::copy(home(), folder() / "thief", fs::copy_options::recursive);
   ASSERT_EQ(tmc({"replace", "--with", "spare.card"}).exit_code, 0);
   enrol("late.card", "renderer");
-  expect_failure(tmc({"enrol", "--token", "late.card", "--kind", "renderer", "--progenitor", home_card("progenitor")}), 1, "cas-tmc", "revoked");
+  expect_failure(tmc({"enrol", "--token", "late.card", "--kind", "renderer", "--progenitor", home_card("progenitor")}),
+                 1, "cas-tmc", "revoked");
   // A member that a host has brought the list has nothing to do with him, on his own machine either.
   const Environment thief{{"CAS_HOME", (folder() / "thief").string()}};
-  EXPECT_FALSE(session(home(), home_card("renderer"))->mask_status().has_value());  // which it has none of; but the channel stood
-  EXPECT_EQ(tmc({"deactivate", "--token", home_card("renderer"), "--progenitor", home_card("progenitor")}, thief).exit_code, 1);
+  EXPECT_FALSE(session(home(), home_card("renderer"))
+                   ->mask_status()
+                   .has_value());  // which it has none of; but the channel stood
+  EXPECT_EQ(
+      tmc({"deactivate", "--token", home_card("renderer"), "--progenitor", home_card("progenitor")}, thief).exit_code,
+      1);
   EXPECT_EQ(card_json({"info", home_card("renderer")})["token"]["kind"], "renderer");
   // Nor can he go on with the machine's copy of the list.
   ASSERT_EQ(tmc({"publish", "--to", "public"}).exit_code, 0);
@@ -199,8 +240,10 @@ TEST_F(CasTmcDomain, ARolledDomainTellsWhatIsLeftToDo) {
   const Json status = tmc_json({"status", "--domain", "home"});
   EXPECT_EQ(status["backups"], Json::array());
   const std::string attention = status["attention"].dump();
-  for (const char* what : {"acquisition", "renderer", "backup", "bridge 1", "no backup"}) EXPECT_NE(attention.find(what), std::string::npos) << what << ": " << attention;
-  expect_failure(tmc({"enrol", "--domain", "home", "--token", home_card("renderer"), "--kind", "renderer"}), 1, "cas-tmc", "deactivate it");
+  for (const char* what : {"acquisition", "renderer", "backup", "bridge 1", "no backup"})
+    EXPECT_NE(attention.find(what), std::string::npos) << what << ": " << attention;
+  expect_failure(tmc({"enrol", "--domain", "home", "--token", home_card("renderer"), "--kind", "renderer"}), 1,
+                 "cas-tmc", "deactivate it");
   renew_tokens();
   ASSERT_EQ(tmc({"backup", "--domain", "home", "--to", "spare.card"}).exit_code, 0);
   ASSERT_EQ(tmc({"bridge", "register", "--domain", "home", "--token", "bridge.card"}).exit_code, 0);
@@ -210,7 +253,8 @@ TEST_F(CasTmcDomain, ARolledDomainTellsWhatIsLeftToDo) {
 TEST_F(CasTmcDomain, OldFilesAreReissuedInPlace) {
   write_protected("one.spro", 1, home_card("acquisition"));
   write_protected("three.spro", 3, home_card("acquisition"));
-  write_text(folder() / "cut.spro", read_text(folder() / "three.spro").substr(0, read_text(folder() / "three.spro").size() - 2 * 1040 - 100));
+  write_text(folder() / "cut.spro",
+             read_text(folder() / "three.spro").substr(0, read_text(folder() / "three.spro").size() - 2 * 1040 - 100));
   const auto words = control_words("three.spro", home_card("renderer"));
   const std::string before = read_text(folder() / "three.spro");
   expect_failure(tmc({"reissue", "one.spro"}), 1, "cas-tmc", "never rolled");
@@ -249,7 +293,8 @@ TEST_F(CasTmcDomain, WhatCannotBeReissuedIsLeftAsItIs) {
   expect_failure(reissue("none.spro"), 1, "cas-tmc", "none.spro");
   expect_failure(reissue("."), 1, "cas-tmc", "directory");  // cannot be opened for writing, whoever asks
   EXPECT_EQ(reissue("changed.spro").exit_code, 1);
-  for (const char* file : {"foreign.spro", "plain.txt", "empty.spro", "changed.spro"}) EXPECT_EQ(read_text(folder() / file), before.at(folder() / file)) << file;
+  for (const char* file : {"foreign.spro", "plain.txt", "empty.spro", "changed.spro"})
+    EXPECT_EQ(read_text(folder() / file), before.at(folder() / file)) << file;
   // Twice rolled, its key is gone.
   ASSERT_EQ(tmc({"roll", "--yes", "--domain", "home"}).exit_code, 0);
   expect_failure(reissue("old.spro"), 1, "cas-tmc", "older than that");
@@ -263,11 +308,14 @@ TEST_F(CasTmcDomain, LicencesBesideAFileAreForThatFileAlone) {
   ASSERT_OK(header);
   const std::string digest(as_text(header->digest));
   const std::string slot = before.substr(header->body_offset, 4104);
-  const std::string offset = std::string("\0\0\0\0\0\0", 6) + static_cast<char>(header->body_offset >> 8) + static_cast<char>(header->body_offset & 0xff);
+  const std::string offset = std::string("\0\0\0\0\0\0", 6) + static_cast<char>(header->body_offset >> 8) +
+                             static_cast<char>(header->body_offset & 0xff);
   const std::string elsewhere = std::string("\0\0\0\0\0\0\0\x08", 8);
   const std::string beyond = std::string("\0\0\0\xff\0\0\0\0", 8);
-  for (const std::string& journal : {std::string("rubbish"), "SPLJ" + std::string(32, 'x') + offset + slot, "SPLJ" + digest + elsewhere + slot, "SPLJ" + digest + beyond + slot,
-                                     "SPLJ" + digest + offset + slot.substr(1), "SPLJ" + digest + offset + slot + elsewhere + slot, "SPLJ" + digest + offset + std::string(4104, 'x')}) {
+  for (const std::string& journal :
+       {std::string("rubbish"), "SPLJ" + std::string(32, 'x') + offset + slot, "SPLJ" + digest + elsewhere + slot,
+        "SPLJ" + digest + beyond + slot, "SPLJ" + digest + offset + slot.substr(1),
+        "SPLJ" + digest + offset + slot + elsewhere + slot, "SPLJ" + digest + offset + std::string(4104, 'x')}) {
     write_text(folder() / "a.spro.licences", journal);
     expect_failure(tmc({"reissue", "a.spro"}), 1, "cas-tmc", "a.spro.licences");
     EXPECT_EQ(read_text(folder() / "a.spro"), before);
@@ -285,8 +333,10 @@ TEST_F(CasTmcDomain, ALostListOrMaskIsMadeAgain) {
     for (const bool lost : {true, false}) {
       SCOPED_TRACE(file);
       const fs::path path = home() / "domains" / "home" / file;
-      if (lost) fs::remove(path);
-      else write_text(path, "damaged");
+      if (lost)
+        fs::remove(path);
+      else
+        write_text(path, "damaged");
       EXPECT_EQ(tmc_json({"status", "--domain", "home"})["revoked"], 1);
       EXPECT_EQ(read_text(path), good.at(path));
     }
@@ -299,7 +349,8 @@ TEST_F(CasTmcDomain, PublishesWhatHostsNeed) {
   const Json published = tmc_json({"publish", "--to", "public/lists", "--domain", "home"});
   const std::string vdid = tmc_json({"status", "--domain", "home"})["domain"]["vdid"];
   const fs::path to = folder() / "public" / "lists";
-  for (const std::string& file : {std::string("erl"), "irl-" + vdid, "irl-" + vdid + ".pub", "mask-" + vdid, vdid + "-1.bridge"}) {
+  for (const std::string& file :
+       {std::string("erl"), "irl-" + vdid, "irl-" + vdid + ".pub", "mask-" + vdid, vdid + "-1.bridge"}) {
     EXPECT_EQ(fs::status(to / file).permissions() & fs::perms::others_read, fs::perms::others_read) << file;
   }
   EXPECT_EQ(published["files"].size(), 5U);
@@ -353,9 +404,12 @@ TEST_F(CasTmcDomain, TheRootRevokesHostsTokensAndDomains) {
   expect_failure(tmc({"erl", "show", "--root", "elsewhere"}), 1, "cas-tmc", "no root");
   EXPECT_EQ(tmc({"erl", "revoke", "--host", "0000000000000001", "--root", "elsewhere"}).exit_code, 1);
   write_protected("a.spro", 1, home_card("acquisition"));
-  const auto revoke = [&](const std::string& option, const std::string& number) { return tmc_json({"erl", "revoke", option, number}); };
+  const auto revoke = [&](const std::string& option, const std::string& number) {
+    return tmc_json({"erl", "revoke", option, number});
+  };
   const auto works = [&](const std::string& machine) {
-    EXPECT_EQ(tmc({"lists", "install", home() / "root" / "erl"}, {{"CAS_HOME", (folder() / machine).string()}}).exit_code, 0);
+    EXPECT_EQ(
+        tmc({"lists", "install", home() / "root" / "erl"}, {{"CAS_HOME", (folder() / machine).string()}}).exit_code, 0);
     return !control_words("a.spro", home_card("renderer")).front().empty();
   };
   // Another host, and this one.
@@ -363,7 +417,8 @@ TEST_F(CasTmcDomain, TheRootRevokesHostsTokensAndDomains) {
   EXPECT_EQ(revoke("--host", host["host"]["serial_number"])["list"]["hosts"].size(), 1U);
   EXPECT_EQ(revoke("--host", host["host"]["serial_number"])["already"], true);
   EXPECT_TRUE(works("home"));
-  ASSERT_EQ(tmc({"lists", "install", home() / "root" / "erl"}, {{"CAS_HOME", (folder() / "player").string()}}).exit_code, 0);
+  ASSERT_EQ(
+      tmc({"lists", "install", home() / "root" / "erl"}, {{"CAS_HOME", (folder() / "player").string()}}).exit_code, 0);
   EXPECT_FAILS(session(folder() / "player", home_card("renderer"))->mask_status(), ErrorKind::revoked);
   // A token.
   EXPECT_EQ(revoke("--token", serial_of(home_card("acquisition")))["list"]["index"], 2);

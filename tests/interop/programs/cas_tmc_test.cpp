@@ -33,8 +33,10 @@ TEST_F(CasTmc, MakesARootAndHosts) {
   const Json host = tmc_json({"host", "--capabilities", "renderer,acquisition", "--name", "edit suite"});
   EXPECT_EQ(host["host"]["capabilities"], Json({"acquisition", "renderer"}));
   EXPECT_EQ(host["host"]["name"], "edit suite");
-  EXPECT_EQ(fs::status(home() / "root" / "revocation.key").permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
+  EXPECT_EQ(fs::status(home() / "root" / "revocation.key").permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"})
+    EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
   EXPECT_EQ(tmc_json({"host", "player", "--capabilities", "all"})["host"]["capabilities"].size(), 5U);
   EXPECT_TRUE(fs::exists(folder() / "player" / "host.pem"));
 }
@@ -63,7 +65,9 @@ TEST_F(CasTmc, KeysUnderPassPhrases) {
 
   ASSERT_EQ(card({"create", "p.card", "--progenitor", "--root-pin-source", "env:ROOT_PIN"}, pins).exit_code, 0);
   EXPECT_EQ(tmc({"domain", "create", "studio", "--progenitor", "p.card"}, pins).exit_code, 1);
-  EXPECT_EQ(tmc({"domain", "create", "studio", "--progenitor", "p.card", "--host-pin-source", "env:HOST_PIN"}, pins).exit_code, 0);
+  EXPECT_EQ(tmc({"domain", "create", "studio", "--progenitor", "p.card", "--host-pin-source", "env:HOST_PIN"}, pins)
+                .exit_code,
+            0);
 }
 
 TEST_F(CasTmc, CapabilitiesAreAskedFor) {
@@ -88,7 +92,8 @@ TEST_F(CasTmc, EverythingStepByStep) {
 
   make_card("a.card");
   make_card("r.card");
-  const Json acquisition = tmc_json({"enrol", "--domain", "studio", "--token", "a.card", "--kind", "acquisition", "--default"});
+  const Json acquisition =
+      tmc_json({"enrol", "--domain", "studio", "--token", "a.card", "--kind", "acquisition", "--default"});
   EXPECT_EQ(acquisition["already"], false);
   EXPECT_EQ(acquisition["token"]["kind"], "acquisition");
   EXPECT_EQ(acquisition["token"]["vdid"], vdid);
@@ -138,11 +143,14 @@ TEST_F(CasTmc, RefusesWhatATokenCannotBe) {
   EXPECT_EQ(content_of(home() / "default-cards").size(), 2U);
 
   EXPECT_EQ(tmc({"domain", "create", "other", "--progenitor", "ordinary.card"}).exit_code, 1);
-  expect_failure(tmc({"domain", "create", "other", "--progenitor", home_card("renderer")}), 1, "cas-tmc", "name the progenitor");
-  expect_failure(tmc({"domain", "create", "other", "--progenitor", home_card("progenitor")}), 1, "cas-tmc", "of domain home already");
+  expect_failure(tmc({"domain", "create", "other", "--progenitor", home_card("renderer")}), 1, "cas-tmc",
+                 "name the progenitor");
+  expect_failure(tmc({"domain", "create", "other", "--progenitor", home_card("progenitor")}), 1, "cas-tmc",
+                 "of domain home already");
   expect_failure(tmc({"domain", "create", "home", "--progenitor", "second.card"}), 1, "cas-tmc", "is there already");
   EXPECT_FALSE(fs::exists(home() / "domains" / "other"));
-  EXPECT_EQ(before.at(home() / "domains" / "home" / "domain.json"), read_text(home() / "domains" / "home" / "domain.json"));
+  EXPECT_EQ(before.at(home() / "domains" / "home" / "domain.json"),
+            read_text(home() / "domains" / "home" / "domain.json"));
 }
 
 TEST_F(CasTmc, ATokenOfAnotherRootStaysOutside) {
@@ -183,7 +191,8 @@ TEST_F(CasTmc, NoDomainYet) {
 
 TEST_F(CasTmc, FollowsAProgenitorThatMoved) {
   use_initialised_home();
-  for (const char* suffix : {"", ".pin"}) fs::rename(home_card("progenitor").string() + suffix, folder() / (std::string("moved.card") + suffix));
+  for (const char* suffix : {"", ".pin"})
+    fs::rename(home_card("progenitor").string() + suffix, folder() / (std::string("moved.card") + suffix));
   expect_failure(tmc({"list"}), 1, "cas-tmc", "progenitor.card");
   EXPECT_EQ(tmc_json({"list", "--progenitor", "moved.card"})["tokens"].size(), 2U);
   EXPECT_EQ(tmc({"list"}).exit_code, 1);  // for that one time only
@@ -195,7 +204,8 @@ TEST_F(CasTmc, AnotherTokenIsNotTakenForTheProgenitor) {
   use_initialised_home();
   make_card("second.card", true);
   expect_failure(tmc({"list", "--progenitor", "second.card"}), 1, "cas-tmc", "is not the progenitor of domain home");
-  expect_failure(tmc({"list", "--progenitor", home_card("renderer")}), 1, "cas-tmc", "is not the progenitor of domain home");
+  expect_failure(tmc({"list", "--progenitor", home_card("renderer")}), 1, "cas-tmc",
+                 "is not the progenitor of domain home");
 }
 
 TEST_F(CasTmc, AnOldRegisterIsFoundOut) {
@@ -243,7 +253,8 @@ TEST_F(CasTmc, TwoAtOnceOnOneDomain) {
   {
     const auto other = FileLock::acquire(home() / "domains" / "home" / "register");
     ASSERT_OK(other);
-    expect_failure(tmc({"enrol", "--token", "r.card", "--kind", "renderer"}), 1, "cas-tmc", "in use by another process");
+    expect_failure(tmc({"enrol", "--token", "r.card", "--kind", "renderer"}), 1, "cas-tmc",
+                   "in use by another process");
     expect_failure(tmc({"list"}), 1, "cas-tmc", "in use by another process");
   }
   EXPECT_EQ(content_of(home() / "domains"), before);
@@ -262,7 +273,8 @@ TEST_F(CasTmc, InitSetsEverythingUp) {
   EXPECT_FALSE(fs::exists(home() / "init-under-way"));
   EXPECT_FALSE(fs::exists(home() / "init-under-way.lock"));
   for (const auto& entry : fs::recursive_directory_iterator(home()))
-    EXPECT_EQ(entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none) << entry.path();
+    EXPECT_EQ(entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none)
+        << entry.path();
 }
 
 TEST_F(CasTmc, InitFillsAnEmptyPlaceOnly) {
@@ -275,7 +287,8 @@ TEST_F(CasTmc, InitFillsAnEmptyPlaceOnly) {
 }
 
 TEST_F(CasTmc, InitInAFolderNamedRelatively) {
-  const Outcome init = run_program({cas_tmc, "init", "studio", "--json"}, {{"CAS_HOME", "here"}, {"HOME", folder()}}, folder());
+  const Outcome init =
+      run_program({cas_tmc, "init", "studio", "--json"}, {{"CAS_HOME", "here"}, {"HOME", folder()}}, folder());
   ASSERT_EQ(init.exit_code, 0) << init.err;
   const Json json = Json::parse(init.out);
   EXPECT_EQ(json["domain"]["name"], "studio");
@@ -283,13 +296,15 @@ TEST_F(CasTmc, InitInAFolderNamedRelatively) {
 }
 
 TEST_F(CasTmc, WrongArgumentsAreUsageErrors) {
-  for (const Arguments& arguments : std::vector<Arguments>{{}, {"sing"}, {"domain"}, {"domain", "create"}, {"enrol", "--token"}, {"root", "--loud"}})
+  for (const Arguments& arguments :
+       std::vector<Arguments>{{}, {"sing"}, {"domain"}, {"domain", "create"}, {"enrol", "--token"}, {"root", "--loud"}})
     expect_failure(tmc(arguments), 2, "cas-tmc", "--help");
   EXPECT_EQ(tmc_json({"enrol"}, 2)["error"]["kind"], "usage");
 }
 
 TEST_F(CasTmc, HelpTeachesWithExamples) {
-  for (const Arguments& command : std::vector<Arguments>{{}, {"root"}, {"host"}, {"domain", "create"}, {"domain", "list"}, {"enrol"}, {"list"}, {"init"}}) {
+  for (const Arguments& command : std::vector<Arguments>{
+           {}, {"root"}, {"host"}, {"domain", "create"}, {"domain", "list"}, {"enrol"}, {"list"}, {"init"}}) {
     Arguments arguments = command;
     arguments.emplace_back("--help");
     const Outcome help = tmc(arguments);
@@ -300,7 +315,8 @@ TEST_F(CasTmc, HelpTeachesWithExamples) {
 }
 
 TEST_F(CasTmc, AReportThatCannotBeWrittenIsAFailure) {
-  const Outcome outcome = run_program({"/bin/sh", "-c", std::string("exec '") + cas_tmc + "' domain list >/dev/full"}, environment(), folder());
+  const Outcome outcome = run_program({"/bin/sh", "-c", std::string("exec '") + cas_tmc + "' domain list >/dev/full"},
+                                      environment(), folder());
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.err.find("cannot be written"), std::string::npos) << outcome.err;
 }
@@ -337,7 +353,8 @@ TEST_F(CasTmcLists, AreFetchedFromTheirSources) {
   EXPECT_EQ(tmc_json({"lists", "source", "remove", "https://lists.example/studio/"})["sources"], Json({published}));
   expect_failure(tmc({"lists", "source", "remove", "elsewhere"}), 1, "cas-tmc", "no source");
   expect_failure(tmc({"lists", "source", "add", "ftp://lists.example/"}), 2, "cas-tmc", "http");
-  expect_failure(tmc({"lists", "source", "add", "https://ann:secret@lists.example/studio/"}), 2, "cas-tmc", "without user name and password");
+  expect_failure(tmc({"lists", "source", "add", "https://ann:secret@lists.example/studio/"}), 2, "cas-tmc",
+                 "without user name and password");
 
   EXPECT_EQ(tmc_json({"lists", "fetch"})["reports"][0]["outcome"], "not-there");
   publish("erl", 3, {7, 8});

@@ -22,7 +22,9 @@ class DomainProgramTest : public ProgramTest {
  protected:
   void SetUp() override { use_initialised_home(); }
 
-  std::string serial_of(const std::filesystem::path& file) { return card_json({"info", file.string()})["token"]["serial_number"]; }
+  std::string serial_of(const std::filesystem::path& file) {
+    return card_json({"info", file.string()})["token"]["serial_number"];
+  }
   void make_card(const std::string& name, bool progenitor = false) {
     Arguments arguments{"create", name};
     if (progenitor) arguments.emplace_back("--progenitor");
@@ -43,14 +45,17 @@ class DomainProgramTest : public ProgramTest {
     ASSERT_EQ(tmc({"backup", "--to", name}).exit_code, 0);
   }
   /// The session of a machine whose $CAS_HOME is `machine`, with a soft card.
-  static std::unique_ptr<smartpro::TokenSession> session(const std::filesystem::path& machine, const std::filesystem::path& card_file) {
+  static std::unique_ptr<smartpro::TokenSession> session(const std::filesystem::path& machine,
+                                                         const std::filesystem::path& card_file) {
     auto host = smartpro::load_host_credentials(machine / "host");
     if (!host) throw std::runtime_error(host.error().message);
-    auto opened = smartpro::open_token_card("soft:" + card_file.string() + "?pin-source=file:" + card_file.string() + ".pin");
+    auto opened =
+        smartpro::open_token_card("soft:" + card_file.string() + "?pin-source=file:" + card_file.string() + ".pin");
     if (!opened) throw std::runtime_error(opened.error().message);
     smartpro::ChannelOptions options;
     options.lists = smartpro::HostLists::in_folder(machine / "lists", host->root_revocation_key);
-    return std::make_unique<smartpro::TokenSession>(std::move(*opened), std::make_shared<const smartpro::HostCredentials>(std::move(*host)), std::move(options));
+    return std::make_unique<smartpro::TokenSession>(
+        std::move(*opened), std::make_shared<const smartpro::HostCredentials>(std::move(*host)), std::move(options));
   }
   /// A protected file of so many key periods: real licences, and bytes that stand for segments.
   void write_protected(const std::string& name, std::uint32_t periods, const std::filesystem::path& acquisition) {
@@ -82,7 +87,8 @@ class DomainProgramTest : public ProgramTest {
     const auto token = session(home(), renderer);
     std::vector<Bytes> words;
     const bool one = header->header.period_segments == 0;
-    for (std::uint32_t period = 0; layout.slot_offset(period) + layout.slot_size() <= file.size() && !(one && period > 0); ++period) {
+    for (std::uint32_t period = 0;
+         layout.slot_offset(period) + layout.slot_size() <= file.size() && !(one && period > 0); ++period) {
       const auto lecm = smartpro::parse_licence_slot(file.subspan(layout.slot_offset(period), layout.slot_size()));
       if (!lecm) throw std::runtime_error(lecm.error().message);
       smartpro::OpenRequest request;

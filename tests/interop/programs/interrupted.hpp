@@ -48,7 +48,8 @@ class InterruptedAs : public Base {
   }
 
   void empty_folder() {
-    for (const auto& entry : std::filesystem::directory_iterator(Base::folder())) std::filesystem::remove_all(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(Base::folder()))
+      std::filesystem::remove_all(entry.path());
   }
   /// Nothing of an unfinished attempt is left.
   void expect_tidy() {

@@ -31,7 +31,8 @@ class InterruptedDomain : public InterruptedAs<DomainProgramTest> {
   }
   std::size_t authorised_bridges() {
     const Json bridges = tmc_json({"bridge", "list", "--domain", "home"})["bridges"];
-    return static_cast<std::size_t>(std::ranges::count_if(bridges, [](const Json& bridge) { return bridge["authorised"].get<bool>(); }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(bridges, [](const Json& bridge) { return bridge["authorised"].get<bool>(); }));
   }
 
  private:
@@ -127,11 +128,14 @@ TEST_F(InterruptedDomain, ReissueSlow) {
 }
 
 TEST_F(InterruptedDomain, ExternalListSlow) {
-  kill_and_repeat({"erl", "revoke", "--host", "00c0ffee00c0ffee"}, [&] {
-    const Json list = tmc_json({"erl", "show"})["list"];
-    EXPECT_EQ(list["index"], 1);
-    EXPECT_EQ(list["hosts"], Json({"00c0ffee00c0ffee"}));
-  }, 1);
+  kill_and_repeat(
+      {"erl", "revoke", "--host", "00c0ffee00c0ffee"},
+      [&] {
+        const Json list = tmc_json({"erl", "show"})["list"];
+        EXPECT_EQ(list["index"], 1);
+        EXPECT_EQ(list["hosts"], Json({"00c0ffee00c0ffee"}));
+      },
+      1);
 }
 
 TEST_F(InterruptedDomain, PublishSlow) {

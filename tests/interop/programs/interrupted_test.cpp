@@ -15,7 +15,8 @@ TEST_F(Interrupted, RootSlow) {
   kill_everywhere([&] { empty_folder(); }, [&](const Environment& more) { return tmc({"root"}, more); },
                   [&](const Outcome& again) {
                     // Killed after all was done, it is there already.
-                    EXPECT_TRUE(again.exit_code == 0 || again.err.find("is there already") != std::string::npos) << again.err;
+                    EXPECT_TRUE(again.exit_code == 0 || again.err.find("is there already") != std::string::npos)
+                        << again.err;
                     EXPECT_EQ(tmc({"host", "--capabilities", "all"}).exit_code, 0);
                     expect_tidy();
                   });
@@ -27,10 +28,13 @@ TEST_F(Interrupted, HostSlow) {
         empty_folder();
         ASSERT_EQ(tmc({"root"}).exit_code, 0);
       },
-      [&](const Environment& more) { return tmc({"host", "--capabilities", "all"}, more); },
+      [&](const Environment& more) {
+        return tmc({"host", "--capabilities", "all"}, more);
+      },
       [&](const Outcome& again) {
         EXPECT_TRUE(again.exit_code == 0 || again.err.find("is there already") != std::string::npos) << again.err;
-        for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"}) EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
+        for (const char* file : {"host.pem", "root.pem", "root-revocation.pub", "host-p256.key", "host-ffdhe2048.key"})
+          EXPECT_TRUE(fs::exists(home() / "host" / file)) << file;
         expect_tidy();
       });
 }
@@ -43,7 +47,9 @@ TEST_F(Interrupted, CardSlow) {
           ASSERT_EQ(tmc({"root"}).exit_code, 0);
         }
       },
-      [&](const Environment& more) { return card({"create", "cards/a.card"}, more); },
+      [&](const Environment& more) {
+        return card({"create", "cards/a.card"}, more);
+      },
       [&](const Outcome& again) {
         EXPECT_TRUE(again.exit_code == 0 || again.err.find("is there already") != std::string::npos) << again.err;
         EXPECT_TRUE(card_json({"info", "cards/a.card"})["token"]["personalised"].get<bool>());
@@ -61,7 +67,9 @@ TEST_F(Interrupted, DomainSlow) {
         fs::remove_all(home() / "domains" / "second.unfinished");
         write_text(folder() / "p.card", fresh.at(folder() / "p.card"));
       },
-      [&](const Environment& more) { return tmc({"domain", "create", "second", "--progenitor", "p.card"}, more); },
+      [&](const Environment& more) {
+        return tmc({"domain", "create", "second", "--progenitor", "p.card"}, more);
+      },
       [&](const Outcome& again) {
         EXPECT_EQ(again.exit_code, 0) << again.err;
         const Json listed = tmc_json({"list", "--domain", "second"});
@@ -76,10 +84,14 @@ TEST_F(Interrupted, EnrolSlow) {
   const auto fresh = content_of(folder());
   kill_everywhere(
       [&] {
-        for (const fs::path& file : {folder() / "r.card", home_card("progenitor"), home() / "domains" / "home" / "register"}) write_text(file, fresh.at(file));
+        for (const fs::path& file :
+             {folder() / "r.card", home_card("progenitor"), home() / "domains" / "home" / "register"})
+          write_text(file, fresh.at(file));
         fs::remove(home() / "default-cards" / "renderer");
       },
-      [&](const Environment& more) { return tmc({"enrol", "--token", "r.card", "--kind", "renderer", "--default"}, more); },
+      [&](const Environment& more) {
+        return tmc({"enrol", "--token", "r.card", "--kind", "renderer", "--default"}, more);
+      },
       [&](const Outcome& again) {
         EXPECT_EQ(again.exit_code, 0) << again.err;
         const Json token = card_json({"info", "r.card"})["token"];

@@ -42,7 +42,8 @@ std::array<int, 2> make_pipe() {
 
 }  // namespace
 
-RunningProgram::RunningProgram(const std::vector<std::string>& command, const Environment& environment, const std::filesystem::path& folder) {
+RunningProgram::RunningProgram(const std::vector<std::string>& command, const Environment& environment,
+                               const std::filesystem::path& folder) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -101,7 +102,8 @@ Outcome RunningProgram::wait() {
   return outcome_;
 }
 
-Outcome run_program(const std::vector<std::string>& command, const Environment& environment, const std::filesystem::path& folder) {
+Outcome run_program(const std::vector<std::string>& command, const Environment& environment,
+                    const std::filesystem::path& folder) {
   return RunningProgram(command, environment, folder).wait();
 }
 

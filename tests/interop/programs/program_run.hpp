@@ -25,7 +25,8 @@ struct Outcome {
 /// A program that runs beside the test. Killed at the end if it is still there.
 class RunningProgram {
  public:
-  RunningProgram(const std::vector<std::string>& command, const Environment& environment, const std::filesystem::path& folder);
+  RunningProgram(const std::vector<std::string>& command, const Environment& environment,
+                 const std::filesystem::path& folder);
   ~RunningProgram();
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
@@ -48,6 +49,7 @@ class RunningProgram {
 };
 
 /// Runs a program to its end, with nothing on its stdin.
-Outcome run_program(const std::vector<std::string>& command, const Environment& environment, const std::filesystem::path& folder);
+Outcome run_program(const std::vector<std::string>& command, const Environment& environment,
+                    const std::filesystem::path& folder);
 
 }  // namespace cas::test

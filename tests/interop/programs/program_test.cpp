@@ -16,7 +16,8 @@ const char* const ProgramTest::cas_card = CAS_CARD_PROGRAM;
 namespace {
 
 void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
 }
 
 }  // namespace
@@ -41,7 +42,9 @@ Outcome ProgramTest::run(const char* program, const Arguments& arguments, const 
 }
 
 Outcome ProgramTest::tmc(const Arguments& arguments, const Environment& more) { return run(cas_tmc, arguments, more); }
-Outcome ProgramTest::card(const Arguments& arguments, const Environment& more) { return run(cas_card, arguments, more); }
+Outcome ProgramTest::card(const Arguments& arguments, const Environment& more) {
+  return run(cas_card, arguments, more);
+}
 
 ProgramTest::Json ProgramTest::run_json(const char* program, Arguments arguments, int exit_code) {
   arguments.emplace_back("--json");
@@ -54,10 +57,15 @@ ProgramTest::Json ProgramTest::run_json(const char* program, Arguments arguments
   return json;
 }
 
-ProgramTest::Json ProgramTest::tmc_json(Arguments arguments, int exit_code) { return run_json(cas_tmc, std::move(arguments), exit_code); }
-ProgramTest::Json ProgramTest::card_json(Arguments arguments, int exit_code) { return run_json(cas_card, std::move(arguments), exit_code); }
+ProgramTest::Json ProgramTest::tmc_json(Arguments arguments, int exit_code) {
+  return run_json(cas_tmc, std::move(arguments), exit_code);
+}
+ProgramTest::Json ProgramTest::card_json(Arguments arguments, int exit_code) {
+  return run_json(cas_card, std::move(arguments), exit_code);
+}
 
-void ProgramTest::expect_failure(const Outcome& outcome, int exit_code, const std::string& program, const std::string& sentence) {
+void ProgramTest::expect_failure(const Outcome& outcome, int exit_code, const std::string& program,
+                                 const std::string& sentence) {
   EXPECT_EQ(outcome.exit_code, exit_code) << outcome.out << outcome.err;
   EXPECT_EQ(outcome.out, "");
   EXPECT_TRUE(outcome.err.starts_with(program + ": ")) << outcome.err;
@@ -71,7 +79,8 @@ void ProgramTest::expect_no_secret(const Outcome& outcome) const {
     std::string phrase = read_text(entry.path());
     phrase = phrase.substr(0, phrase.find('\n'));
     ASSERT_FALSE(phrase.empty()) << entry.path();
-    EXPECT_EQ((outcome.out + outcome.err).find(phrase), std::string::npos) << "the pass phrase in " << entry.path() << " was printed";
+    EXPECT_EQ((outcome.out + outcome.err).find(phrase), std::string::npos)
+        << "the pass phrase in " << entry.path() << " was printed";
   }
 }
 
@@ -79,7 +88,8 @@ void ProgramTest::use_initialised_home() {
   // Made once: most of its time goes into pass phrase derivation. The places in it are text, and are set right in each copy.
   static const std::unique_ptr<TemporaryFolder> made = [] {
     auto folder_made = std::make_unique<TemporaryFolder>();
-    const Outcome outcome = run_program({cas_tmc, "init"}, {{"CAS_HOME", folder_made->path() / "home"}}, folder_made->path());
+    const Outcome outcome =
+        run_program({cas_tmc, "init"}, {{"CAS_HOME", folder_made->path() / "home"}}, folder_made->path());
     if (outcome.exit_code != 0) throw std::runtime_error("cas-tmc init: " + outcome.err);
     return folder_made;
   }();
@@ -95,7 +105,8 @@ std::map<std::string, std::string> ProgramTest::content_of(const fs::path& folde
   std::map<std::string, std::string> content;
   if (!fs::exists(folder)) return content;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && entry.path().extension() != ".lock") content[entry.path().string()] = read_text(entry.path());
+    if (entry.is_regular_file() && entry.path().extension() != ".lock")
+      content[entry.path().string()] = read_text(entry.path());
   return content;
 }
 

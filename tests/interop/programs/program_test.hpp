@@ -28,7 +28,8 @@ class ProgramTest : public testing::Test {
   Json card_json(Arguments arguments, int exit_code = 0);
 
   /// Expects that it fails with this code and one sentence on stderr that holds `sentence`.
-  static void expect_failure(const Outcome& outcome, int exit_code, const std::string& program, const std::string& sentence);
+  static void expect_failure(const Outcome& outcome, int exit_code, const std::string& program,
+                             const std::string& sentence);
 
   /// $CAS_HOME as cas-tmc init leaves it: domain "home", and cards progenitor, acquisition and renderer in home/cards.
   void use_initialised_home();
@@ -36,7 +37,9 @@ class ProgramTest : public testing::Test {
   [[nodiscard]] Environment environment(const Environment& more = {}) const;
   [[nodiscard]] std::filesystem::path folder() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path home() const { return folder() / "home"; }
-  [[nodiscard]] std::filesystem::path home_card(const std::string& name) const { return home() / "cards" / (name + ".card"); }
+  [[nodiscard]] std::filesystem::path home_card(const std::string& name) const {
+    return home() / "cards" / (name + ".card");
+  }
   /// Every file below `folder`, with its content; lock files, which stay, left out.
   [[nodiscard]] static std::map<std::string, std::string> content_of(const std::filesystem::path& folder);
   [[nodiscard]] static std::string read_text(const std::filesystem::path& file);

@@ -36,7 +36,8 @@ class Readers : public ProgramTest {
   /// Serves a card and waits until pcscd has seen it.
   RunningProgram& insert(const fs::path& file, std::size_t reader) {
     const std::string address = "127.0.0.1:" + std::to_string(daemon->port(reader));
-    serving.push_back(std::make_unique<RunningProgram>(std::vector<std::string>{cas_card, "serve", file, "--vpcd", address}, environment(), folder()));
+    serving.push_back(std::make_unique<RunningProgram>(
+        std::vector<std::string>{cas_card, "serve", file, "--vpcd", address}, environment(), folder()));
     EXPECT_TRUE(serving.back()->wait_for_error_text(" is in the reader at "));
     EXPECT_EQ(card({"info", reader_uri(reader), "--wait"}).exit_code, 0);
     return *serving.back();
@@ -58,7 +59,8 @@ TEST_F(Readers, ADomainOnCardsInReadersAndInFiles) {
   EXPECT_EQ(card_json({"info", reader_uri(0)})["token"]["name"], "p");
   const Json founded = tmc_json({"domain", "create", "studio", "--progenitor", reader_uri(0)});
   EXPECT_EQ(founded["domain"]["progenitor"]["uri"], reader_uri(0));
-  EXPECT_EQ(tmc_json({"enrol", "--token", reader_uri(1), "--kind", "acquisition", "--default"})["token"]["kind"], "acquisition");
+  EXPECT_EQ(tmc_json({"enrol", "--token", reader_uri(1), "--kind", "acquisition", "--default"})["token"]["kind"],
+            "acquisition");
   EXPECT_EQ(read_text(home() / "default-cards" / "acquisition"), reader_uri(1) + "\n");
   EXPECT_EQ(tmc_json({"enrol", "--token", "r.card", "--kind", "renderer"})["token"]["kind"], "renderer");
   EXPECT_EQ(tmc_json({"list"})["tokens"].size(), 2U);
@@ -80,7 +82,8 @@ TEST_F(Readers, ADomainOnCardsInReadersAndInFiles) {
 TEST_F(Readers, ABlankCardGetsItsCertificate) {
   ASSERT_EQ(tmc({"root"}).exit_code, 0);
   write_text(folder() / "blank.card.pin", "phrase of the blank card\n");
-  ASSERT_OK(card::create_soft_card(folder() / "blank.card", SecretBytes::copy_of(as_bytes("phrase of the blank card")), {smartpro::token_applet_factory()}));
+  ASSERT_OK(card::create_soft_card(folder() / "blank.card", SecretBytes::copy_of(as_bytes("phrase of the blank card")),
+                                   {smartpro::token_applet_factory()}));
   EXPECT_EQ(card_json({"info", "blank.card"})["token"]["personalised"], false);
   expect_failure(card({"info", "blank.card", "--certificate"}), 1, "cas-card", "no certificate yet");
   insert("blank.card", 0);

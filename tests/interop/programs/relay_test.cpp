@@ -19,7 +19,8 @@ class Relay : public ProgramTest {
   }
   /// Lends a card at a free port, and gives the URI for it.
   std::string lend(const std::string& file, bool json = false) {
-    Arguments command{cas_card, "relay", "--card", file, "--listen", "127.0.0.1:0", "--cert", "vault.pem", "--key", "vault.key", "--ca", "ca.pem"};
+    Arguments command{cas_card, "relay",     "--card", file,        "--listen", "127.0.0.1:0",
+                      "--cert", "vault.pem", "--key",  "vault.key", "--ca",     "ca.pem"};
     if (json) command.emplace_back("--json");
     relay.emplace(command, environment(), folder());
     EXPECT_TRUE(relay->wait_for_error_text("; Ctrl-C ends it"));
@@ -54,7 +55,8 @@ TEST_F(Relay, TellsWhereItListensAndWhoWasThere) {
   const std::string uri = lend("r.card", true);
   const Json there = card_json({"info", uri});
   EXPECT_EQ(there["token"], here);
-  EXPECT_EQ(there["card"], "soft card " + fs::canonical(folder() / "r.card").string() + " relayed from 127.0.0.1:" + port);
+  EXPECT_EQ(there["card"],
+            "soft card " + fs::canonical(folder() / "r.card").string() + " relayed from 127.0.0.1:" + port);
   EXPECT_EQ(card({"info", uri}).exit_code, 0);  // one after the other
   ASSERT_TRUE(relay->wait_for_error_text(" has left: ", 2));
   expect_failure(card({"info", "r.card"}), 1, "cas-card", "in use by another process");
@@ -85,11 +87,13 @@ TEST_F(Relay, TheNewTokenIsElsewhereAndKeptByItsName) {
   make_system();
   ASSERT_EQ(tmc({"domain", "create", "studio", "--progenitor", "p.card"}).exit_code, 0);
   const std::string uri = lend("r.card");
-  EXPECT_EQ(tmc_json({"enrol", "--domain", "studio", "--token", uri, "--kind", "renderer", "--default"})["token"]["kind"], "renderer");
+  EXPECT_EQ(
+      tmc_json({"enrol", "--domain", "studio", "--token", uri, "--kind", "renderer", "--default"})["token"]["kind"],
+      "renderer");
   // The files are found from every working folder.
   const std::string kept = read_text(home() / "default-cards" / "renderer");
-  EXPECT_EQ(kept, "relay:127.0.0.1:" + port + "?cert=" + (folder() / "desk.pem").string() + "&key=" + (folder() / "desk.key").string() +
-                      "&ca=" + (folder() / "ca.pem").string() + "\n");
+  EXPECT_EQ(kept, "relay:127.0.0.1:" + port + "?cert=" + (folder() / "desk.pem").string() +
+                      "&key=" + (folder() / "desk.key").string() + "&ca=" + (folder() / "ca.pem").string() + "\n");
   stop_lending();
   EXPECT_EQ(card_json({"info", "r.card"})["token"]["kind"], "renderer");
 }
@@ -101,8 +105,10 @@ TEST_F(Relay, ACardIsPersonalisedElsewhereOnceAndStrangersAreShutOut) {
   const TlsAuthority stranger(folder(), "stranger-ca");
   stranger.issue("stranger", {{}, "clientAuth"});
   const std::string place = "relay:127.0.0.1:" + port;
-  expect_failure(card({"info", place + "?cert=stranger.pem&key=stranger.key&ca=ca.pem"}), 1, "cas-card", "refuses the connection");
-  expect_failure(card({"info", place + "?cert=desk.pem&key=desk.key&ca=stranger-ca.pem"}), 1, "cas-card", "not accepted");
+  expect_failure(card({"info", place + "?cert=stranger.pem&key=stranger.key&ca=ca.pem"}), 1, "cas-card",
+                 "refuses the connection");
+  expect_failure(card({"info", place + "?cert=desk.pem&key=desk.key&ca=stranger-ca.pem"}), 1, "cas-card",
+                 "not accepted");
   expect_failure(card({"info", uri + "&name=localhost"}), 1, "cas-card", "not accepted");
   ASSERT_TRUE(relay->wait_for_error_text(" was rejected: "));
   stop_lending();

@@ -153,7 +153,8 @@ TEST_F(DurableFile, WritersAtOnceEachWriteAWholeFile) {
   std::vector<std::jthread> writers;
   for (char letter = 'a'; letter < 'e'; ++letter) {
     writers.emplace_back([&, letter] {
-      for (int round = 0; round < 20; ++round) EXPECT_OK(write_file_durably(path(), as_bytes(std::string(5000, letter))));
+      for (int round = 0; round < 20; ++round)
+        EXPECT_OK(write_file_durably(path(), as_bytes(std::string(5000, letter))));
     });
   }
   writers.clear();
@@ -164,7 +165,8 @@ TEST_F(DurableFile, WritersAtOnceEachWriteAWholeFile) {
 }
 
 TEST_F(DurableFile, LeftoversOfThisFileAloneAreRemoved) {
-  for (const char* name : {"file.unfinished-1-2", "file.unfinished-", "file2.unfinished-1-2", "file.other"}) std::ofstream(folder.path() / name) << "x";
+  for (const char* name : {"file.unfinished-1-2", "file.unfinished-", "file2.unfinished-1-2", "file.other"})
+    std::ofstream(folder.path() / name) << "x";
   remove_unfinished_writes(path());
   EXPECT_EQ(files(), 2U);
   remove_unfinished_writes(folder.path() / "no" / "file");  // no folder: nothing to remove

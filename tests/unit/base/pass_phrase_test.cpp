@@ -45,7 +45,8 @@ TEST_F(PassPhrase, HasItsLimits) {
     EXPECT_FAILS(read_pass_phrase(put(std::string(size, 'a'))), ErrorKind::invalid_argument);
     EXPECT_FAILS(read_pass_phrase(put(std::string(size, 'a') + "\n")), ErrorKind::invalid_argument);
   }
-  for (const char* empty : {"", "\n", "\r\n", "\nsecret"}) EXPECT_FAILS(read_pass_phrase(put(empty)), ErrorKind::invalid_argument);
+  for (const char* empty : {"", "\n", "\r\n", "\nsecret"})
+    EXPECT_FAILS(read_pass_phrase(put(empty)), ErrorKind::invalid_argument);
 }
 
 TEST_F(PassPhrase, MayComeThroughAPipe) {
@@ -83,7 +84,8 @@ TEST_F(PassPhrase, SourceIsNamedInRefusals) {
 
 TEST_F(PassPhrase, OtherSourcesAreRefusedAndNotRepeated) {
   using namespace std::string_view_literals;
-  for (const std::string_view source : {""sv, "hunter2"sv, "file:"sv, "env:"sv, "hunter2:x"sv, "FILE:hunter2"sv, "file:a\0hunter2"sv, "env:A\0hunter2"sv}) {
+  for (const std::string_view source : {""sv, "hunter2"sv, "file:"sv, "env:"sv, "hunter2:x"sv, "FILE:hunter2"sv,
+                                        "file:a\0hunter2"sv, "env:A\0hunter2"sv}) {
     const auto phrase = read_pass_phrase(source);
     EXPECT_FAILS(phrase, ErrorKind::invalid_argument);
     EXPECT_EQ(phrase.error().message.find("hunter2"), std::string::npos);

@@ -71,8 +71,10 @@ TEST(CommandApdu, EachFormWithAByteMoreOrLessIsRefusedOrAnotherForm) {
     const Bytes wire = command.encode();
     for (const bool longer : {false, true}) {
       Bytes other = wire;
-      if (longer) other.push_back(0x01);
-      else other.pop_back();
+      if (longer)
+        other.push_back(0x01);
+      else
+        other.pop_back();
       const auto parsed = CommandApdu::parse(other);
       // What still parses must be exactly what was given: nothing is dropped and nothing invented.
       if (parsed) {
@@ -95,19 +97,20 @@ TEST(CommandApdu, ExtendedFormOfAShortCommandIsRead) {
 }
 
 TEST(CommandApdu, ShorterThanAHeaderIsTruncated) {
-  for (const char* text : {"", "00", "00A4", "00A404"}) EXPECT_FAILS(CommandApdu::parse(hex(text)), ErrorKind::truncated);
+  for (const char* text : {"", "00", "00A4", "00A404"})
+    EXPECT_FAILS(CommandApdu::parse(hex(text)), ErrorKind::truncated);
 }
 
 TEST(CommandApdu, WrongLengthsAreRefused) {
   const char* wrong[] = {
-      "00A40400 0001",                   // an extended form that ends within its length
-      "00A40400 02 01",                  // Lc 2, one byte
-      "00A40400 01 01 02 03",            // Lc 1, data, and two bytes too many
-      "00A40400 000001 0102",            // extended Lc 1, data, half an Le
-      "00A40400 000003 0102",            // extended Lc 3, two bytes
-      "00A40400 000000 01",              // extended Lc 0 with data
-      "00A40400 000000 0000",            // extended Lc 0 with Le
-      "00A40400 000001 01 0102 03",      // extended, and a byte too many
+      "00A40400 0001",               // an extended form that ends within its length
+      "00A40400 02 01",              // Lc 2, one byte
+      "00A40400 01 01 02 03",        // Lc 1, data, and two bytes too many
+      "00A40400 000001 0102",        // extended Lc 1, data, half an Le
+      "00A40400 000003 0102",        // extended Lc 3, two bytes
+      "00A40400 000000 01",          // extended Lc 0 with data
+      "00A40400 000000 0000",        // extended Lc 0 with Le
+      "00A40400 000001 01 0102 03",  // extended, and a byte too many
   };
   for (const char* text : wrong) {
     SCOPED_TRACE(text);

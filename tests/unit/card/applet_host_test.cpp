@@ -21,7 +21,10 @@ Bytes pattern(std::size_t size) {
 
 class AppletHostTest : public testing::Test {
  protected:
-  AppletHostTest() : medium(std::make_shared<test::MemoryMedium>(std::vector<std::string>{"notebook", "other", "unknown"})) { power_up(); }
+  AppletHostTest()
+      : medium(std::make_shared<test::MemoryMedium>(std::vector<std::string>{"notebook", "other", "unknown"})) {
+    power_up();
+  }
   ~AppletHostTest() override { test::NotebookApplet::refuse_select = false; }
 
   void power_up() {
@@ -32,7 +35,8 @@ class AppletHostTest : public testing::Test {
   }
 
   static std::vector<AppletFactory> factories() {
-    return {test::notebook_factory(), test::notebook_factory("other", hex("F06E6F746502")), test::notebook_factory("not on this card", hex("F099999999"))};
+    return {test::notebook_factory(), test::notebook_factory("other", hex("F06E6F746502")),
+            test::notebook_factory("not on this card", hex("F099999999"))};
   }
 
   /// The response to raw bytes, in hexadecimal digits.
@@ -58,7 +62,8 @@ TEST_F(AppletHostTest, AnswerToResetIsWellFormed) {
 
 TEST_F(AppletHostTest, CommandsBelowFourBytesAndMalformedOnesHaveAWrongLength) {
   select();
-  for (const char* command : {"", "80", "8010", "801000", "80100000 02 01", "80100000 000000 01", "80100000 01 01 01 01"})
+  for (const char* command :
+       {"", "80", "8010", "801000", "80100000 02 01", "80100000 000000 01", "80100000 01 01 01 01"})
     EXPECT_EQ(raw(command), "6700") << command;
   EXPECT_EQ(raw("8010000001AA00"), "aa9000");  // the applet is still there
 }
@@ -73,10 +78,10 @@ TEST_F(AppletHostTest, NothingIsSelectedAfterReset) {
 
 TEST_F(AppletHostTest, SelectsByWholeAndPartialName) {
   EXPECT_EQ(raw("00A4040006F06E6F74650200"), "6f0284009000");
-  EXPECT_EQ(raw("00A4040C06F06E6F746502"), "9000");          // no data wanted
-  EXPECT_EQ(raw("00A4040003F06E6F00"), "6f0284009000");      // the first whose name starts so
+  EXPECT_EQ(raw("00A4040C06F06E6F746502"), "9000");      // no data wanted
+  EXPECT_EQ(raw("00A4040003F06E6F00"), "6f0284009000");  // the first whose name starts so
   EXPECT_EQ(raw("00A4040001F000"), "6f0284009000");
-  EXPECT_EQ(raw("00A4040003F06E6F"), "6104");                // no Le: the data waits
+  EXPECT_EQ(raw("00A4040003F06E6F"), "6104");  // no Le: the data waits
   EXPECT_EQ(raw("00C0000004"), "6f0284009000");
 }
 
@@ -94,17 +99,17 @@ TEST_F(AppletHostTest, SelectsTheNextOfAPartialName) {
 
 TEST_F(AppletHostTest, SelectIsRefusedForEachReason) {
   select();
-  EXPECT_EQ(raw("00A4040006F06E6F74650300"), "6a82");                        // no such name
-  EXPECT_EQ(raw("00A4040007F06E6F7465010100"), "6a82");                      // longer than the name that starts so
-  EXPECT_EQ(raw("00A4040005F09999999900"), "6a82");                          // code is there, but the card does not hold it
-  EXPECT_EQ(raw("00A4040000"), "6700");                                      // no name
-  EXPECT_EQ(raw("00A4040011F06E6F74650100000000000000000000000000"), "6700");   // 17 bytes
-  EXPECT_EQ(raw("00A4000006F06E6F74650100"), "6a86");                        // by file identifier
-  EXPECT_EQ(raw("00A4040106F06E6F74650100"), "6a86");                        // last occurrence
-  EXPECT_EQ(raw("00A4040406F06E6F74650100"), "6a86");                        // FCP template
-  EXPECT_EQ(raw("04A4040006F06E6F74650100"), "6882");                        // secure messaging
-  EXPECT_EQ(raw("10A4040006F06E6F74650100"), "6884");                        // chaining
-  EXPECT_EQ(raw("8010000001AA00"), "aa9000");                                // through all of it the applet stayed selected
+  EXPECT_EQ(raw("00A4040006F06E6F74650300"), "6a82");    // no such name
+  EXPECT_EQ(raw("00A4040007F06E6F7465010100"), "6a82");  // longer than the name that starts so
+  EXPECT_EQ(raw("00A4040005F09999999900"), "6a82");      // code is there, but the card does not hold it
+  EXPECT_EQ(raw("00A4040000"), "6700");                  // no name
+  EXPECT_EQ(raw("00A4040011F06E6F74650100000000000000000000000000"), "6700");  // 17 bytes
+  EXPECT_EQ(raw("00A4000006F06E6F74650100"), "6a86");                          // by file identifier
+  EXPECT_EQ(raw("00A4040106F06E6F74650100"), "6a86");                          // last occurrence
+  EXPECT_EQ(raw("00A4040406F06E6F74650100"), "6a86");                          // FCP template
+  EXPECT_EQ(raw("04A4040006F06E6F74650100"), "6882");                          // secure messaging
+  EXPECT_EQ(raw("10A4040006F06E6F74650100"), "6884");                          // chaining
+  EXPECT_EQ(raw("8010000001AA00"), "aa9000");  // through all of it the applet stayed selected
 }
 
 TEST_F(AppletHostTest, AppletThatRefusesToBeSelectedIsNotSelected) {
@@ -133,9 +138,11 @@ TEST_F(AppletHostTest, LongAnswersAreHandedOut) {
   select();
   for (const std::size_t size : {1U, 255U, 256U, 257U, 511U, 512U, 513U, 65535U}) {
     SCOPED_TRACE(size);
-    const Bytes whole = send({0x80, 0x12, static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size), {}, 65536}).data;
+    const Bytes whole =
+        send({0x80, 0x12, static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size), {}, 65536}).data;
     ASSERT_EQ(whole.size(), size);
-    ResponseApdu part = send({0x80, 0x12, static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size), {}, 256});
+    ResponseApdu part =
+        send({0x80, 0x12, static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size), {}, 256});
     Bytes collected = part.data;
     while (!part.ok()) {
       const std::size_t left = size - collected.size();
@@ -193,9 +200,13 @@ TEST_F(AppletHostTest, AppletSeesOneCommandWithoutTheChainingBit) {
   select();
   EXPECT_EQ(raw("9430070801AA"), "9000");
   EXPECT_EQ(raw("9430070801BB"), "9000");
-  EXPECT_EQ(raw("843007080A0102030405060708090A20"), "8407080000" "00200000000c9000");
+  EXPECT_EQ(raw("843007080A0102030405060708090A20"),
+            "8407080000"
+            "00200000000c9000");
   EXPECT_EQ(raw("9430070801AA"), "9000");
-  EXPECT_EQ(raw("8430070820"), "8407080000" "0020000000019000");  // the last part may be empty
+  EXPECT_EQ(raw("8430070820"),
+            "8407080000"
+            "0020000000019000");  // the last part may be empty
 }
 
 TEST_F(AppletHostTest, TooLongCommandsAreRefusedAndTheChainDropped) {
@@ -217,7 +228,8 @@ TEST_F(AppletHostTest, PartWithoutDataIsRefused) {
 }
 
 TEST_F(AppletHostTest, AnotherCommandDropsAChain) {
-  for (const char* other : {"8110000001BB00", "8012000100", "8010010001BB00", "8010000101BB00", "8410000001BB00", "9012000001BB", "00C0000000", "0010000001BB00"}) {
+  for (const char* other : {"8110000001BB00", "8012000100", "8010010001BB00", "8010000101BB00", "8410000001BB00",
+                            "9012000001BB", "00C0000000", "0010000001BB00"}) {
     SCOPED_TRACE(other);
     host->reset();
     select();
@@ -406,9 +418,11 @@ TEST_F(AppletHostTest, FactoryThatFailsIsTold) {
                                 return fail(ErrorKind::malformed, "its memory is damaged");
                               }};
   EXPECT_FAILS(host->open_channel({failing}, random), ErrorKind::malformed);
-  const AppletFactory throwing{"notebook", [](AppletMemory&, Random&) -> Result<std::unique_ptr<Applet>> { throw std::runtime_error("no"); }};
+  const AppletFactory throwing{
+      "notebook", [](AppletMemory&, Random&) -> Result<std::unique_ptr<Applet>> { throw std::runtime_error("no"); }};
   EXPECT_FAILS(host->open_channel({throwing}, random), ErrorKind::internal);
-  const AppletFactory empty{"notebook", [](AppletMemory&, Random&) -> Result<std::unique_ptr<Applet>> { return std::unique_ptr<Applet>(); }};
+  const AppletFactory empty{
+      "notebook", [](AppletMemory&, Random&) -> Result<std::unique_ptr<Applet>> { return std::unique_ptr<Applet>(); }};
   EXPECT_FAILS(host->open_channel({empty}, random), ErrorKind::internal);
   EXPECT_TRUE(medium->image[0].objects.empty());
 }

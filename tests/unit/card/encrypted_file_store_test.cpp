@@ -19,8 +19,8 @@ namespace cas::card {
 namespace {
 
 namespace fs = std::filesystem;
-using test::hex;
 using test::FaultyDisk;
+using test::hex;
 
 SecretBytes phrase(std::string_view text) { return SecretBytes::copy_of(as_bytes(text)); }
 
@@ -130,14 +130,20 @@ TEST_F(EncryptedFileStoreTest, SaysWhichAppletsItHolds) {
 }
 
 TEST_F(EncryptedFileStoreTest, ListOfAppletsIsChecked) {
-  const std::vector<std::vector<std::string>> wrong = {{}, {""}, {"A"}, {"a b"}, {"a", "a"}, {std::string(33, 'a')}, std::vector<std::string>(17, "a")};
+  const std::vector<std::vector<std::string>> wrong = {
+      {}, {""}, {"A"}, {"a b"}, {"a", "a"}, {std::string(33, 'a')}, std::vector<std::string>(17, "a")};
   for (const auto& names : wrong)
     EXPECT_FAILS(EncryptedFileStore::create(path(), phrase("x"), names, options), ErrorKind::invalid_argument);
   EXPECT_FALSE(fs::exists(path()));
 }
 
 TEST_F(EncryptedFileStoreTest, CostIsChecked) {
-  for (const crypto::ScryptCost cost : {crypto::ScryptCost{0, 8, 1}, {15, 8, 1}, {1U << 14, 256, 1}, {1U << 14, 8, 0}, {1U << 24, 8, 1}, {1U << 14, 8, 17}}) {
+  for (const crypto::ScryptCost cost : {crypto::ScryptCost{0, 8, 1},
+                                        {15, 8, 1},
+                                        {1U << 14, 256, 1},
+                                        {1U << 14, 8, 0},
+                                        {1U << 24, 8, 1},
+                                        {1U << 14, 8, 17}}) {
     options.cost = cost;
     EXPECT_FALSE(create().has_value());
     EXPECT_FALSE(fs::exists(path()));
@@ -156,7 +162,8 @@ TEST_F(EncryptedFileStoreTest, ExistingFileIsNotOverwritten) {
 TEST_F(EncryptedFileStoreTest, MissingFileIsNotFoundAndLeavesNothingBehind) {
   EXPECT_FAILS(open(), ErrorKind::not_found);
   EXPECT_TRUE(names_in_folder().empty());
-  EXPECT_FAILS(EncryptedFileStore::create(folder.path() / "no" / "a.card", phrase("x"), {"one"}, options), ErrorKind::not_found);
+  EXPECT_FAILS(EncryptedFileStore::create(folder.path() / "no" / "a.card", phrase("x"), {"one"}, options),
+               ErrorKind::not_found);
 }
 
 TEST_F(EncryptedFileStoreTest, WrongPassPhraseIsDenied) {
@@ -182,7 +189,8 @@ TEST_F(EncryptedFileStoreTest, SecondOpenerIsRefused) {
   ASSERT_OK(store);
   const auto second = open();
   EXPECT_FAILS(second, ErrorKind::io);
-  EXPECT_NE(second.error().message.find(path().string() + " is in use by another process"), std::string::npos) << second.error().message;
+  EXPECT_NE(second.error().message.find(path().string() + " is in use by another process"), std::string::npos)
+      << second.error().message;
   // The lock holds across commits, which replace the file.
   ASSERT_OK((*store)->commit(image(1)));
   EXPECT_FAILS(open(), ErrorKind::io);
@@ -218,7 +226,8 @@ TEST_F(EncryptedFileStoreTest, ChangedByteAnywhereIsRefused) {
       const auto opened = open();
       ASSERT_FALSE(opened.has_value()) << place;
       const ErrorKind kind = opened.error().kind;
-      EXPECT_TRUE(kind == ErrorKind::permission_denied || kind == ErrorKind::malformed || kind == ErrorKind::unsupported)  // where its form shows it
+      EXPECT_TRUE(kind == ErrorKind::permission_denied || kind == ErrorKind::malformed ||
+                  kind == ErrorKind::unsupported)  // where its form shows it
           << place << " " << opened.error().message;
     }
   }
@@ -271,8 +280,8 @@ TEST_F(EncryptedFileStoreTest, LeftoversOfACutWriteAreRemoved) {
   EXPECT_EQ(names_in_folder(), (std::vector<std::string>{"a.card", "a.card.lock", "b.card.unfinished-1-0"}));
 }
 
-constexpr FaultyDisk::Unsynced after_a_cut[] = {FaultyDisk::Unsynced::lost, FaultyDisk::Unsynced::kept, FaultyDisk::Unsynced::names_only,
-                                                FaultyDisk::Unsynced::half_of_data};
+constexpr FaultyDisk::Unsynced after_a_cut[] = {FaultyDisk::Unsynced::lost, FaultyDisk::Unsynced::kept,
+                                                FaultyDisk::Unsynced::names_only, FaultyDisk::Unsynced::half_of_data};
 
 TEST_F(EncryptedFileStoreTest, PowerCutAtEachStepLeavesTheOldStateOrTheNew) {
   std::size_t cuts = 0;
@@ -408,7 +417,12 @@ TEST_F(EncryptedFileStoreTest, MatchesTheVector) {
 TEST(CardImage, WrongFormsAreRefused) {
   const std::vector<std::string> one{"one"};
   const char* wrong[] = {
-      "", "00", "0001", "0001 0001", "0001 0001 0002 AA", "0000 00",
+      "",
+      "00",
+      "0001",
+      "0001 0001",
+      "0001 0001 0002 AA",
+      "0000 00",
       "0002 0001 0000 0001 0000",  // a number twice
       "0002 0002 0000 0001 0000",  // not ascending
       "0001 0001 FFFF AA",

@@ -47,7 +47,8 @@ struct ShortCard {
     const std::size_t given = std::min(ne, pending.size());
     ResponseApdu response{Bytes(pending.begin(), pending.begin() + given), sw::ok};
     pending.erase(pending.begin(), pending.begin() + given);
-    if (!pending.empty()) response.status = static_cast<StatusWord>(0x6100 | (pending.size() >= 256 ? 0 : pending.size()));
+    if (!pending.empty())
+      response.status = static_cast<StatusWord>(0x6100 | (pending.size() >= 256 ? 0 : pending.size()));
     return response.encode();
   }
 
@@ -110,7 +111,8 @@ TEST(Exchange, LearnsThatTheCardTakesShortCommandsOnly) {
     ShortCard card;
     card.refusal = refusal;
     ExchangeLimits limits;
-    for (int round = 0; round < 3; ++round) EXPECT_OK(exchange(card.link(), {0x80, 0x10, 0, 0, pattern(600), {}}, limits));
+    for (int round = 0; round < 3; ++round)
+      EXPECT_OK(exchange(card.link(), {0x80, 0x10, 0, 0, pattern(600), {}}, limits));
     EXPECT_FALSE(limits.extended);
     EXPECT_EQ(card.extended_seen, 1U);  // asked once
     EXPECT_EQ(card.parts, 9U);          // 255 + 255 + 90, three times
@@ -210,7 +212,10 @@ TEST(Exchange, LongAnswersComeWholeFromAShortCard) {
 }
 
 TEST(Exchange, GetResponseIsPlainAndInTheChannelOfTheCommand) {
-  for (const auto& [cla, expected] : {std::pair<int, const char*>{0x84, "00C0000003"}, {0x80, "00C0000003"}, {0x02, "02C0000003"}, {0x06, "02C0000003"}}) {
+  for (const auto& [cla, expected] : {std::pair<int, const char*>{0x84, "00C0000003"},
+                                      {0x80, "00C0000003"},
+                                      {0x02, "02C0000003"},
+                                      {0x06, "02C0000003"}}) {
     ScriptedCard card{{hex("AABB6103"), hex("CCDDEE6985")}, {}};
     ExchangeLimits limits;
     const auto response = exchange(card.link(), {static_cast<std::uint8_t>(cla), 0x10, 0, 0, {}, 256}, limits);

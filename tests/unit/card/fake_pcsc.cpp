@@ -67,10 +67,13 @@ std::vector<Bytes> FakePcsc::commands() {
 // Counts the call and says how it fails, if it does. With the mutex held, but for the hook.
 LONG FakePcsc::enter(PcscCall call) {
   const std::uint64_t number = ++calls_[call];
-  if (const auto ordered = ordered_failures_[call].find(number); ordered != ordered_failures_[call].end()) return ordered->second;
+  if (const auto ordered = ordered_failures_[call].find(number); ordered != ordered_failures_[call].end())
+    return ordered->second;
   // The client frees its side whatever pcscd says, so that a failing release still releases.
-  if (!service_running && call != PcscCall::release) return call == PcscCall::transmit ? SCARD_F_COMM_ERROR : SCARD_E_NO_SERVICE;
-  if (generator_ && (*generator_)() % 256 < probability_) return all_pcsc_codes()[(*generator_)() % all_pcsc_codes().size()];
+  if (!service_running && call != PcscCall::release)
+    return call == PcscCall::transmit ? SCARD_F_COMM_ERROR : SCARD_E_NO_SERVICE;
+  if (generator_ && (*generator_)() % 256 < probability_)
+    return all_pcsc_codes()[(*generator_)() % all_pcsc_codes().size()];
   return SCARD_S_SUCCESS;
 }
 
@@ -81,7 +84,8 @@ bool FakePcsc::known(SCARDCONTEXT context, const char* call) {
 }
 
 FakeReader* FakePcsc::find(const std::string& name) {
-  const auto found = std::find_if(readers.begin(), readers.end(), [&name](const FakeReader& reader) { return reader.name == name; });
+  const auto found =
+      std::find_if(readers.begin(), readers.end(), [&name](const FakeReader& reader) { return reader.name == name; });
   return found == readers.end() ? nullptr : &*found;
 }
 
@@ -100,7 +104,8 @@ LONG FakePcsc::release(SCARDCONTEXT context) {
   if (!known(context, "SCardReleaseContext")) return SCARD_E_INVALID_HANDLE;
   if (waiting_.contains(context)) violate("SCardReleaseContext while a wait is under way");
   for (const auto& [card, handle] : handles_) {
-    if (handle.context == context && handle.in_transaction && !handle.end_failed) violate("a context released within a transaction");
+    if (handle.context == context && handle.in_transaction && !handle.end_failed)
+      violate("a context released within a transaction");
   }
   std::erase_if(handles_, [context](const auto& entry) { return entry.second.context == context; });
   contexts_.erase(context);
@@ -195,11 +200,13 @@ LONG FakePcsc::cancel(SCARDCONTEXT context) {
   return SCARD_S_SUCCESS;
 }
 
-LONG FakePcsc::connect(SCARDCONTEXT context, const char* name, DWORD share, DWORD protocols, SCARDHANDLE* card, DWORD* protocol) {
+LONG FakePcsc::connect(SCARDCONTEXT context, const char* name, DWORD share, DWORD protocols, SCARDHANDLE* card,
+                       DWORD* protocol) {
   const std::lock_guard lock(mutex_);
   if (!known(context, "SCardConnect")) return SCARD_E_INVALID_HANDLE;
   if (share != SCARD_SHARE_SHARED) violate("a card taken for itself alone");
-  if (protocols != (SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1)) violate("a card asked for other protocols than T=0 and T=1");
+  if (protocols != (SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1))
+    violate("a card asked for other protocols than T=0 and T=1");
   if (const LONG code = enter(PcscCall::connect); code != SCARD_S_SUCCESS) return code;
   const FakeReader* reader = find(name);
   if (reader == nullptr) return SCARD_E_UNKNOWN_READER;
@@ -242,7 +249,8 @@ LONG FakePcsc::control(SCARDHANDLE card, DWORD control_code, std::uint8_t* answe
   if (state != SCARD_S_SUCCESS) return state;
   const FakeReader& reader = *find(handles_.at(card).reader);
   const Bytes& known = control_code == CM_IOCTL_GET_FEATURE_REQUEST ? reader.features : reader.tlv_properties;
-  if (control_code != CM_IOCTL_GET_FEATURE_REQUEST && control_code != tlv_properties_code) return SCARD_E_UNSUPPORTED_FEATURE;
+  if (control_code != CM_IOCTL_GET_FEATURE_REQUEST && control_code != tlv_properties_code)
+    return SCARD_E_UNSUPPORTED_FEATURE;
   if (known.empty() || known.size() > room) return SCARD_E_UNSUPPORTED_FEATURE;
   std::copy(known.begin(), known.end(), answer);
   *size = static_cast<DWORD>(known.size());
@@ -273,7 +281,8 @@ LONG FakePcsc::end(SCARDHANDLE card, DWORD disposition) {
   return code;
 }
 
-LONG FakePcsc::transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, ByteView command, std::uint8_t* response, DWORD* size) {
+LONG FakePcsc::transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, ByteView command, std::uint8_t* response,
+                        DWORD* size) {
   const std::lock_guard lock(mutex_);
   const LONG state = check_handle(card, "SCardTransmit");
   if (state == SCARD_E_INVALID_HANDLE) return state;
@@ -283,7 +292,8 @@ LONG FakePcsc::transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, Byte
   if (command.size() > 65'535) violate("an APDU that is longer than drivers take");
   if (*size < room_for_response) violate("no room for the longest response");
   if (protocol->dwProtocol != handle.protocol) violate("another protocol than the card's");
-  if (handle.protocol == SCARD_PROTOCOL_T0 && command.size() > 260) violate("an extended APDU, or a Le after data, to a T=0 card");
+  if (handle.protocol == SCARD_PROTOCOL_T0 && command.size() > 260)
+    violate("an extended APDU, or a Le after data, to a T=0 card");
   commands_.push_back(copy_of(command));
   if (const LONG code = enter(PcscCall::transmit); code != SCARD_S_SUCCESS) {
     // Drivers differ in what they leave behind after a failure.
@@ -300,17 +310,28 @@ LONG FakePcsc::transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, Byte
 
 const std::vector<LONG>& all_pcsc_codes() {
   static const std::vector<LONG> codes = {
-      SCARD_F_INTERNAL_ERROR,     SCARD_E_CANCELLED,          SCARD_E_INVALID_HANDLE,     SCARD_E_INVALID_PARAMETER,
-      SCARD_E_INVALID_TARGET,     SCARD_E_NO_MEMORY,          SCARD_F_WAITED_TOO_LONG,    SCARD_E_INSUFFICIENT_BUFFER,
-      SCARD_E_UNKNOWN_READER,     SCARD_E_TIMEOUT,            SCARD_E_SHARING_VIOLATION,  SCARD_E_NO_SMARTCARD,
-      SCARD_E_UNKNOWN_CARD,       SCARD_E_CANT_DISPOSE,       SCARD_E_PROTO_MISMATCH,     SCARD_E_NOT_READY,
-      SCARD_E_INVALID_VALUE,      SCARD_E_SYSTEM_CANCELLED,   SCARD_F_COMM_ERROR,         SCARD_F_UNKNOWN_ERROR,
-      SCARD_E_INVALID_ATR,        SCARD_E_NOT_TRANSACTED,     SCARD_E_READER_UNAVAILABLE, SCARD_P_SHUTDOWN,
-      SCARD_E_PCI_TOO_SMALL,      SCARD_E_READER_UNSUPPORTED, SCARD_E_DUPLICATE_READER,   SCARD_E_CARD_UNSUPPORTED,
-      SCARD_E_NO_SERVICE,         SCARD_E_SERVICE_STOPPED,    SCARD_E_UNEXPECTED,         SCARD_E_NO_ACCESS,
-      SCARD_E_UNKNOWN_RES_MNG,    SCARD_E_COMM_DATA_LOST,     SCARD_E_SERVER_TOO_BUSY,    SCARD_E_NO_READERS_AVAILABLE,
-      SCARD_W_UNSUPPORTED_CARD,   SCARD_W_UNRESPONSIVE_CARD,  SCARD_W_UNPOWERED_CARD,     SCARD_W_RESET_CARD,
-      SCARD_W_REMOVED_CARD,       SCARD_W_SECURITY_VIOLATION, SCARD_W_CANCELLED_BY_USER,  SCARD_W_CARD_NOT_AUTHENTICATED,
+      SCARD_F_INTERNAL_ERROR,     SCARD_E_CANCELLED,
+      SCARD_E_INVALID_HANDLE,     SCARD_E_INVALID_PARAMETER,
+      SCARD_E_INVALID_TARGET,     SCARD_E_NO_MEMORY,
+      SCARD_F_WAITED_TOO_LONG,    SCARD_E_INSUFFICIENT_BUFFER,
+      SCARD_E_UNKNOWN_READER,     SCARD_E_TIMEOUT,
+      SCARD_E_SHARING_VIOLATION,  SCARD_E_NO_SMARTCARD,
+      SCARD_E_UNKNOWN_CARD,       SCARD_E_CANT_DISPOSE,
+      SCARD_E_PROTO_MISMATCH,     SCARD_E_NOT_READY,
+      SCARD_E_INVALID_VALUE,      SCARD_E_SYSTEM_CANCELLED,
+      SCARD_F_COMM_ERROR,         SCARD_F_UNKNOWN_ERROR,
+      SCARD_E_INVALID_ATR,        SCARD_E_NOT_TRANSACTED,
+      SCARD_E_READER_UNAVAILABLE, SCARD_P_SHUTDOWN,
+      SCARD_E_PCI_TOO_SMALL,      SCARD_E_READER_UNSUPPORTED,
+      SCARD_E_DUPLICATE_READER,   SCARD_E_CARD_UNSUPPORTED,
+      SCARD_E_NO_SERVICE,         SCARD_E_SERVICE_STOPPED,
+      SCARD_E_UNEXPECTED,         SCARD_E_NO_ACCESS,
+      SCARD_E_UNKNOWN_RES_MNG,    SCARD_E_COMM_DATA_LOST,
+      SCARD_E_SERVER_TOO_BUSY,    SCARD_E_NO_READERS_AVAILABLE,
+      SCARD_W_UNSUPPORTED_CARD,   SCARD_W_UNRESPONSIVE_CARD,
+      SCARD_W_UNPOWERED_CARD,     SCARD_W_RESET_CARD,
+      SCARD_W_REMOVED_CARD,       SCARD_W_SECURITY_VIOLATION,
+      SCARD_W_CANCELLED_BY_USER,  SCARD_W_CARD_NOT_AUTHENTICATED,
   };
   return codes;
 }
@@ -332,7 +353,9 @@ extern "C" {
 using cas::test::before;
 using cas::test::PcscCall;
 
-LONG __wrap_SCardEstablishContext(DWORD, LPCVOID, LPCVOID, LPSCARDCONTEXT context) { return before(PcscCall::establish).establish(context); }
+LONG __wrap_SCardEstablishContext(DWORD, LPCVOID, LPCVOID, LPSCARDCONTEXT context) {
+  return before(PcscCall::establish).establish(context);
+}
 LONG __wrap_SCardReleaseContext(SCARDCONTEXT context) { return before(PcscCall::release).release(context); }
 LONG __wrap_SCardListReaders(SCARDCONTEXT context, LPCSTR, LPSTR list, LPDWORD size) {
   return before(PcscCall::list_readers).list_readers(context, list, size);
@@ -341,19 +364,22 @@ LONG __wrap_SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READ
   return before(PcscCall::get_status_change).get_status_change(context, timeout, states, count);
 }
 LONG __wrap_SCardCancel(SCARDCONTEXT context) { return before(PcscCall::cancel).cancel(context); }
-LONG __wrap_SCardConnect(SCARDCONTEXT context, LPCSTR reader, DWORD share, DWORD protocols, LPSCARDHANDLE card, LPDWORD protocol) {
+LONG __wrap_SCardConnect(SCARDCONTEXT context, LPCSTR reader, DWORD share, DWORD protocols, LPSCARDHANDLE card,
+                         LPDWORD protocol) {
   return before(PcscCall::connect).connect(context, reader, share, protocols, card, protocol);
 }
 LONG __wrap_SCardBeginTransaction(SCARDHANDLE card) { return before(PcscCall::begin).begin(card); }
-LONG __wrap_SCardEndTransaction(SCARDHANDLE card, DWORD disposition) { return before(PcscCall::end).end(card, disposition); }
+LONG __wrap_SCardEndTransaction(SCARDHANDLE card, DWORD disposition) {
+  return before(PcscCall::end).end(card, disposition);
+}
 LONG __wrap_SCardStatus(SCARDHANDLE card, LPSTR, LPDWORD, LPDWORD, LPDWORD, LPBYTE atr, LPDWORD size) {
   return before(PcscCall::status).status(card, atr, size);
 }
 LONG __wrap_SCardControl(SCARDHANDLE card, DWORD code, LPCVOID, DWORD, LPVOID answer, DWORD room, LPDWORD size) {
   return before(PcscCall::control).control(card, code, static_cast<std::uint8_t*>(answer), room, size);
 }
-LONG __wrap_SCardTransmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, LPCBYTE command, DWORD size, SCARD_IO_REQUEST*, LPBYTE response,
-                          LPDWORD response_size) {
+LONG __wrap_SCardTransmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, LPCBYTE command, DWORD size,
+                          SCARD_IO_REQUEST*, LPBYTE response, LPDWORD response_size) {
   return before(PcscCall::transmit).transmit(card, protocol, {command, size}, response, response_size);
 }
 }

@@ -35,7 +35,19 @@ struct FakeReader {
 };
 
 /// The calls that the library under test makes.
-enum class PcscCall { establish, release, list_readers, get_status_change, cancel, connect, begin, end, transmit, status, control };
+enum class PcscCall {
+  establish,
+  release,
+  list_readers,
+  get_status_change,
+  cancel,
+  connect,
+  begin,
+  end,
+  transmit,
+  status,
+  control
+};
 
 inline constexpr DWORD tlv_properties_code = 0x42000001;
 
@@ -79,12 +91,14 @@ class FakePcsc {
   LONG list_readers(SCARDCONTEXT context, char* list, DWORD* size);
   LONG get_status_change(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE* states, DWORD count);
   LONG cancel(SCARDCONTEXT context);
-  LONG connect(SCARDCONTEXT context, const char* reader, DWORD share, DWORD protocols, SCARDHANDLE* card, DWORD* protocol);
+  LONG connect(SCARDCONTEXT context, const char* reader, DWORD share, DWORD protocols, SCARDHANDLE* card,
+               DWORD* protocol);
   LONG status(SCARDHANDLE card, std::uint8_t* atr, DWORD* size);
   LONG control(SCARDHANDLE card, DWORD code, std::uint8_t* answer, DWORD room, DWORD* size);
   LONG begin(SCARDHANDLE card);
   LONG end(SCARDHANDLE card, DWORD disposition);
-  LONG transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, ByteView command, std::uint8_t* response, DWORD* size);
+  LONG transmit(SCARDHANDLE card, const SCARD_IO_REQUEST* protocol, ByteView command, std::uint8_t* response,
+                DWORD* size);
 
  private:
   struct Handle {

@@ -187,7 +187,8 @@ struct ExchangeFailure {
   ErrorKind kind;
 };
 
-class PcscExchangeFailure : public PcscCardTest, public ::testing::WithParamInterface<std::tuple<PcscCall, ExchangeFailure>> {};
+class PcscExchangeFailure : public PcscCardTest,
+                            public ::testing::WithParamInterface<std::tuple<PcscCall, ExchangeFailure>> {};
 
 TEST_P(PcscExchangeFailure, EndsTheConnectionUntilTheNextConnect) {
   const auto& [call, failure] = GetParam();
@@ -204,23 +205,24 @@ TEST_P(PcscExchangeFailure, EndsTheConnectionUntilTheNextConnect) {
   EXPECT_OK(card_->transmit(ping));
 }
 
-INSTANTIATE_TEST_SUITE_P(Codes, PcscExchangeFailure,
-                         ::testing::Combine(::testing::Values(PcscCall::begin, PcscCall::transmit),
-                                            ::testing::Values(ExchangeFailure{SCARD_W_RESET_CARD, ErrorKind::card_reset},
-                                                              ExchangeFailure{SCARD_W_UNPOWERED_CARD, ErrorKind::card_reset},
-                                                              ExchangeFailure{SCARD_W_UNRESPONSIVE_CARD, ErrorKind::card_reset},
-                                                              ExchangeFailure{SCARD_E_NOT_TRANSACTED, ErrorKind::card_reset},
-                                                              ExchangeFailure{SCARD_E_COMM_DATA_LOST, ErrorKind::card_reset},
-                                                              ExchangeFailure{SCARD_W_REMOVED_CARD, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_NO_SMARTCARD, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_READER_UNAVAILABLE, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_NO_SERVICE, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_SERVICE_STOPPED, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_F_COMM_ERROR, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_INVALID_HANDLE, ErrorKind::card_absent},
-                                                              ExchangeFailure{SCARD_E_SHARING_VIOLATION, ErrorKind::io},
-                                                              ExchangeFailure{SCARD_F_INTERNAL_ERROR, ErrorKind::io},
-                                                              ExchangeFailure{SCARD_W_SECURITY_VIOLATION, ErrorKind::card_absent})));
+INSTANTIATE_TEST_SUITE_P(
+    Codes, PcscExchangeFailure,
+    ::testing::Combine(::testing::Values(PcscCall::begin, PcscCall::transmit),
+                       ::testing::Values(ExchangeFailure{SCARD_W_RESET_CARD, ErrorKind::card_reset},
+                                         ExchangeFailure{SCARD_W_UNPOWERED_CARD, ErrorKind::card_reset},
+                                         ExchangeFailure{SCARD_W_UNRESPONSIVE_CARD, ErrorKind::card_reset},
+                                         ExchangeFailure{SCARD_E_NOT_TRANSACTED, ErrorKind::card_reset},
+                                         ExchangeFailure{SCARD_E_COMM_DATA_LOST, ErrorKind::card_reset},
+                                         ExchangeFailure{SCARD_W_REMOVED_CARD, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_NO_SMARTCARD, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_READER_UNAVAILABLE, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_NO_SERVICE, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_SERVICE_STOPPED, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_F_COMM_ERROR, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_INVALID_HANDLE, ErrorKind::card_absent},
+                                         ExchangeFailure{SCARD_E_SHARING_VIOLATION, ErrorKind::io},
+                                         ExchangeFailure{SCARD_F_INTERNAL_ERROR, ErrorKind::io},
+                                         ExchangeFailure{SCARD_W_SECURITY_VIOLATION, ErrorKind::card_absent})));
 
 TEST_F(PcscCardTest, TakesSuccessWithoutAStatusWordForADeadCard) {
   for (const char* response : {"", "90"}) {
@@ -257,7 +259,9 @@ TEST_F(PcscCardTest, SaysWhatToDo) {
   pcsc_.readers[0].exclusive = true;
   status = card_->connect();
   EXPECT_FAILS(status, ErrorKind::io);
-  EXPECT_NE(status.error().message.find("another program has the card in reader Reader A for itself"), std::string::npos) << status.error().message;
+  EXPECT_NE(status.error().message.find("another program has the card in reader Reader A for itself"),
+            std::string::npos)
+      << status.error().message;
 }
 
 // pcscd closes the socket on a user whom it refuses, and on everybody when it is stopped. Only the first goes on.
@@ -266,16 +270,19 @@ TEST_F(PcscCardTest, TellsADenialFromTheEndOfTheService) {
   card_ = open("Reader A");
   pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION);
   EXPECT_OK(card_->connect());
-  for (int attempt = 1; attempt <= 3; ++attempt) pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
+  for (int attempt = 1; attempt <= 3; ++attempt)
+    pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
   EXPECT_FAILS(card_->connect(), ErrorKind::permission_denied);
-  for (int attempt = 1; attempt <= 3; ++attempt) pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
+  for (int attempt = 1; attempt <= 3; ++attempt)
+    pcsc_.fail_call(PcscCall::establish, SCARD_W_SECURITY_VIOLATION, attempt);
   EXPECT_FAILS(card_->wait_for_card({}), ErrorKind::permission_denied);
 
   pcsc_.fail_call(PcscCall::connect, SCARD_F_COMM_ERROR);
   EXPECT_OK(card_->connect());
   for (int attempt = 1; attempt <= 2; ++attempt) pcsc_.fail_call(PcscCall::connect, SCARD_F_COMM_ERROR, attempt);
   EXPECT_FAILS(card_->connect(), ErrorKind::permission_denied);
-  for (int attempt = 1; attempt <= 2; ++attempt) pcsc_.fail_call(PcscCall::connect, SCARD_W_SECURITY_VIOLATION, attempt);
+  for (int attempt = 1; attempt <= 2; ++attempt)
+    pcsc_.fail_call(PcscCall::connect, SCARD_W_SECURITY_VIOLATION, attempt);
   EXPECT_FAILS(open("")->connect(), ErrorKind::permission_denied);
 }
 
@@ -284,7 +291,8 @@ TEST_F(PcscCardTest, FailsToConnectWithAKindThatSaysWhetherToWait) {
   pcsc_.readers = {reader("Reader A")};
   card_ = open("Reader A");
   for (const LONG code : test::all_pcsc_codes()) {
-    for (const PcscCall call : {PcscCall::establish, PcscCall::list_readers, PcscCall::get_status_change, PcscCall::connect}) {
+    for (const PcscCall call :
+         {PcscCall::establish, PcscCall::list_readers, PcscCall::get_status_change, PcscCall::connect}) {
       pcsc_.fail_call(call, code);
       const Status status = card_->connect();
       if (status) continue;  // Listing is tried again when a reader came or went meanwhile.
@@ -316,7 +324,8 @@ TEST(ChooseReader, TakesTheWholeNameOrTheOnlyPart) {
 }
 
 TEST_F(PcscCardTest, FindsTheCardThatHasTheApplet) {
-  pcsc_.readers = {empty_reader("A"), reader_with("B", hex("f0436173 02")), reader_with("C", wanted_aid), reader_with("D", wanted_aid)};
+  pcsc_.readers = {empty_reader("A"), reader_with("B", hex("f0436173 02")), reader_with("C", wanted_aid),
+                   reader_with("D", wanted_aid)};
   card_ = open("");
   ASSERT_OK(card_->connect());
   EXPECT_EQ(card_->description(), "card in reader C");
@@ -546,12 +555,15 @@ TEST_F(PcscCardTest, WaitsOnAsManyReadersAsThereCanBe) {
 
 // ---- Everything at once ----------------------------------------------------------------------------------------------
 
-bool one_of(ErrorKind kind, std::initializer_list<ErrorKind> kinds) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); }
+bool one_of(ErrorKind kind, std::initializer_list<ErrorKind> kinds) {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 
 // A card that answers anything at all, now and then the expected.
 Bytes arbitrary_answer(std::mt19937_64& random) {
-  static const std::vector<Bytes> endings = {hex("9000"), hex("6102"), hex("6100"), hex("6c05"), hex("6c00"), hex("6700"),
-                                             hex("6882"), hex("6a82"), hex("6d00"), hex("6f00"), hex("90"),   hex("")};
+  static const std::vector<Bytes> endings = {hex("9000"), hex("6102"), hex("6100"), hex("6c05"),
+                                             hex("6c00"), hex("6700"), hex("6882"), hex("6a82"),
+                                             hex("6d00"), hex("6f00"), hex("90"),   hex("")};
   Bytes answer(random() % 4 == 0 ? random() % 300 : 0, 0xa5);
   append(answer, random() % 2 == 0 ? endings[0] : endings[random() % endings.size()]);
   return answer;
@@ -562,19 +574,21 @@ void act(Card& card, std::mt19937_64& random) {
     case 0: {
       const Status status = card.connect();
       if (!status) {
-        EXPECT_TRUE(one_of(status.error().kind, {ErrorKind::card_absent, ErrorKind::io, ErrorKind::unsupported, ErrorKind::permission_denied,
-                                                 ErrorKind::invalid_argument}))
+        EXPECT_TRUE(one_of(status.error().kind, {ErrorKind::card_absent, ErrorKind::io, ErrorKind::unsupported,
+                                                 ErrorKind::permission_denied, ErrorKind::invalid_argument}))
             << status.error().message;
       }
       break;
     }
     case 1: {
-      CommandApdu command{static_cast<std::uint8_t>(random() % 2 * 0x80), 0x10, 0, 0, Bytes(random() % 3 == 0 ? random() % 1000 : 4, 1), {}};
+      CommandApdu command{static_cast<std::uint8_t>(random() % 2 * 0x80),    0x10, 0, 0,
+                          Bytes(random() % 3 == 0 ? random() % 1000 : 4, 1), {}};
       if (random() % 2 == 0) command.ne = static_cast<std::uint32_t>(1 + random() % 1000);
       const auto answer = card.transmit(command);
       if (!answer) {
-        EXPECT_TRUE(one_of(answer.error().kind, {ErrorKind::card_absent, ErrorKind::card_reset, ErrorKind::io, ErrorKind::unsupported,
-                                                 ErrorKind::permission_denied, ErrorKind::malformed, ErrorKind::exhausted}))
+        EXPECT_TRUE(one_of(answer.error().kind,
+                           {ErrorKind::card_absent, ErrorKind::card_reset, ErrorKind::io, ErrorKind::unsupported,
+                            ErrorKind::permission_denied, ErrorKind::malformed, ErrorKind::exhausted}))
             << answer.error().message;
       }
       break;
@@ -621,7 +635,9 @@ TEST(PcscFailures, NeverBreakTheRulesNorLeakNorHang) {
       } else if (status.error().kind == ErrorKind::cancelled) {
         EXPECT_TRUE(stop.stop_requested());
       } else {
-        EXPECT_TRUE(one_of(status.error().kind, {ErrorKind::io, ErrorKind::permission_denied, ErrorKind::invalid_argument, ErrorKind::unsupported, ErrorKind::card_absent}))
+        EXPECT_TRUE(
+            one_of(status.error().kind, {ErrorKind::io, ErrorKind::permission_denied, ErrorKind::invalid_argument,
+                                         ErrorKind::unsupported, ErrorKind::card_absent}))
             << status.error().message;
       }
     }

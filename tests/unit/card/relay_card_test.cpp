@@ -10,7 +10,8 @@ using test::hex;
 using Kind = RelayEvent::Kind;
 
 TEST_F(RelayTest, ASoftCardElsewhereIsAsOneHere) {
-  auto local = create_soft_card(folder.path() / "a.card", SecretBytes::copy_of(as_bytes("secret")), {test::notebook_factory()}, nullptr, {16, 1, 1});
+  auto local = create_soft_card(folder.path() / "a.card", SecretBytes::copy_of(as_bytes("secret")),
+                                {test::notebook_factory()}, nullptr, {16, 1, 1});
   ASSERT_OK(local);
   serve(*local);
   const auto card = open();
@@ -46,7 +47,8 @@ TEST_F(RelayTest, ASoftCardElsewhereIsAsOneHere) {
 
 TEST_F(RelayTest, IsOpenedByItsUri) {
   const auto puppet = serve_puppet();
-  const std::string files = "cert=" + authority.certificate_file("desk") + "&key=" + authority.key_file("desk") + "&ca=" + authority.authority_file();
+  const std::string files = "cert=" + authority.certificate_file("desk") + "&key=" + authority.key_file("desk") +
+                            "&ca=" + authority.authority_file();
   const std::string place = "127.0.0.1:" + std::to_string(server->port());
   const auto card = open_card("relay:" + place + "?" + files, {});
   ASSERT_OK(card);
@@ -87,8 +89,10 @@ TEST_F(RelayTest, WhatTheCardSaysOfItselfIsToldOn) {
     ErrorKind heard;
     ErrorKind later;
   };
-  const Case cases[] = {{ErrorKind::card_absent, ErrorKind::card_absent, ErrorKind::card_absent}, {ErrorKind::card_reset, ErrorKind::card_reset, ErrorKind::card_reset},
-                        {ErrorKind::io, ErrorKind::io, ErrorKind::card_reset}, {ErrorKind::exhausted, ErrorKind::exhausted, ErrorKind::card_reset}};
+  const Case cases[] = {{ErrorKind::card_absent, ErrorKind::card_absent, ErrorKind::card_absent},
+                        {ErrorKind::card_reset, ErrorKind::card_reset, ErrorKind::card_reset},
+                        {ErrorKind::io, ErrorKind::io, ErrorKind::card_reset},
+                        {ErrorKind::exhausted, ErrorKind::exhausted, ErrorKind::card_reset}};
   for (const Case& each : cases) {
     ASSERT_OK(card->connect());
     puppet->failure = Error{each.told, "the puppet says so"};
@@ -153,9 +157,12 @@ TEST_F(RelayTest, AConnectionCutWithinACommandLeavesItsOutcomeUnknown) {
   cutting.port = relay.port;
   const auto card = open(cutting);
   // What it sends in place of an answer, before it closes: nothing, half a frame, frames that cannot be, one that has no place there.
-  const std::pair<Bytes, ErrorKind> endings[] = {{{}, ErrorKind::card_reset}, {hex("0500000010 90"), ErrorKind::card_reset},
-                                                 {hex("05ffffffff"), ErrorKind::card_reset}, {hex("0500000001 90"), ErrorKind::card_reset},
-                                                 {hex("7700000000"), ErrorKind::card_reset}, {hex("0700000000"), ErrorKind::malformed},
+  const std::pair<Bytes, ErrorKind> endings[] = {{{}, ErrorKind::card_reset},
+                                                 {hex("0500000010 90"), ErrorKind::card_reset},
+                                                 {hex("05ffffffff"), ErrorKind::card_reset},
+                                                 {hex("0500000001 90"), ErrorKind::card_reset},
+                                                 {hex("7700000000"), ErrorKind::card_reset},
+                                                 {hex("0700000000"), ErrorKind::malformed},
                                                  {hex("0a00000002 001b"), ErrorKind::malformed}};
   for (const auto& [ending, kind] : endings) {
     SCOPED_TRACE(to_hex(ending));

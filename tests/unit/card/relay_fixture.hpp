@@ -158,7 +158,8 @@ class RawRelay {
     EXPECT_EQ(::listen(listener_.get(), 4), 0);
     EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
     port = ntohs(address.sin_port);
-    auto made = crypto::TlsContext::create(crypto::TlsRole::server, {serving.certificate_file, serving.key_file, {}, serving.authority_file});
+    auto made = crypto::TlsContext::create(crypto::TlsRole::server,
+                                           {serving.certificate_file, serving.key_file, {}, serving.authority_file});
     EXPECT_OK(made);
     context_ = *made;
   }
@@ -222,7 +223,13 @@ class RelayTest : public testing::Test {
   }
 
   RelayTarget target() const {
-    return {"127.0.0.1", server ? server->port() : std::uint16_t{1}, {}, authority.certificate_file("desk"), authority.key_file("desk"), {}, authority.authority_file()};
+    return {"127.0.0.1",
+            server ? server->port() : std::uint16_t{1},
+            {},
+            authority.certificate_file("desk"),
+            authority.key_file("desk"),
+            {},
+            authority.authority_file()};
   }
   static std::shared_ptr<Card> open(const RelayTarget& at, RelayTimes times = {}) {
     auto card = open_relay_card(at, times);
@@ -250,7 +257,9 @@ class RelayTest : public testing::Test {
   }
   /// One that has shown its certificate, and can say anything.
   std::unique_ptr<RawEnd> raw_client() const {
-    const auto context = crypto::TlsContext::create(crypto::TlsRole::client, {authority.certificate_file("desk"), authority.key_file("desk"), {}, authority.authority_file()});
+    const auto context = crypto::TlsContext::create(
+        crypto::TlsRole::client,
+        {authority.certificate_file("desk"), authority.key_file("desk"), {}, authority.authority_file()});
     EXPECT_OK(context);
     auto tls = crypto::TlsSession::client(*context, "127.0.0.1");
     EXPECT_OK(tls);

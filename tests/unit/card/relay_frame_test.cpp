@@ -49,8 +49,9 @@ TEST(RelayFrame, OfAWrongSizeIsRefusedByItsHeader) {
     std::uint32_t least;
     std::uint32_t most;
   };
-  const Case cases[] = {{0x01, 1, 1025}, {0x02, 0, 0}, {0x03, 0, 1024}, {0x04, 4, 65544}, {0x05, 2, 65538}, {0x06, 0, 0},
-                        {0x07, 0, 0}, {0x08, 0, 1024}, {0x09, 0, 1024}, {0x0a, 1, 1025}, {0x0b, 0, 0}};
+  const Case cases[] = {{0x01, 1, 1025},  {0x02, 0, 0},    {0x03, 0, 1024}, {0x04, 4, 65544},
+                        {0x05, 2, 65538}, {0x06, 0, 0},    {0x07, 0, 0},    {0x08, 0, 1024},
+                        {0x09, 0, 1024},  {0x0a, 1, 1025}, {0x0b, 0, 0}};
   const auto outcome = [](std::uint8_t type, std::uint32_t size) {
     RelayFrameParser parser;
     parser.append(header(type, size));
@@ -64,7 +65,8 @@ TEST(RelayFrame, OfAWrongSizeIsRefusedByItsHeader) {
     EXPECT_FAILS(outcome(each.type, 0xffffffff), ErrorKind::malformed);
     if (each.least > 0) EXPECT_FAILS(outcome(each.type, each.least - 1), ErrorKind::malformed);
   }
-  for (const std::uint8_t type : {std::uint8_t{0x00}, std::uint8_t{0x0c}, std::uint8_t{0x7f}, std::uint8_t{0xff}}) EXPECT_FAILS(outcome(type, 0), ErrorKind::malformed);
+  for (const std::uint8_t type : {std::uint8_t{0x00}, std::uint8_t{0x0c}, std::uint8_t{0x7f}, std::uint8_t{0xff}})
+    EXPECT_FAILS(outcome(type, 0), ErrorKind::malformed);
 }
 
 TEST(RelayFrame, WaitsForItsRest) {

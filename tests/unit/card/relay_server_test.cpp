@@ -73,7 +73,8 @@ TEST_F(RelayTest, WhoeverBreaksTheProtocolIsThrownOut) {
   future->say(RelayFrameType::hello, hex("02"));
   expect_error(*future, RelayErrorCode::version);
   // Behind it: an oversize frame, types that are none or not a client's, an APDU that is none.
-  for (const char* wrong : {"0400010009", "04ffffffff", "0c00000000", "0500000002 9000", "0700000000", "0400000006 801000000501", "0100000001 01"}) {
+  for (const char* wrong : {"0400010009", "04ffffffff", "0c00000000", "0500000002 9000", "0700000000",
+                            "0400000006 801000000501", "0100000001 01"}) {
     SCOPED_TRACE(wrong);
     const auto client = raw_user();
     client->send(hex(wrong));
@@ -95,7 +96,8 @@ TEST_F(RelayTest, WhoeverDoesNotProveItselfInTimeIsDropped) {
   const std::string garbage = "GET / HTTP/1.1\r\n\r\n";
   ASSERT_EQ(::send(babbling.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL), static_cast<ssize_t>(garbage.size()));
   const Bytes beginning = hex("1603010200");
-  ASSERT_EQ(::send(slow.get(), beginning.data(), beginning.size(), MSG_NOSIGNAL), static_cast<ssize_t>(beginning.size()));
+  ASSERT_EQ(::send(slow.get(), beginning.data(), beginning.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(beginning.size()));
   for (const FileDescriptor* each : {&silent, &babbling, &slow}) {
     Bytes rest(64);
     ssize_t got = 1;

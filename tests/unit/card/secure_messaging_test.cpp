@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "crypto/aes.hpp"
+#include "crypto/mac.hpp"
 #include "support/result_matchers.hpp"
 #include "support/seeded_random.hpp"
 #include "support/vector_file.hpp"
-#include "crypto/aes.hpp"
-#include "crypto/mac.hpp"
 
 namespace cas::card {
 namespace {
@@ -56,8 +56,8 @@ TEST(SecureMessaging, MatchesTheVectors) {
   test::for_each_vector("card/secure_messaging.txt", [&](test::Vector& vector) {
     (void)vector.text("case");
     const auto vector_keys = [&] {
-      return SecureMessagingKeys{vector.secret("command_encryption"), vector.secret("command_mac"), vector.secret("response_encryption"),
-                                 vector.secret("response_mac")};
+      return SecureMessagingKeys{vector.secret("command_encryption"), vector.secret("command_mac"),
+                                 vector.secret("response_encryption"), vector.secret("response_mac")};
     };
     EXPECT_EQ(vector.number("counter"), ++expected_counter);
     if (expected_counter == 1) {
@@ -93,8 +93,10 @@ TEST(SecureMessaging, MatchesTheVectors) {
 
 TEST(SecureMessaging, CarriesAllSizes) {
   Channel channel;
-  for (const std::size_t size : {0U, 1U, 14U, 15U, 16U, 17U, 31U, 32U, 111U, 112U, 239U, 240U, 255U, 256U, 4096U, 65000U}) {
-    for (const std::optional<std::uint32_t> ne : {std::optional<std::uint32_t>(), {1U}, {255U}, {256U}, {257U}, {65535U}, {65536U}}) {
+  for (const std::size_t size :
+       {0U, 1U, 14U, 15U, 16U, 17U, 31U, 32U, 111U, 112U, 239U, 240U, 255U, 256U, 4096U, 65000U}) {
+    for (const std::optional<std::uint32_t> ne :
+         {std::optional<std::uint32_t>(), {1U}, {255U}, {256U}, {257U}, {65535U}, {65536U}}) {
       const CommandApdu command{0x80, 0x10, 3, 4, Bytes(size, 0x00), ne};  // data that ends with zeros, like padding
       const auto wrapped = channel.host.wrap_command(command);
       ASSERT_OK(wrapped);
@@ -125,20 +127,25 @@ TEST(SecureMessaging, SameMessageLooksDifferentEachTime) {
   ASSERT_OK(channel.host.unwrap_response(*response));
   const auto second = channel.host.wrap_command({0x80, 0x01, 0, 0, hex("AABB"), {}});
   ASSERT_OK(second);
-  EXPECT_NE(Bytes(first->data.begin() + 3, first->data.begin() + 19), Bytes(second->data.begin() + 3, second->data.begin() + 19));
-  EXPECT_NE(Bytes(first->data.begin() + 3, first->data.begin() + 19), Bytes(response->data.begin() + 3, response->data.begin() + 19));
+  EXPECT_NE(Bytes(first->data.begin() + 3, first->data.begin() + 19),
+            Bytes(second->data.begin() + 3, second->data.begin() + 19));
+  EXPECT_NE(Bytes(first->data.begin() + 3, first->data.begin() + 19),
+            Bytes(response->data.begin() + 3, response->data.begin() + 19));
 }
 
 TEST(SecureMessaging, FlippedBitInACommandCloses) {
-  const auto original = Channel().host.wrap_command({0x80, 0x01, 2, 3, hex("00112233445566778899AABBCCDDEEFF0011"), 64});
+  const auto original =
+      Channel().host.wrap_command({0x80, 0x01, 2, 3, hex("00112233445566778899AABBCCDDEEFF0011"), 64});
   ASSERT_OK(original);
   for (std::size_t place = 0; place < 4 + original->data.size(); ++place) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       CommandApdu changed = *original;
       const auto flip = static_cast<std::uint8_t>(1U << bit);
       std::uint8_t* const bytes[] = {&changed.cla, &changed.ins, &changed.p1, &changed.p2};
-      if (place < 4) *bytes[place] = static_cast<std::uint8_t>(*bytes[place] ^ flip);
-      else changed.data[place - 4] ^= flip;
+      if (place < 4)
+        *bytes[place] = static_cast<std::uint8_t>(*bytes[place] ^ flip);
+      else
+        changed.data[place - 4] ^= flip;
       SecureMessaging card(keys());
       EXPECT_FAILS(card.unwrap_command(changed), ErrorKind::authentication_failed);
       expect_closed(card);
@@ -197,8 +204,10 @@ TEST(SecureMessaging, TruncatedResponseCloses) {
   for (std::size_t size = 0; size < response->data.size(); ++size) {
     SecureMessaging host(keys());
     ASSERT_OK(host.wrap_command({0x80, 0x01, 0, 0, {}, 5}));
-    EXPECT_FAILS(host.unwrap_response({Bytes(response->data.begin(), response->data.begin() + static_cast<std::ptrdiff_t>(size)), sw::ok}),
-                 ErrorKind::authentication_failed);
+    EXPECT_FAILS(
+        host.unwrap_response(
+            {Bytes(response->data.begin(), response->data.begin() + static_cast<std::ptrdiff_t>(size)), sw::ok}),
+        ErrorKind::authentication_failed);
     expect_closed(host);
   }
 }
@@ -420,23 +429,36 @@ TEST(SecureMessaging, WrongObjectsUnderARightMacClose) {
   SecureMessaging accepts(keys());
   ASSERT_OK(accepts.unwrap_command({0x84, 0x01, 0, 0, with_mac(0x10, header, (good + ne).c_str()), {}}));
   const std::string wrong[] = {
-      ne + good,                                                   // another order
-      good + good, ne + ne, good + ne + ne,                        // twice
-      good + "99029000", "99029000", good + "8001AA", "8101AA",    // others
-      "9700", "9703000100", "97020100", "97020010",                // Ne of no byte or three, or longer than it needs
-      "8700", "870101", "871102" + good.substr(6),                 // no blocks, another padding
-      "87120100" + good.substr(6),                                 // not of whole blocks
-      cryptogram(0x00, "80000000000000000000000000000000"),       // no data in it
-      cryptogram(0x00, "00000000000000000000000000000000"),       // no padding
+      ne + good,  // another order
+      good + good,
+      ne + ne,
+      good + ne + ne,  // twice
+      good + "99029000",
+      "99029000",
+      good + "8001AA",
+      "8101AA",  // others
+      "9700",
+      "9703000100",
+      "97020100",
+      "97020010",  // Ne of no byte or three, or longer than it needs
+      "8700",
+      "870101",
+      "871102" + good.substr(6),                             // no blocks, another padding
+      "87120100" + good.substr(6),                           // not of whole blocks
+      cryptogram(0x00, "80000000000000000000000000000000"),  // no data in it
+      cryptogram(0x00, "00000000000000000000000000000000"),  // no padding
       cryptogram(0x00, "AABBCCDDEEFF00112233445566778899"),
       cryptogram(0x00, "AA810000000000000000000000000000"),
-      "87811101" + good.substr(6),                                 // a length in more bytes than it needs
-      good + "97", "87", "FF",
+      "87811101" + good.substr(6),  // a length in more bytes than it needs
+      good + "97",
+      "87",
+      "FF",
   };
   for (const std::string& objects : wrong) {
     SCOPED_TRACE(objects);
     SecureMessaging card(keys());
-    EXPECT_FAILS(card.unwrap_command({0x84, 0x01, 0, 0, with_mac(0x10, header, objects.c_str()), {}}), ErrorKind::authentication_failed);
+    EXPECT_FAILS(card.unwrap_command({0x84, 0x01, 0, 0, with_mac(0x10, header, objects.c_str()), {}}),
+                 ErrorKind::authentication_failed);
     expect_closed(card);
   }
 }
@@ -453,8 +475,9 @@ TEST(SecureMessaging, WrongResponseObjectsUnderARightMacClose) {
   const std::string status = "99029000";
   EXPECT_OK(answer(status));
   EXPECT_OK(answer(good + status));
-  for (const std::string& objects : {std::string(), good, status + good, status + status, good + status + status, std::string("990190"), std::string("9903900000"),
-                                     std::string("99026985"), good + "970110" + status}) {
+  for (const std::string& objects :
+       {std::string(), good, status + good, status + status, good + status + status, std::string("990190"),
+        std::string("9903900000"), std::string("99026985"), good + "970110" + status}) {
     SCOPED_TRACE(objects);
     EXPECT_FAILS(answer(objects), ErrorKind::authentication_failed);
   }

@@ -28,7 +28,9 @@ class SoftCardTest : public testing::Test {
   [[nodiscard]] fs::path path() const { return folder.path() / "a.card"; }
   static std::vector<AppletFactory> notebook() { return {test::notebook_factory()}; }
   auto create() { return create_soft_card(path(), phrase("secret"), notebook(), nullptr, {16, 1, 1}); }
-  auto open(const fs::path& at, std::string_view text = "secret") { return open_soft_card(at, phrase(text), notebook()); }
+  auto open(const fs::path& at, std::string_view text = "secret") {
+    return open_soft_card(at, phrase(text), notebook());
+  }
   auto open() { return open(path()); }
 
   /// Connected, and the notebook selected.
@@ -128,12 +130,12 @@ TEST_F(SoftCardTest, HandlesOfOneProcessShareTheStore) {
   start(**second);
   EXPECT_EQ(ask(**first, 0x14, "AA"), "9000");
   EXPECT_EQ(ask(**second, 0x14, "BB"), "9000");
-  EXPECT_EQ(ask(**first, 0x14, "CC"), "aa9000");   // sessions apart
-  EXPECT_EQ(ask(**first, 0x28), "000000019000");   // memory in common
+  EXPECT_EQ(ask(**first, 0x14, "CC"), "aa9000");  // sessions apart
+  EXPECT_EQ(ask(**first, 0x28), "000000019000");  // memory in common
   EXPECT_EQ(ask(**second, 0x28), "000000029000");
-  EXPECT_OK((*second)->connect());                 // a reset of one is none of the other's
+  EXPECT_OK((*second)->connect());  // a reset of one is none of the other's
   EXPECT_EQ(ask(**first, 0x14, "DD"), "cc9000");
-  first->reset();                                  // nor its end
+  first->reset();  // nor its end
   start(**second);
   EXPECT_EQ(ask(**second, 0x28), "000000039000");
 }
@@ -148,7 +150,9 @@ TEST_F(SoftCardTest, SecondHandleNeedsThePassPhraseToo) {
 
 TEST_F(SoftCardTest, SecondHandleMayBringOtherApplets) {
   const Bytes other_aid = hex("F06E6F746502");
-  const auto both = [&] { return std::vector<AppletFactory>{test::notebook_factory(), test::notebook_factory("other", other_aid)}; };
+  const auto both = [&] {
+    return std::vector<AppletFactory>{test::notebook_factory(), test::notebook_factory("other", other_aid)};
+  };
   auto first = create_soft_card(path(), phrase("secret"), both(), nullptr, {16, 1, 1});
   ASSERT_OK(first);
   first->reset();
@@ -233,7 +237,9 @@ TEST_F(SoftCardTest, ThreadsMayOpenAndCloseAtOnce) {
       threads.emplace_back([&] {
         for (int round = 0; round < 25; ++round) {
           auto card = open();
-          if (!card || !(*card)->connect() || !select_applet(**card, test::notebook_aid) || ask(**card, 0x28).size() != 12) ++wrong;
+          if (!card || !(*card)->connect() || !select_applet(**card, test::notebook_aid) ||
+              ask(**card, 0x28).size() != 12)
+            ++wrong;
         }
       });
     }
@@ -264,7 +270,8 @@ TEST_F(OpenCardTest, SoftCardWithItsPassPhraseInAFile) {
   write(folder.path() / "pin", "secret");
   EXPECT_OK(open_card(uri("?pin-source=file:" + (folder.path() / "pin").string()), options));
   write(folder.path() / "pin", "wrong");
-  EXPECT_FAILS(open_card(uri("?pin-source=file:" + (folder.path() / "pin").string()), options), ErrorKind::permission_denied);
+  EXPECT_FAILS(open_card(uri("?pin-source=file:" + (folder.path() / "pin").string()), options),
+               ErrorKind::permission_denied);
 }
 
 TEST_F(OpenCardTest, SoftCardWithItsPassPhraseInTheEnvironment) {

@@ -47,7 +47,9 @@ class FakeDriver {
     if (connection_ >= 0) ::close(connection_);
     connection_ = -1;
   }
-  void send(ByteView bytes) const { ASSERT_EQ(::send(connection_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+  void send(ByteView bytes) const {
+    ASSERT_EQ(::send(connection_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  }
   void send_message(ByteView payload) const {
     Bytes message{static_cast<std::uint8_t>(payload.size() >> 8), static_cast<std::uint8_t>(payload.size() & 0xff)};
     append(message, payload);
@@ -99,7 +101,8 @@ class RecordingCard final : public VirtualCard {
 class VpcdServerTest : public ::testing::Test {
  protected:
   void serve(VpcdServing serving = {}) {
-    served_ = std::async(std::launch::async, [this, serving] { return serve_vpcd(driver_.address(), card_, serving, stop_.get_token()); });
+    served_ = std::async(std::launch::async,
+                         [this, serving] { return serve_vpcd(driver_.address(), card_, serving, stop_.get_token()); });
     driver_.accept();
   }
   Status finish() {
@@ -167,7 +170,8 @@ TEST_F(VpcdServerTest, IsNotImpressedByNonsense) {
 }
 
 TEST_F(VpcdServerTest, TakesTheCardOutWhenItDies) {
-  for (const std::optional<Bytes>& response : {std::optional<Bytes>(), std::optional<Bytes>(hex("90")), std::optional<Bytes>(Bytes(65'536, 1))}) {
+  for (const std::optional<Bytes>& response :
+       {std::optional<Bytes>(), std::optional<Bytes>(hex("90")), std::optional<Bytes>(Bytes(65'536, 1))}) {
     card_.response = response;
     serve();
     driver_.send_message(hex("80100000"));

@@ -139,12 +139,15 @@ TEST_P(AesGcmOf, RefusesInputThatOverlapsItsOutputShifted) {
   const Bytes before = buffer;
   Tag tag{};
   const ByteView behind = ByteView(buffer).subspan(1, 32);
-  EXPECT_FAILS(gcm.seal(Nonce{}, {}, {&behind, 1}, MutableByteView(buffer).first(32), tag), ErrorKind::invalid_argument);
+  EXPECT_FAILS(gcm.seal(Nonce{}, {}, {&behind, 1}, MutableByteView(buffer).first(32), tag),
+               ErrorKind::invalid_argument);
   const ByteView ahead = ByteView(buffer).first(32);
-  EXPECT_FAILS(gcm.seal(Nonce{}, {}, {&ahead, 1}, MutableByteView(buffer).subspan(31, 32), tag), ErrorKind::invalid_argument);
+  EXPECT_FAILS(gcm.seal(Nonce{}, {}, {&ahead, 1}, MutableByteView(buffer).subspan(31, 32), tag),
+               ErrorKind::invalid_argument);
   const ByteView exchanged[] = {ByteView(buffer).subspan(32), ByteView(buffer).first(32)};
   EXPECT_FAILS(gcm.seal(Nonce{}, {}, exchanged, buffer, tag), ErrorKind::invalid_argument);
-  EXPECT_FAILS(gcm.open(Nonce{}, {}, {&behind, 1}, tag, MutableByteView(buffer).first(32)), ErrorKind::invalid_argument);
+  EXPECT_FAILS(gcm.open(Nonce{}, {}, {&behind, 1}, tag, MutableByteView(buffer).first(32)),
+               ErrorKind::invalid_argument);
   EXPECT_EQ(buffer, before);
   // Side by side is no overlap.
   EXPECT_OK(gcm.seal(Nonce{}, {}, {&ahead, 1}, MutableByteView(buffer).subspan(32, 32), tag));
@@ -238,7 +241,8 @@ TEST_P(AesGcmOf, TheTagMayLieInTheMemoryThatIsOpenedInPlace) {
   Bytes buffer = sealed.cipher_text;
   append(buffer, sealed.tag);
   const ByteView piece = ByteView(buffer).first(48);
-  EXPECT_OK(gcm.open(Nonce{}, {}, {&piece, 1}, std::span<const std::uint8_t, 16>(buffer.data() + 48, 16), MutableByteView(buffer).first(48)));
+  EXPECT_OK(gcm.open(Nonce{}, {}, {&piece, 1}, std::span<const std::uint8_t, 16>(buffer.data() + 48, 16),
+                     MutableByteView(buffer).first(48)));
   EXPECT_EQ(Bytes(buffer.begin(), buffer.begin() + 48), plain);
 }
 
@@ -303,7 +307,8 @@ TEST_P(AesCtrOf, AnyCutAndAnyPositionGiveTheStraightStream) {
     ASSERT_OK(ctr.seek(at));
     while (at < plain.size()) {
       const std::size_t size = std::min<std::size_t>(random.below(700), plain.size() - at);
-      Bytes out(plain.begin() + static_cast<std::ptrdiff_t>(at), plain.begin() + static_cast<std::ptrdiff_t>(at + size));
+      Bytes out(plain.begin() + static_cast<std::ptrdiff_t>(at),
+                plain.begin() + static_cast<std::ptrdiff_t>(at + size));
       ASSERT_OK(ctr.apply(out, out));  // in place
       ASSERT_TRUE(std::equal(out.begin(), out.end(), straight.begin() + static_cast<std::ptrdiff_t>(at))) << at;
       at += size;
@@ -476,21 +481,26 @@ TEST(AesCbc, TakesWholeBlocksOnly) {
 
 TEST(AesBlock, GivesWhatFips197Gives) {  // FIPS 197, C.1 and C.3
   const Bytes plain = test::hex("00112233445566778899aabbccddeeff");
-  for (const auto& [key, cipher_text] : {std::pair{"000102030405060708090a0b0c0d0e0f", "69c4e0d86a7b0430d8cdb78070b4c55a"},
-                                         std::pair{"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "8ea2b7ca516745bfeafc49904b496089"}}) {
+  for (const auto& [key, cipher_text] :
+       {std::pair{"000102030405060708090a0b0c0d0e0f", "69c4e0d86a7b0430d8cdb78070b4c55a"},
+        std::pair{"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+                  "8ea2b7ca516745bfeafc49904b496089"}}) {
     const auto block = aes_encrypt_block(SecretBytes::copy_of(test::hex(key)), ByteView(plain).first<aes_block_size>());
     ASSERT_OK(block);
     EXPECT_EQ(to_hex(block->reveal()), cipher_text);
   }
-  EXPECT_FAILS(aes_encrypt_block(SecretBytes(24), ByteView(plain).first<aes_block_size>()), ErrorKind::invalid_argument);
+  EXPECT_FAILS(aes_encrypt_block(SecretBytes(24), ByteView(plain).first<aes_block_size>()),
+               ErrorKind::invalid_argument);
 }
 
 /// RFC 3394, 4.3, 4.5 and 4.6: a key of 256 bits wraps 128, 192 and 256 bits.
 TEST(AesKeyWrap, GivesWhatRfc3394Gives) {
-  const SecretBytes key = SecretBytes::copy_of(test::hex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"));
+  const SecretBytes key =
+      SecretBytes::copy_of(test::hex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"));
   const std::pair<const char*, const char*> vectors[] = {
       {"00112233445566778899AABBCCDDEEFF", "64E8C3F9CE0F5BA263E9777905818A2A93C8191E7D6E8AE7"},
-      {"00112233445566778899AABBCCDDEEFF0001020304050607", "A8F9BC1612C68B3FF6E6F4FBE30E71E4769C8B80A32CB8958CD5D17D6B254DA1"},
+      {"00112233445566778899AABBCCDDEEFF0001020304050607",
+       "A8F9BC1612C68B3FF6E6F4FBE30E71E4769C8B80A32CB8958CD5D17D6B254DA1"},
       {"00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F",
        "28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43BFB988B9B7A02DD21"}};
   for (const auto& [secret, expected] : vectors) {

@@ -82,7 +82,9 @@ TEST_F(CertificateForgery, ReadsVersion3AndDerAlone) {
   expect_leaf_unreadable("v1, no version", ErrorKind::malformed, [](auto& leaf) { leaf.version.clear(); });
   expect_leaf_unreadable("v2", ErrorKind::malformed, [](auto& leaf) { leaf.version.back() = 1; });
   expect_leaf_unreadable("v4", ErrorKind::malformed, [](auto& leaf) { leaf.version.back() = 3; });
-  expect_leaf_unreadable("unique identifiers", ErrorKind::malformed, [](auto& leaf) { leaf.unique_identifiers = {0x81, 2, 0, 1}; });
+  expect_leaf_unreadable("unique identifiers", ErrorKind::malformed, [](auto& leaf) {
+    leaf.unique_identifiers = {0x81, 2, 0, 1};
+  });
 
   Bytes good = leaf_with([](auto&) {});
   ASSERT_EQ(good[1], 0x82);
@@ -145,7 +147,8 @@ TEST_F(CertificateForgery, TimesAreThoseOfRfc5280) {
   expect_leaf_unreadable("hour 24", ErrorKind::malformed, not_after(utc, "300101240000Z"));
   expect_leaf_unreadable("letters", ErrorKind::malformed, not_after(utc, "abcdefghijklZ"));
   expect_leaf_unreadable("empty", ErrorKind::malformed, not_after(utc, ""));
-  expect_leaf_unreadable("GeneralizedTime before 2050", ErrorKind::malformed, not_after(generalized, "20300101000000Z"));
+  expect_leaf_unreadable("GeneralizedTime before 2050", ErrorKind::malformed,
+                         not_after(generalized, "20300101000000Z"));
   expect_leaf_unreadable("parts of seconds", ErrorKind::malformed, not_after(generalized, "20600101000000.5Z"));
   expect_leaf_unreadable("ends before it begins", ErrorKind::malformed, not_after(utc, "191231235959Z"));
   expect_leaf_unreadable("another type", ErrorKind::malformed, not_after(0x0c, "300101000000Z"));
@@ -157,23 +160,27 @@ TEST_F(CertificateForgery, ExtensionsStandOnceAndAreKnownOrNotCritical) {
                                  test::oid_subject_key_identifier, test::oid_authority_key_identifier}) {
     expect_leaf_unreadable("twice: " + oid, ErrorKind::malformed,
                            [&oid](auto& leaf) { leaf.extensions.push_back(leaf.extension(oid)); });
-    expect_leaf_unreadable("cannot be read: " + oid, ErrorKind::malformed,
-                           [&oid](auto& leaf) { leaf.extension(oid).value = {0x30, 5, 1}; });
+    expect_leaf_unreadable("cannot be read: " + oid, ErrorKind::malformed, [&oid](auto& leaf) {
+      leaf.extension(oid).value = {0x30, 5, 1};
+    });
     expect_leaf_unreadable("a byte behind the value: " + oid, ErrorKind::malformed,
                            [&oid](auto& leaf) { leaf.extension(oid).value.push_back(0); });
   }
-  expect_leaf_unreadable("CA:FALSE written out (BER)", ErrorKind::malformed,
-                         [](auto& leaf) { leaf.extension(test::oid_basic_constraints).value = {sequence, 3, 0x01, 1, 0}; });
+  expect_leaf_unreadable("CA:FALSE written out (BER)", ErrorKind::malformed, [](auto& leaf) {
+    leaf.extension(test::oid_basic_constraints).value = {sequence, 3, 0x01, 1, 0};
+  });
   const Bytes value = {0x05, 0x00};
-  expect_leaf_unreadable("unknown, critical", ErrorKind::unsupported, [&](auto& leaf) { leaf.add("1.2.3.4", true, value); });
+  expect_leaf_unreadable("unknown, critical", ErrorKind::unsupported,
+                         [&](auto& leaf) { leaf.add("1.2.3.4", true, value); });
   expect_leaf_good("unknown, not critical", [&](auto& leaf) { leaf.add("1.2.3.4", false, value); });
   expect_leaf_unreadable("unknown, twice", ErrorKind::malformed, [&](auto& leaf) {
     leaf.add("1.2.3.4", false, value);
     leaf.add("1.2.3.4", false, value);
   });
   // OpenSSL knows name constraints and policies; nobody here enforces them on a leaf.
-  expect_leaf_unreadable("name constraints, critical", ErrorKind::unsupported,
-                         [](auto& leaf) { leaf.add("2.5.29.30", true, {sequence, 0}); });
+  expect_leaf_unreadable("name constraints, critical", ErrorKind::unsupported, [](auto& leaf) {
+    leaf.add("2.5.29.30", true, {sequence, 0});
+  });
   expect_leaf_unreadable("17 extensions", ErrorKind::malformed, [&](auto& leaf) {
     for (int i = 0; leaf.extensions.size() < 17; ++i) leaf.add("1.2.3." + std::to_string(i), false, value);
   });
@@ -190,7 +197,8 @@ TEST_F(CertificateForgery, ExtensionsStandOnceAndAreKnownOrNotCritical) {
 TEST_F(CertificateForgery, TheKeyIsAnUncompressedPointOnP256) {
   test::for_each_vector("crypto/p256_public.txt", [this](test::Vector& vector) {
     SCOPED_TRACE(vector.text("case"));
-    const Bytes der = leaf_with([&](auto& leaf) { leaf.public_key = test::der_ec_key(test::oid_p256, vector.hex("public")); });
+    const Bytes der =
+        leaf_with([&](auto& leaf) { leaf.public_key = test::der_ec_key(test::oid_p256, vector.hex("public")); });
     if (vector.yes("valid")) {
       EXPECT_OK(Certificate::from_der(der));
     } else {
@@ -205,12 +213,15 @@ TEST_F(CertificateForgery, TheKeyIsAnUncompressedPointOnP256) {
   const auto with_type = [this](const std::string& type, ByteView parameters) {
     return der(sequence, {der(sequence, {test::der_oid(type), parameters}), der(0x03, {Bytes{0}, public_value_})});
   };
-  expect_leaf_unreadable("RSA", ErrorKind::unsupported, [&](auto& leaf) { leaf.public_key = with_type("1.2.840.113549.1.1.1", null); });
+  expect_leaf_unreadable("RSA", ErrorKind::unsupported,
+                         [&](auto& leaf) { leaf.public_key = with_type("1.2.840.113549.1.1.1", null); });
   expect_leaf_unreadable("EC without a curve", ErrorKind::unsupported,
                          [&](auto& leaf) { leaf.public_key = with_type("1.2.840.10045.2.1", null); });
-  expect_leaf_unreadable("Ed25519", ErrorKind::unsupported, [&](auto& leaf) { leaf.public_key = with_type("1.3.101.112", {}); });
-  expect_leaf_unreadable("ECDH alone (id-ecDH)", ErrorKind::unsupported,
-                         [&](auto& leaf) { leaf.public_key = with_type("1.3.132.1.12", test::der_oid(test::oid_p256)); });
+  expect_leaf_unreadable("Ed25519", ErrorKind::unsupported,
+                         [&](auto& leaf) { leaf.public_key = with_type("1.3.101.112", {}); });
+  expect_leaf_unreadable("ECDH alone (id-ecDH)", ErrorKind::unsupported, [&](auto& leaf) {
+    leaf.public_key = with_type("1.3.132.1.12", test::der_oid(test::oid_p256));
+  });
 }
 
 /// The curve written out instead of named (RFC 5480, 2.1.1 forbids it), once with the base point that makes every point the
@@ -221,21 +232,24 @@ TEST_F(CertificateForgery, ACurveThatIsWrittenOutIsRefused) {
   const Bytes b = test::hex("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b");
   const Bytes n = test::hex("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
   const Bytes g = test::hex(
-      "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5");
+      "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315e"
+      "cecbb6406837bf51f5");
   for (const Bytes& base : {g, public_value_}) {
     const Bytes field = der(sequence, {test::der_oid("1.2.840.10045.1.1"), test::der_integer(p)});
     const Bytes curve = der(sequence, {der(0x04, {a}), der(0x04, {b})});
-    const Bytes parameters = der(sequence, {test::der_integer(Bytes{1}), field, curve, der(0x04, {base}), test::der_integer(n),
-                                            test::der_integer(Bytes{1})});
+    const Bytes parameters = der(sequence, {test::der_integer(Bytes{1}), field, curve, der(0x04, {base}),
+                                            test::der_integer(n), test::der_integer(Bytes{1})});
     const Bytes type = der(sequence, {test::der_oid("1.2.840.10045.2.1"), parameters});
-    expect_leaf_unreadable("explicit parameters", ErrorKind::unsupported,
-                           [&](auto& leaf) { leaf.public_key = der(sequence, {type, der(0x03, {Bytes{0}, public_value_})}); });
+    expect_leaf_unreadable("explicit parameters", ErrorKind::unsupported, [&](auto& leaf) {
+      leaf.public_key = der(sequence, {type, der(0x03, {Bytes{0}, public_value_})});
+    });
   }
 }
 
 TEST_F(CertificateForgery, RolesAreCounted) {
   const auto with_roles = [](Bytes list) {
-    return [list](ForgedCertificate& leaf) { leaf.extension(test::oid_extended_key_usage).value = der(sequence, {list}); };
+    return
+        [list](ForgedCertificate& leaf) { leaf.extension(test::oid_extended_key_usage).value = der(sequence, {list}); };
   };
   Bytes many;
   for (int i = 0; i < 16; ++i) append(many, test::der_oid("1.2.3." + std::to_string(i)));
@@ -246,7 +260,8 @@ TEST_F(CertificateForgery, RolesAreCounted) {
   Bytes endless(200, 0x81);
   endless.push_back(1);
   expect_leaf_unreadable("an endless identifier", ErrorKind::malformed, with_roles(der(0x06, {endless})));
-  expect_leaf_unreadable("an identifier that does not end", ErrorKind::malformed, with_roles(Bytes{0x06, 2, 0x2a, 0x81}));
+  expect_leaf_unreadable("an identifier that does not end", ErrorKind::malformed,
+                         with_roles(Bytes{0x06, 2, 0x2a, 0x81}));
   // A role that stands for all of them stands for none of ours.
   const auto any = Certificate::from_der(leaf_with(with_roles(test::der_oid("2.5.29.37.0"))));
   ASSERT_OK(any);
@@ -268,7 +283,8 @@ TEST_F(CertificateForgery, TheAlternativeKeyIsOneOfFfdhe2048) {
   expect_leaf_unreadable("a byte behind", ErrorKind::malformed, with_key(longer));
   expect_leaf_unreadable("cut short", ErrorKind::malformed, with_key(Bytes(info.begin(), info.end() - 1)));
   expect_leaf_unreadable("empty", ErrorKind::malformed, with_key({}));
-  expect_leaf_unreadable("a P-256 key", ErrorKind::unsupported, with_key(test::der_ec_key(test::oid_p256, public_value_)));
+  expect_leaf_unreadable("a P-256 key", ErrorKind::unsupported,
+                         with_key(test::der_ec_key(test::oid_p256, public_value_)));
   expect_leaf_unreadable("twice", ErrorKind::malformed, [&](auto& leaf) {
     leaf.add(test::oid_alternative_key, false, info);
     leaf.add(test::oid_alternative_key, false, info);
@@ -277,7 +293,8 @@ TEST_F(CertificateForgery, TheAlternativeKeyIsOneOfFfdhe2048) {
   Bytes other_prime = prime;
   other_prime[100] ^= 1;
   expect_leaf_unreadable("another prime", ErrorKind::unsupported, with_key(test::der_dh_key(other_prime, value)));
-  expect_leaf_unreadable("half of the prime", ErrorKind::unsupported, with_key(test::der_dh_key(ByteView(prime).first(128), value)));
+  expect_leaf_unreadable("half of the prime", ErrorKind::unsupported,
+                         with_key(test::der_dh_key(ByteView(prime).first(128), value)));
   test::for_each_vector("crypto/ffdhe2048_public.txt", [&](test::Vector& vector) {
     SCOPED_TRACE(vector.text("case"));
     const Bytes number = vector.hex("public");
@@ -293,29 +310,38 @@ TEST_F(CertificateForgery, TheAlternativeKeyIsOneOfFfdhe2048) {
 TEST_F(CertificateForgery, ALeafIsNothingElse) {
   const Bytes authority = {sequence, 3, 0x01, 1, 0xff};
   expect_leaf_untrusted("no basicConstraints", [](auto& leaf) { leaf.remove(test::oid_basic_constraints); });
-  expect_leaf_untrusted("basicConstraints not critical", [](auto& leaf) { leaf.extension(test::oid_basic_constraints).critical = false; });
+  expect_leaf_untrusted("basicConstraints not critical",
+                        [](auto& leaf) { leaf.extension(test::oid_basic_constraints).critical = false; });
   expect_leaf_untrusted("CA:TRUE", [&](auto& leaf) { leaf.extension(test::oid_basic_constraints).value = authority; });
   expect_leaf_untrusted("no keyUsage", [](auto& leaf) { leaf.remove(test::oid_key_usage); });
-  expect_leaf_untrusted("keyUsage not critical", [](auto& leaf) { leaf.extension(test::oid_key_usage).critical = false; });
-  expect_leaf_untrusted("digitalSignature", [](auto& leaf) { leaf.extension(test::oid_key_usage).value = {0x03, 2, 7, 0x80}; });
-  expect_leaf_untrusted("keyAgreement and digitalSignature",
-                        [](auto& leaf) { leaf.extension(test::oid_key_usage).value = {0x03, 2, 3, 0x88}; });
-  expect_leaf_untrusted("keyAgreement and keyCertSign",
-                        [](auto& leaf) { leaf.extension(test::oid_key_usage).value = {0x03, 2, 2, 0x0c}; });
-  expect_leaf_untrusted("no extendedKeyUsage", [](auto& leaf) { leaf.remove(test::oid_extended_key_usage); });
-  expect_leaf_untrusted("extendedKeyUsage not critical", [](auto& leaf) { leaf.extension(test::oid_extended_key_usage).critical = false; });
-  expect_leaf_untrusted("no authorityKeyIdentifier", [](auto& leaf) { leaf.remove(test::oid_authority_key_identifier); });
-  expect_leaf_untrusted("authorityKeyIdentifier of another key", [](auto& leaf) {
-    leaf.extension(test::oid_authority_key_identifier).value.back() ^= 1;
+  expect_leaf_untrusted("keyUsage not critical",
+                        [](auto& leaf) { leaf.extension(test::oid_key_usage).critical = false; });
+  expect_leaf_untrusted("digitalSignature", [](auto& leaf) {
+    leaf.extension(test::oid_key_usage).value = {0x03, 2, 7, 0x80};
   });
+  expect_leaf_untrusted("keyAgreement and digitalSignature", [](auto& leaf) {
+    leaf.extension(test::oid_key_usage).value = {0x03, 2, 3, 0x88};
+  });
+  expect_leaf_untrusted("keyAgreement and keyCertSign", [](auto& leaf) {
+    leaf.extension(test::oid_key_usage).value = {0x03, 2, 2, 0x0c};
+  });
+  expect_leaf_untrusted("no extendedKeyUsage", [](auto& leaf) { leaf.remove(test::oid_extended_key_usage); });
+  expect_leaf_untrusted("extendedKeyUsage not critical",
+                        [](auto& leaf) { leaf.extension(test::oid_extended_key_usage).critical = false; });
+  expect_leaf_untrusted("no authorityKeyIdentifier",
+                        [](auto& leaf) { leaf.remove(test::oid_authority_key_identifier); });
+  expect_leaf_untrusted("authorityKeyIdentifier of another key",
+                        [](auto& leaf) { leaf.extension(test::oid_authority_key_identifier).value.back() ^= 1; });
   expect_leaf_good("no subjectKeyIdentifier", [](auto& leaf) { leaf.remove(test::oid_subject_key_identifier); });
   expect_leaf_untrusted("issuer of another name", [](auto& leaf) { leaf.issuer = test::der_name({"Rood"}); });
 }
 
 TEST_F(CertificateForgery, TheSignatureIsEcdsaWithSha256AndOfTheRoot) {
   const auto algorithm = [](const std::string& oid) { return der(sequence, {test::der_oid(oid)}); };
-  for (const char* oid : {"1.2.840.10045.4.1", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4", "1.3.101.112", "1.2.3.4"}) {
-    expect_leaf_untrusted(std::string("said to be ") + oid, [&](auto& leaf) { leaf.inner_algorithm = leaf.outer_algorithm = algorithm(oid); });
+  for (const char* oid :
+       {"1.2.840.10045.4.1", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4", "1.3.101.112", "1.2.3.4"}) {
+    expect_leaf_untrusted(std::string("said to be ") + oid,
+                          [&](auto& leaf) { leaf.inner_algorithm = leaf.outer_algorithm = algorithm(oid); });
     expect_leaf_untrusted(std::string("inner ") + oid, [&](auto& leaf) { leaf.inner_algorithm = algorithm(oid); });
     expect_leaf_untrusted(std::string("outer ") + oid, [&](auto& leaf) { leaf.outer_algorithm = algorithm(oid); });
   }
@@ -323,8 +349,9 @@ TEST_F(CertificateForgery, TheSignatureIsEcdsaWithSha256AndOfTheRoot) {
     leaf.inner_algorithm = der(sequence, {test::der_oid(test::oid_ecdsa_sha256), Bytes{0x05, 0x00}});
   });
   // Right signatures of another kind: too short a hash, and longer ones that a card need not know.
-  for (const auto& [digest, oid] : {std::pair{"SHA1", "1.2.840.10045.4.1"}, std::pair{"SHA224", "1.2.840.10045.4.3.1"},
-                                    std::pair{"SHA384", "1.2.840.10045.4.3.3"}, std::pair{"SHA512", "1.2.840.10045.4.3.4"}}) {
+  for (const auto& [digest, oid] :
+       {std::pair{"SHA1", "1.2.840.10045.4.1"}, std::pair{"SHA224", "1.2.840.10045.4.3.1"},
+        std::pair{"SHA384", "1.2.840.10045.4.3.3"}, std::pair{"SHA512", "1.2.840.10045.4.3.4"}}) {
     SCOPED_TRACE(digest);
     const auto leaf = Certificate::from_der(ForgedCertificate::leaf(root_, public_value_).sign(key_, digest, oid));
     const auto root = Certificate::from_der(ForgedCertificate::root(key_).sign(key_, digest, oid));
@@ -358,11 +385,17 @@ TEST_F(CertificateForgery, ASwappedKeyIsNoticed) {
 
 TEST_F(CertificateForgery, ARootIsNothingElse) {
   expect_root_untrusted("no basicConstraints", [](auto& root) { root.remove(test::oid_basic_constraints); });
-  expect_root_untrusted("basicConstraints not critical", [](auto& root) { root.extension(test::oid_basic_constraints).critical = false; });
-  expect_root_untrusted("CA:FALSE", [](auto& root) { root.extension(test::oid_basic_constraints).value = {sequence, 0}; });
+  expect_root_untrusted("basicConstraints not critical",
+                        [](auto& root) { root.extension(test::oid_basic_constraints).critical = false; });
+  expect_root_untrusted("CA:FALSE", [](auto& root) {
+    root.extension(test::oid_basic_constraints).value = {sequence, 0};
+  });
   expect_root_untrusted("no keyUsage", [](auto& root) { root.remove(test::oid_key_usage); });
-  expect_root_untrusted("keyUsage not critical", [](auto& root) { root.extension(test::oid_key_usage).critical = false; });
-  expect_root_untrusted("cRLSign alone", [](auto& root) { root.extension(test::oid_key_usage).value = {0x03, 2, 1, 0x02}; });
+  expect_root_untrusted("keyUsage not critical",
+                        [](auto& root) { root.extension(test::oid_key_usage).critical = false; });
+  expect_root_untrusted("cRLSign alone", [](auto& root) {
+    root.extension(test::oid_key_usage).value = {0x03, 2, 1, 0x02};
+  });
   expect_root_untrusted("no subjectKeyIdentifier", [](auto& root) { root.remove(test::oid_subject_key_identifier); });
   expect_root_untrusted("issued by somebody else", [](auto& root) { root.issuer = test::der_name({"Somebody else"}); });
   expect_root_untrusted("said to be signed with SHA-1", [](auto& root) {
@@ -381,7 +414,8 @@ TEST_F(CertificateForgery, ThereIsNothingBetweenRootAndLeaf) {
   const SigningKey middle_key = some_key(7);
   ForgedCertificate middle = ForgedCertificate::root(middle_key);
   middle.subject = test::der_name({"Middle"});
-  const Bytes root_identifier = copy_of(ByteView(ForgedCertificate::root(key_).extension(test::oid_authority_key_identifier).value));
+  const Bytes root_identifier =
+      copy_of(ByteView(ForgedCertificate::root(key_).extension(test::oid_authority_key_identifier).value));
   middle.extension(test::oid_authority_key_identifier).value = root_identifier;
   const auto authority = Certificate::from_der(middle.sign(key_));
   ASSERT_OK(authority);

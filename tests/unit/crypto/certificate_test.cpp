@@ -140,7 +140,7 @@ TEST_F(CertificateTest, IsValidFromItsFirstSecondToItsLast) {
   EXPECT_FAILS(leaf->verify_issued_by(root_, 0), ErrorKind::expired);
   EXPECT_FAILS(leaf->verify_issued_by(root_, -1), ErrorKind::expired);
   EXPECT_FAILS(leaf->verify_issued_by(root_, 4'102'444'800), ErrorKind::expired);  // 2100
-  EXPECT_OK(leaf->verify_issued_by(root_, std::nullopt));  // a card without a clock
+  EXPECT_OK(leaf->verify_issued_by(root_, std::nullopt));                          // a card without a clock
 }
 
 TEST_F(CertificateTest, ALeafThatOutlivesItsRootExpiresWithIt) {
@@ -154,8 +154,8 @@ TEST_F(CertificateTest, ALeafThatOutlivesItsRootExpiresWithIt) {
 
 TEST_F(CertificateTest, TimesOfBothFormsAreExact) {
   // RFC 5280, 4.1.2.5: UTCTime to 2049, GeneralizedTime from 2050.
-  for (const UnixSeconds time : {UnixSeconds{0}, UnixSeconds{951'782'400}, UnixSeconds{2'524'607'999}, UnixSeconds{2'524'608'000},
-                                 UnixSeconds{253'402'300'799}}) {
+  for (const UnixSeconds time : {UnixSeconds{0}, UnixSeconds{951'782'400}, UnixSeconds{2'524'607'999},
+                                 UnixSeconds{2'524'608'000}, UnixSeconds{253'402'300'799}}) {
     const auto root = make_root_certificate(key_, "Test root", 1, 0, time);
     ASSERT_OK(root);
     EXPECT_EQ(root->not_after(), time);
@@ -175,7 +175,8 @@ TEST_F(CertificateTest, ServesSeveralThreads) {
   for (bool& one : good) {
     threads.emplace_back([&one, copy = *read, root = *read_root] {
       one = true;
-      for (int i = 0; i < 20; ++i) one = one && copy.verify_issued_by(root, now).has_value() && root.verify_is_root().has_value();
+      for (int i = 0; i < 20; ++i)
+        one = one && copy.verify_issued_by(root, now).has_value() && root.verify_is_root().has_value();
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -189,8 +190,9 @@ TEST_F(CertificateTest, IssuesNothingThatItWouldNotRead) {
   const auto refused = [this](const CertificateSubject& subject, ErrorKind kind) {
     EXPECT_FAILS(issue_certificate(root_, key_, subject), kind);
   };
-  for (const std::string& name : {std::string(), std::string(65, 'a'), std::string("a\nb"), std::string("a\0b", 3), std::string("\x1b[2J"),
-                                  std::string("\x7f"), std::string("\xc2\x9b"), std::string("\xff\xfe"), std::string("\xc3")}) {
+  for (const std::string& name :
+       {std::string(), std::string(65, 'a'), std::string("a\nb"), std::string("a\0b", 3), std::string("\x1b[2J"),
+        std::string("\x7f"), std::string("\xc2\x9b"), std::string("\xff\xfe"), std::string("\xc3")}) {
     CertificateSubject subject = good;
     subject.common_name = name;
     refused(subject, ErrorKind::invalid_argument);
@@ -211,8 +213,9 @@ TEST_F(CertificateTest, IssuesNothingThatItWouldNotRead) {
     EXPECT_FAILS(make_root_certificate(key_, "Test root", 1, from, to), ErrorKind::invalid_argument);
   }
   using Roles = std::vector<std::string>;
-  for (const Roles& roles : {Roles{}, Roles{"serverAuth"}, Roles{""}, Roles{"1.2.x"}, Roles{"01.2"}, Roles{"1.2.3", "1.2.3"}, Roles{"4.1"},
-                             Roles{"1"}, Roles{"1.2.3 "}, Roles{"2.25." + std::string(124, '1')}, Roles(17, "1.2")}) {
+  for (const Roles& roles :
+       {Roles{}, Roles{"serverAuth"}, Roles{""}, Roles{"1.2.x"}, Roles{"01.2"}, Roles{"1.2.3", "1.2.3"}, Roles{"4.1"},
+        Roles{"1"}, Roles{"1.2.3 "}, Roles{"2.25." + std::string(124, '1')}, Roles(17, "1.2")}) {
     CertificateSubject subject = good;
     subject.roles = roles;
     refused(subject, ErrorKind::invalid_argument);
@@ -236,7 +239,8 @@ TEST_F(CertificateTest, TakesItsLimitsThemselves) {
   subject.common_name = std::string(64, 'a');
   subject.serial_number = (std::uint64_t{1} << 63) - 1;
   subject.roles.clear();
-  for (int i = 0; i < 15; ++i) subject.roles.push_back("2.25.34028236692093846346337460743176821145" + std::to_string(i));
+  for (int i = 0; i < 15; ++i)
+    subject.roles.push_back("2.25.34028236692093846346337460743176821145" + std::to_string(i));
   subject.roles.push_back("2.25." + std::string(123, '1'));
   const auto leaf = issue_certificate(root_, key_, subject);
   ASSERT_OK(leaf);
@@ -333,7 +337,8 @@ ProgramRun run_program(const std::string& command) {
   FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return result;
   std::array<char, 4096> buffer{};
-  for (std::size_t size = 0; (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) result.output.append(buffer.data(), size);
+  for (std::size_t size = 0; (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    result.output.append(buffer.data(), size);
   result.status = pclose(pipe);
   return result;
 }
@@ -352,13 +357,15 @@ TEST_F(CertificateTest, TheOpensslProgramReadsAndVerifiesIt) {
   const ProgramRun text = run_program("openssl x509 -noout -text -nameopt utf8 -in '" + leaf_file + "'");
   EXPECT_EQ(text.status, 0) << text.output;
   for (const char* expected :
-       {"Version: 3 (0x2)", "Serial Number: 42 (0x2a)", "Signature Algorithm: ecdsa-with-SHA256", "Issuer: CN=Test root",
-        "Subject: CN=T\xc3\xb6ken 42", "NIST CURVE: P-256", "X509v3 Basic Constraints: critical", "CA:FALSE",
-        "X509v3 Key Usage: critical", "Key Agreement", "X509v3 Extended Key Usage: critical",
-        "2.25.329800735698586629295641978511506172918, 1.3.6.1.4.1.99999.7.2", "X509v3 Authority Key Identifier", "2.5.29.72"}) {
+       {"Version: 3 (0x2)", "Serial Number: 42 (0x2a)", "Signature Algorithm: ecdsa-with-SHA256",
+        "Issuer: CN=Test root", "Subject: CN=T\xc3\xb6ken 42", "NIST CURVE: P-256",
+        "X509v3 Basic Constraints: critical", "CA:FALSE", "X509v3 Key Usage: critical", "Key Agreement",
+        "X509v3 Extended Key Usage: critical", "2.25.329800735698586629295641978511506172918, 1.3.6.1.4.1.99999.7.2",
+        "X509v3 Authority Key Identifier", "2.5.29.72"}) {
     EXPECT_NE(text.output.find(expected), std::string::npos) << expected << " is not in\n" << text.output;
   }
-  const ProgramRun verified = run_program("openssl verify -x509_strict -attime 1800000000 -CAfile '" + root_file + "' '" + leaf_file + "'");
+  const ProgramRun verified =
+      run_program("openssl verify -x509_strict -attime 1800000000 -CAfile '" + root_file + "' '" + leaf_file + "'");
   EXPECT_EQ(verified.status, 0) << verified.output;
   const ProgramRun root_text = run_program("openssl x509 -noout -text -in '" + root_file + "'");
   EXPECT_NE(root_text.output.find("CA:TRUE, pathlen:0"), std::string::npos) << root_text.output;

@@ -151,7 +151,8 @@ ForgedCertificate ForgedCertificate::root(const crypto::SigningKey& key) {
 }
 
 ForgedCertificate::Extension& ForgedCertificate::extension(const std::string& oid) {
-  const auto found = std::find_if(extensions.begin(), extensions.end(), [&oid](const Extension& one) { return one.oid == oid; });
+  const auto found =
+      std::find_if(extensions.begin(), extensions.end(), [&oid](const Extension& one) { return one.oid == oid; });
   EXPECT_NE(found, extensions.end()) << oid;
   return *found;
 }
@@ -164,8 +165,8 @@ Bytes ForgedCertificate::to_be_signed() const {
   Bytes list;
   for (const Extension& one : extensions) append(list, der_extension(one.oid, one.critical, one.value));
   const Bytes wrapped = extensions.empty() ? Bytes() : der(0xa3, {der(tag_sequence, {list})});
-  return der(tag_sequence, {version, serial_number, inner_algorithm, issuer, der(tag_sequence, {not_before, not_after}), subject,
-                            public_key, unique_identifiers, wrapped});
+  return der(tag_sequence, {version, serial_number, inner_algorithm, issuer, der(tag_sequence, {not_before, not_after}),
+                            subject, public_key, unique_identifiers, wrapped});
 }
 
 Bytes ForgedCertificate::sign(const crypto::SigningKey& key) const {
@@ -179,7 +180,9 @@ Bytes ForgedCertificate::sign(const crypto::SigningKey& key, const char* digest,
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   Bytes signature(80);
   std::size_t size = signature.size();
-  EXPECT_EQ(EVP_DigestSignInit_ex(context, nullptr, digest, nullptr, nullptr, static_cast<EVP_PKEY*>(key.native()), nullptr), 1);
+  EXPECT_EQ(
+      EVP_DigestSignInit_ex(context, nullptr, digest, nullptr, nullptr, static_cast<EVP_PKEY*>(key.native()), nullptr),
+      1);
   EXPECT_EQ(EVP_DigestSign(context, signature.data(), &size, content.data(), content.size()), 1);
   EVP_MD_CTX_free(context);
   signature.resize(size);

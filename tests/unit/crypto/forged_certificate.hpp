@@ -61,7 +61,9 @@ struct ForgedCertificate {
 
   Extension& extension(const std::string& oid);
   void remove(const std::string& oid);
-  void add(const std::string& oid, bool critical, Bytes value) { extensions.push_back({oid, critical, std::move(value)}); }
+  void add(const std::string& oid, bool critical, Bytes value) {
+    extensions.push_back({oid, critical, std::move(value)});
+  }
 
   /// Signed with ECDSA and SHA-256, whatever the algorithm fields say.
   [[nodiscard]] Bytes sign(const crypto::SigningKey& key) const;

@@ -66,8 +66,12 @@ TEST(Kbkdf, IsCounterModeOverLabelZeroContextAndLength) {
     const auto derived = kbkdf_cmac(key, label, context, expected.size());
     ASSERT_OK(derived);
     EXPECT_EQ(to_hex(derived->reveal()), to_hex(expected));
-    const Bytes fixed_input =
-        ByteWriter().bytes(as_bytes(label)).u8(0).bytes(context).u32(static_cast<std::uint32_t>(8 * expected.size())).take();
+    const Bytes fixed_input = ByteWriter()
+                                  .bytes(as_bytes(label))
+                                  .u8(0)
+                                  .bytes(context)
+                                  .u32(static_cast<std::uint32_t>(8 * expected.size()))
+                                  .take();
     EXPECT_EQ(to_hex(derived->reveal()), to_hex(counter_mode(key, fixed_input, expected.size())));
   });
 }
@@ -111,12 +115,12 @@ TEST(Scrypt, GivesTheKeysOfRfc7914) {
 TEST(Scrypt, RefusesCostsThatAFileMayNotAskFor) {
   constexpr std::uint64_t huge = std::uint64_t{1} << 63;
   const ScryptCost refused[] = {
-      {0, 8, 1},        {1, 8, 1},       {3, 8, 1},          {1000, 8, 1},        // n is no power of two above 1
-      {1U << 20, 8, 1},                                                           // RFC 7914, the fourth example: 1 GiB
-      {1U << 19, 8, 1}, {1U << 12, 1024, 1}, {huge, 1, 1},   {huge, 1024, 1},     // more than 256 MiB
-      {2, 1U << 31, 1}, {2, ~0U, 1},     {2, 1025, 1},                            // r
-      {16, 8, 17},      {16, 8, ~0U},                                             // p
-      {16, 0, 1},       {16, 8, 0},      {1U << 16, 1, 1},   {huge, 3, 1},        // n is not below 2^(16 r)
+      {0, 8, 1},        {1, 8, 1},           {3, 8, 1},        {1000, 8, 1},     // n is no power of two above 1
+      {1U << 20, 8, 1},                                                          // RFC 7914, the fourth example: 1 GiB
+      {1U << 19, 8, 1}, {1U << 12, 1024, 1}, {huge, 1, 1},     {huge, 1024, 1},  // more than 256 MiB
+      {2, 1U << 31, 1}, {2, ~0U, 1},         {2, 1025, 1},                       // r
+      {16, 8, 17},      {16, 8, ~0U},                                            // p
+      {16, 0, 1},       {16, 8, 0},          {1U << 16, 1, 1}, {huge, 3, 1},     // n is not below 2^(16 r)
   };
   for (const ScryptCost& cost : refused) {
     SCOPED_TRACE(std::to_string(cost.n) + ", " + std::to_string(cost.r) + ", " + std::to_string(cost.p));

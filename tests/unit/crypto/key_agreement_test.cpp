@@ -69,19 +69,23 @@ void check_public_value(DhGroup group, test::Vector& vector) {
 }
 
 TEST(KeyAgreement, P256GivesTheVectors) {
-  test::for_each_vector("crypto/p256_agreement.txt", [](test::Vector& vector) { check_agreement(DhGroup::p256, vector); });
+  test::for_each_vector("crypto/p256_agreement.txt",
+                        [](test::Vector& vector) { check_agreement(DhGroup::p256, vector); });
 }
 
 TEST(KeyAgreement, Ffdhe2048GivesTheVectors) {
-  test::for_each_vector("crypto/ffdhe2048_agreement.txt", [](test::Vector& vector) { check_agreement(DhGroup::ffdhe2048, vector); });
+  test::for_each_vector("crypto/ffdhe2048_agreement.txt",
+                        [](test::Vector& vector) { check_agreement(DhGroup::ffdhe2048, vector); });
 }
 
 TEST(KeyAgreement, P256RefusesWhatIsNoPublicValue) {
-  test::for_each_vector("crypto/p256_public.txt", [](test::Vector& vector) { check_public_value(DhGroup::p256, vector); });
+  test::for_each_vector("crypto/p256_public.txt",
+                        [](test::Vector& vector) { check_public_value(DhGroup::p256, vector); });
 }
 
 TEST(KeyAgreement, Ffdhe2048RefusesWhatIsNoPublicValue) {
-  test::for_each_vector("crypto/ffdhe2048_public.txt", [](test::Vector& vector) { check_public_value(DhGroup::ffdhe2048, vector); });
+  test::for_each_vector("crypto/ffdhe2048_public.txt",
+                        [](test::Vector& vector) { check_public_value(DhGroup::ffdhe2048, vector); });
 }
 
 TEST(KeyAgreement, AValueOfOneGroupIsNoneOfTheOther) {
@@ -168,9 +172,12 @@ TEST(KeyAgreement, RefusesAPairThatIsNone) {
   for (const DhGroup group : both_groups) {
     const auto peer = generate_dh_key_pair(group, random);
     ASSERT_OK(peer);
-    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, SecretBytes(), peer->public_value}, peer->public_value), ErrorKind::invalid_argument);
-    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, SecretBytes(32), peer->public_value}, peer->public_value), ErrorKind::invalid_argument);
-    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, peer->private_value.clone(), {}}, peer->public_value), ErrorKind::invalid_argument);
+    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, SecretBytes(), peer->public_value}, peer->public_value),
+                 ErrorKind::invalid_argument);
+    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, SecretBytes(32), peer->public_value}, peer->public_value),
+                 ErrorKind::invalid_argument);
+    EXPECT_FAILS(derive_dh_shared(DhKeyPair{group, peer->private_value.clone(), {}}, peer->public_value),
+                 ErrorKind::invalid_argument);
   }
 }
 

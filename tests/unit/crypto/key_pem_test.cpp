@@ -98,7 +98,8 @@ TEST(KeyPem, DamageIsNeverTakenForAKey) {
   ASSERT_OK(pem);
   const std::string text = as_text(pem->reveal());
   for (std::size_t size = 0; size + 1 < text.size(); ++size) {
-    EXPECT_FALSE(SigningKey::from_pem(secret(std::string_view(text).substr(0, size)), SecretBytes()).has_value()) << size;
+    EXPECT_FALSE(SigningKey::from_pem(secret(std::string_view(text).substr(0, size)), SecretBytes()).has_value())
+        << size;
   }
   int read = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {

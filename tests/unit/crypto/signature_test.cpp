@@ -53,7 +53,8 @@ TEST(Signature, RefusesEveryChangedBit) {
   for (std::size_t bit = 0; bit < 8 * signature->size(); ++bit) {
     Bytes changed = *signature;
     changed[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
-    EXPECT_FAILS(verify_signature(*key->public_value(), as_bytes("message"), changed), ErrorKind::authentication_failed);
+    EXPECT_FAILS(verify_signature(*key->public_value(), as_bytes("message"), changed),
+                 ErrorKind::authentication_failed);
   }
   for (std::size_t size = 0; size < signature->size(); ++size) {
     EXPECT_FAILS(verify_signature(*key->public_value(), as_bytes("message"), ByteView(*signature).first(size)),
@@ -68,7 +69,8 @@ TEST(Signature, RefusesPublicValuesThatAreNone) {
     test::SeededRandom random(3);
     const auto signature = SigningKey::generate(random)->sign(as_bytes("message"));
     ASSERT_OK(signature);
-    EXPECT_FAILS(verify_signature(vector.hex("public"), as_bytes("message"), *signature), ErrorKind::authentication_failed);
+    EXPECT_FAILS(verify_signature(vector.hex("public"), as_bytes("message"), *signature),
+                 ErrorKind::authentication_failed);
   });
 }
 

@@ -45,7 +45,8 @@ class TlsTest : public testing::Test {
     TlsSession client;
     TlsSession server;
   };
-  static Connection connection(const TlsCredentials& client, const TlsCredentials& server, const std::string& name = "vault.example") {
+  static Connection connection(const TlsCredentials& client, const TlsCredentials& server,
+                               const std::string& name = "vault.example") {
     auto client_context = TlsContext::create(TlsRole::client, client);
     auto server_context = TlsContext::create(TlsRole::server, server);
     EXPECT_OK(client_context);
@@ -160,7 +161,8 @@ TEST_F(TlsTest, CertificatesOfAnotherAuthorityAreRefused) {
     const Ends ends = shake_hands(client, server);
     EXPECT_FAILS(ends.client, ErrorKind::authentication_failed);
     EXPECT_FAILS(ends.server, ErrorKind::authentication_failed);
-    EXPECT_NE(ends.server.error().message.find("the other side refuses"), std::string::npos) << ends.server.error().message;
+    EXPECT_NE(ends.server.error().message.find("the other side refuses"), std::string::npos)
+        << ends.server.error().message;
   }
   auto [client, server] = connection(credentials("client-of-stranger", stranger, authority), credentials("server"));
   const Ends ends = shake_hands(client, server);
@@ -179,9 +181,12 @@ TEST_F(TlsTest, TheServerHasTheNameThatWasAskedFor) {
     const char* name;
     bool right;
   };
-  const Case cases[] = {{"server", "vault.example", true}, {"server", "VAULT.example", true}, {"server", "127.0.0.1", true}, {"server", "::1", true},
-                        {"server", "vault.example.org", false}, {"server", "example", false}, {"server", "127.0.0.2", false}, {"server", "server", false},
-                        {"nameless", "nameless", false}, {"wild", "vault.studio.example", true}, {"wild", "vault.other.example", false}, {"wild", "a.vault.studio.example", false}};
+  const Case cases[] = {{"server", "vault.example", true},      {"server", "VAULT.example", true},
+                        {"server", "127.0.0.1", true},          {"server", "::1", true},
+                        {"server", "vault.example.org", false}, {"server", "example", false},
+                        {"server", "127.0.0.2", false},         {"server", "server", false},
+                        {"nameless", "nameless", false},        {"wild", "vault.studio.example", true},
+                        {"wild", "vault.other.example", false}, {"wild", "a.vault.studio.example", false}};
   for (const Case& each : cases) {
     SCOPED_TRACE(std::string(each.server) + " as " + each.name);
     auto [client, server] = connection(credentials("client"), credentials(each.server), each.name);
@@ -230,7 +235,8 @@ TEST_F(TlsTest, FilesThatCannotBeUsedAreNamed) {
   };
   const std::string text = (folder.path() / "text").string();
   std::ofstream(text) << "no PEM";
-  for (const auto member : {&TlsCredentials::certificate_file, &TlsCredentials::key_file, &TlsCredentials::authority_file}) {
+  for (const auto member :
+       {&TlsCredentials::certificate_file, &TlsCredentials::key_file, &TlsCredentials::authority_file}) {
     const auto absent = with(member, "/no/such/file");
     EXPECT_FAILS(absent, ErrorKind::not_found);
     EXPECT_NE(absent.error().message.find("/no/such/file"), std::string::npos) << absent.error().message;

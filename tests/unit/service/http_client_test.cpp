@@ -26,7 +26,8 @@ class HttpClient : public testing::Test {
 
 TEST_F(HttpClient, GetsWhatThereIs) {
   const HttpServer server([](const HttpServer::Exchange& exchange) {
-    exchange.answer("200 OK", "path " + exchange.path(), "ETag: \"v1\"\r\nLast-Modified: Mon, 01 Jan 2026 00:00:00 GMT\r\n");
+    exchange.answer("200 OK", "path " + exchange.path(),
+                    "ETag: \"v1\"\r\nLast-Modified: Mon, 01 Jan 2026 00:00:00 GMT\r\n");
   });
   const auto answer = get(server.url("/a/b"));
   ASSERT_OK(answer);
@@ -38,18 +39,22 @@ TEST_F(HttpClient, GetsWhatThereIs) {
 TEST_F(HttpClient, AsksForWhatIsNewAlone) {
   const HttpServer server([](const HttpServer::Exchange& exchange) {
     const std::string& request = exchange.request();
-    const bool known = request.find("If-None-Match: \"v1\"\r\n") != std::string::npos || request.find("If-Modified-Since: yesterday\r\n") != std::string::npos;
+    const bool known = request.find("If-None-Match: \"v1\"\r\n") != std::string::npos ||
+                       request.find("If-Modified-Since: yesterday\r\n") != std::string::npos;
     exchange.answer(known ? "304 Not Modified" : "200 OK", known ? "" : "new");
   });
   EXPECT_FALSE(get(server.url())->not_modified);
   EXPECT_FALSE(get(server.url(), {"\"v0\"", ""})->not_modified);
   EXPECT_TRUE(get(server.url(), {"\"v1\"", ""})->not_modified);
   EXPECT_TRUE(get(server.url(), {"", "yesterday"})->not_modified);
-  EXPECT_FALSE(get(server.url(), {"", "yesterday\r\nIf-None-Match: \"v1\""})->not_modified);  // a validator makes no header fields
+  EXPECT_FALSE(get(server.url(), {"", "yesterday\r\nIf-None-Match: \"v1\""})
+                   ->not_modified);  // a validator makes no header fields
 }
 
 TEST_F(HttpClient, TellsFailuresApart) {
-  const HttpServer server([](const HttpServer::Exchange& exchange) { exchange.answer(exchange.path().substr(1) + " No", "a page that says no"); });
+  const HttpServer server([](const HttpServer::Exchange& exchange) {
+    exchange.answer(exchange.path().substr(1) + " No", "a page that says no");
+  });
   EXPECT_FAILS(get(server.url("/404")), ErrorKind::not_found);
   EXPECT_FAILS(get(server.url("/410")), ErrorKind::not_found);
   EXPECT_FAILS(get(server.url("/401")), ErrorKind::permission_denied);
@@ -65,9 +70,10 @@ TEST_F(HttpClient, FollowsAFewRedirectsAndOnlyToHttp) {
   const HttpServer server([](const HttpServer::Exchange& exchange) {
     const std::string path = exchange.path();
     if (path == "/end") return exchange.answer("200 OK", "here", "ETag: \"end\"\r\n");
-    exchange.answer("302 Found", "not this", path == "/once"   ? "Location: /end\r\nETag: \"start\"\r\n"
-                                             : path == "/file" ? "Location: file:///etc/passwd\r\n"
-                                                               : "Location: /loop\r\n");
+    exchange.answer("302 Found", "not this",
+                    path == "/once"   ? "Location: /end\r\nETag: \"start\"\r\n"
+                    : path == "/file" ? "Location: file:///etc/passwd\r\n"
+                                      : "Location: /loop\r\n");
   });
   const auto answer = get(server.url("/once"));
   ASSERT_OK(answer);
@@ -94,7 +100,9 @@ TEST_F(HttpClient, ABodyIsBrokenOffWhereItIsTooLong) {
 }
 
 TEST_F(HttpClient, ABodyThatIsCutOffIsNone) {
-  const HttpServer server([](const HttpServer::Exchange& exchange) { exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"); });
+  const HttpServer server([](const HttpServer::Exchange& exchange) {
+    exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+  });
   EXPECT_FAILS(get(server.url()), ErrorKind::io);
 }
 

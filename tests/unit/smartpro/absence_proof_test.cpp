@@ -31,7 +31,7 @@ RevokedElements elements_of(const std::vector<RevokedNumber>& numbers) {
 }
 
 /// The sizes at which the tree changes its shape, and around them.
-const std::size_t sizes[] = {0,   1,   2,   31,  32,  33,   63,   64,   65,   95,   96,   97,   127,   128,
+const std::size_t sizes[] = {0,   1,   2,   31,  32,  33,  63,  64,  65,  95,   96,   97,   127,  128,
                              129, 160, 161, 192, 224, 225, 256, 257, 512, 1000, 1024, 1025, 3200, 10'001};
 
 TEST(RevokedElements, AreTheSameStreamedAndAsATree) {
@@ -94,10 +94,12 @@ TEST(AbsenceProof, ThereIsNoneForANumberOnTheList) {
     const auto prover = value_or_throw(AbsenceProver::create(numbers));
     // Every proof that can be made of this list, for every number on it: a neighbour's is the best that a forger has.
     std::vector<Bytes> proofs;
-    for (RevokedNumber number = 7; number < 14 + 2 * size; number += 2) proofs.push_back(value_or_throw(prover.prove(number)));
+    for (RevokedNumber number = 7; number < 14 + 2 * size; number += 2)
+      proofs.push_back(value_or_throw(prover.prove(number)));
     for (const RevokedNumber number : numbers) {
       EXPECT_FAILS(prover.prove(number), ErrorKind::revoked);
-      for (const Bytes& proof : proofs) ASSERT_FALSE(verify_absence(elements, number, proof).has_value()) << size << ": " << number;
+      for (const Bytes& proof : proofs)
+        ASSERT_FALSE(verify_absence(elements, number, proof).has_value()) << size << ": " << number;
     }
   }
 }
@@ -156,7 +158,8 @@ TEST(AbsenceProof, IsAsThePageSays) {
     EXPECT_EQ(to_hex(elements.digest), to_hex(vector.hex("digest")));
     EXPECT_EQ(to_hex(elements.root), to_hex(vector.hex("root")));
     const RevokedNumber absent = vector.number("absent");
-    EXPECT_EQ(to_hex(value_or_throw(value_or_throw(AbsenceProver::create(numbers)).prove(absent))), to_hex(vector.hex("proof")));
+    EXPECT_EQ(to_hex(value_or_throw(value_or_throw(AbsenceProver::create(numbers)).prove(absent))),
+              to_hex(vector.hex("proof")));
     EXPECT_OK(verify_absence(elements, absent, vector.hex("proof")));
   });
 }

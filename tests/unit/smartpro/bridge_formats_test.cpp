@@ -34,9 +34,12 @@ class BridgeKeys : public testing::Test {
   SecretBytes key = value_or_throw(random_secret(random, bridge_key_size));
   SecretBytes transfer_key = value_or_throw(random_secret(random, transfer_key_size));
   BridgeContext context{{1}, {2}, 3, 4, 5, {6}};
-  WrappedTransferKey wrapped = value_or_throw(wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, transfer_key));
+  WrappedTransferKey wrapped =
+      value_or_throw(wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, transfer_key));
 
-  Result<SecretBytes> unwrap_with(const BridgeContext& other) { return unwrap_transfer_key(key, other, TransferDirection::to_simple_bridge, wrapped); }
+  Result<SecretBytes> unwrap_with(const BridgeContext& other) {
+    return unwrap_transfer_key(key, other, TransferDirection::to_simple_bridge, wrapped);
+  }
 };
 
 TEST_F(BridgeKeys, ATransferKeyComesOutForItsContext) {
@@ -67,7 +70,8 @@ TEST_F(BridgeKeys, AndForNoOther) {
 }
 
 TEST_F(BridgeKeys, AndInNoOtherDirection) {
-  EXPECT_FAILS(unwrap_transfer_key(key, context, TransferDirection::to_master_bridge, wrapped), ErrorKind::authentication_failed);
+  EXPECT_FAILS(unwrap_transfer_key(key, context, TransferDirection::to_master_bridge, wrapped),
+               ErrorKind::authentication_failed);
 }
 
 TEST_F(BridgeKeys, BothBridgesComputeTheSameKey) {
@@ -88,9 +92,12 @@ TEST_F(BridgeKeys, SizesThatCannotBeAreRefused) {
   EXPECT_FAILS(simple_bridge_key(SecretBytes(31), 1, 1), ErrorKind::invalid_argument);
   EXPECT_FAILS(bridge_key(SecretBytes(16), SecretBytes(15)), ErrorKind::invalid_argument);
   EXPECT_FAILS(bridge_key(SecretBytes(32), SecretBytes(16)), ErrorKind::invalid_argument);
-  EXPECT_FAILS(wrap_transfer_key(SecretBytes(16), context, TransferDirection::to_simple_bridge, transfer_key), ErrorKind::invalid_argument);
-  EXPECT_FAILS(wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, SecretBytes(24)), ErrorKind::invalid_argument);
-  EXPECT_FAILS(unwrap_transfer_key(SecretBytes(16), context, TransferDirection::to_simple_bridge, wrapped), ErrorKind::invalid_argument);
+  EXPECT_FAILS(wrap_transfer_key(SecretBytes(16), context, TransferDirection::to_simple_bridge, transfer_key),
+               ErrorKind::invalid_argument);
+  EXPECT_FAILS(wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, SecretBytes(24)),
+               ErrorKind::invalid_argument);
+  EXPECT_FAILS(unwrap_transfer_key(SecretBytes(16), context, TransferDirection::to_simple_bridge, wrapped),
+               ErrorKind::invalid_argument);
 }
 
 // ----------------------------------------------------------------------------------------------------------------- Mask
@@ -111,7 +118,10 @@ class Mask : public testing::Test {
   }
   Bytes header_of(std::uint64_t version, std::uint32_t bits) {
     TlvWriter writer;
-    writer.field(0x80, domain.vdid).number(0x81, version, 8).number(0x82, bits, 4).field(0x83, domain.mask_header.digest);
+    writer.field(0x80, domain.vdid)
+        .number(0x81, version, 8)
+        .number(0x82, bits, 4)
+        .field(0x83, domain.mask_header.digest);
     return signed_anyhow(std::move(writer), "SmartPRO authorisation mask", domain.revocation_key);
   }
 };
@@ -136,7 +146,9 @@ TEST_F(Mask, ASearchFindsEachBitHoweverTheMaskIsCut) {
   for (std::size_t step = 1; step <= domain.mask_bits.size() + 1; ++step) {
     const auto found = search(indices, step);
     ASSERT_OK(found);
-    EXPECT_EQ(*found, (std::vector<bool>{false, true, false, false, true, true, false, true, false, false, false, false})) << step;
+    EXPECT_EQ(*found,
+              (std::vector<bool>{false, true, false, false, true, true, false, true, false, false, false, false}))
+        << step;
   }
 }
 
@@ -203,7 +215,8 @@ TEST_F(Mask, AHeaderIsOfItsSigner) {
   // A signature over a record or a list says nothing about a mask.
   TlvWriter writer;
   writer.field(0x80, domain.vdid).number(0x81, 1, 8).number(0x82, 1, 4).field(0x83, domain.mask_header.digest);
-  EXPECT_FAILS(MaskHeader::parse_signed(signed_anyhow(writer, "SmartPRO bridge record", domain.revocation_key), domain.revocation_public),
+  EXPECT_FAILS(MaskHeader::parse_signed(signed_anyhow(writer, "SmartPRO bridge record", domain.revocation_key),
+                                        domain.revocation_public),
                ErrorKind::authentication_failed);
 }
 
@@ -217,7 +230,8 @@ TEST_F(Mask, AHeaderSaysWhatAMaskCanBe) {
   EXPECT_FAILS(MaskHeader::parse(longer), ErrorKind::malformed);
   EXPECT_FAILS(MaskHeader::parse(Bytes(max_mask_header_size + 1)), ErrorKind::malformed);
   const Bytes header = header_of(1, 1);
-  for (std::size_t size = 0; size < header.size(); ++size) EXPECT_FALSE(MaskHeader::parse(ByteView(header).first(size)).has_value());
+  for (std::size_t size = 0; size < header.size(); ++size)
+    EXPECT_FALSE(MaskHeader::parse(ByteView(header).first(size)).has_value());
 }
 
 TEST_F(Mask, AFileIsReadAsWritten) {
@@ -285,11 +299,15 @@ TEST(BridgeRecords, HaveTheirOwnLabelAndForm) {
     writer.field(0x80, domain.vdid).number(0x81, 77, 8).number(0x82, index, 4).field(0x83, domain.vdid);
     return writer;
   };
-  EXPECT_OK(BridgeRecord::parse_signed(signed_anyhow(fields(1), "SmartPRO bridge record", domain.revocation_key), domain.revocation_public));
-  EXPECT_FAILS(BridgeRecord::parse_signed(signed_anyhow(fields(1), "SmartPRO authorisation mask", domain.revocation_key), domain.revocation_public),
-               ErrorKind::authentication_failed);
+  EXPECT_OK(BridgeRecord::parse_signed(signed_anyhow(fields(1), "SmartPRO bridge record", domain.revocation_key),
+                                       domain.revocation_public));
+  EXPECT_FAILS(
+      BridgeRecord::parse_signed(signed_anyhow(fields(1), "SmartPRO authorisation mask", domain.revocation_key),
+                                 domain.revocation_public),
+      ErrorKind::authentication_failed);
   for (const std::uint32_t index : {0U, max_mask_bits})
-    EXPECT_FAILS(BridgeRecord::parse(signed_anyhow(fields(index), "SmartPRO bridge record", domain.revocation_key)), ErrorKind::malformed);
+    EXPECT_FAILS(BridgeRecord::parse(signed_anyhow(fields(index), "SmartPRO bridge record", domain.revocation_key)),
+                 ErrorKind::malformed);
   Bytes longer = domain.sign({domain.vdid, 77, 5, {9, 9}});
   append(longer, test::hex("c000"));
   EXPECT_FAILS(BridgeRecord::parse(longer), ErrorKind::malformed);
@@ -358,7 +376,8 @@ TEST_F(Package, HoldsATransferLicenceAndItsDestinations) {
 TEST_F(Package, EveryCutIsFound) {
   package.cdis.resize(1);
   const Bytes bytes = package.encode();
-  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(TransferPackage::parse(ByteView(bytes).first(size)).has_value()) << size;
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(TransferPackage::parse(ByteView(bytes).first(size)).has_value()) << size;
 }
 
 TEST(CdiForm, IsFixed) {
@@ -368,7 +387,8 @@ TEST(CdiForm, IsFixed) {
   append(unknown, test::hex("8400"));
   EXPECT_FAILS(Cdi::parse(unknown), ErrorKind::unsupported);
   const Bytes bytes = cdi.encode();
-  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(Cdi::parse(ByteView(bytes).first(size)).has_value()) << size;
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(Cdi::parse(ByteView(bytes).first(size)).has_value()) << size;
   EXPECT_FAILS(Cdi::parse(Bytes(max_cdi_size + 1)), ErrorKind::malformed);
 }
 
@@ -380,7 +400,12 @@ class PassedOn : public testing::Test {
   /// A licence's first fields with `extra` behind them; its MAC is of no key.
   Bytes with(ByteView extra) {
     TlvWriter writer;
-    writer.number(0x80, 1, 1).field(0x81, domain.vdid).field(0x82, Bytes(16)).field(0x83, Bytes(16)).number(0x84, 1, 8).number(0x85, 1, 1);
+    writer.number(0x80, 1, 1)
+        .field(0x81, domain.vdid)
+        .field(0x82, Bytes(16))
+        .field(0x83, Bytes(16))
+        .number(0x84, 1, 8)
+        .number(0x85, 1, 1);
     writer.number(0x86, 0, 4).field(0x87, Bytes(32));
     Bytes lecm = writer.take();
     append(lecm, extra);
@@ -400,7 +425,8 @@ TEST_F(PassedOn, OriginsAndDirectionAreUnderTheMac) {
   Bytes changed = lecm;
   const Bytes field = test::hex("8b20");
   std::search(changed.begin(), changed.end(), field.begin(), field.end())[2] ^= 1;
-  EXPECT_FAILS(unseal_licence(domain.domain_key, value_or_throw(LicenceView::parse(changed))), ErrorKind::authentication_failed);
+  EXPECT_FAILS(unseal_licence(domain.domain_key, value_or_throw(LicenceView::parse(changed))),
+               ErrorKind::authentication_failed);
 }
 
 TEST_F(PassedOn, OriginsAreWholeAndAtMostEight) {
@@ -415,8 +441,10 @@ TEST_F(PassedOn, OriginsAreWholeAndAtMostEight) {
 }
 
 TEST_F(PassedOn, ThereAreTwoDirections) {
-  EXPECT_EQ(value_or_throw(LicenceView::parse(with(test::hex("8a0101")))).transfer, TransferDirection::to_simple_bridge);
-  EXPECT_EQ(value_or_throw(LicenceView::parse(with(test::hex("8a0102")))).transfer, TransferDirection::to_master_bridge);
+  EXPECT_EQ(value_or_throw(LicenceView::parse(with(test::hex("8a0101")))).transfer,
+            TransferDirection::to_simple_bridge);
+  EXPECT_EQ(value_or_throw(LicenceView::parse(with(test::hex("8a0102")))).transfer,
+            TransferDirection::to_master_bridge);
   EXPECT_FAILS(LicenceView::parse(with(test::hex("8a0100"))), ErrorKind::unsupported);
   EXPECT_FAILS(LicenceView::parse(with(test::hex("8a0103"))), ErrorKind::unsupported);
   EXPECT_FAILS(LicenceView::parse(with(test::hex("8a020001"))), ErrorKind::malformed);

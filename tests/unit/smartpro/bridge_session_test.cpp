@@ -51,7 +51,8 @@ class BridgeSession : public testing::Test {
   SerialNumber serial_of(const std::string& card) { return value_or_throw(system.session(card)->info()).serial_number; }
   std::shared_ptr<TokenSession> session(const std::string& card) { return system.session(card); }
   std::unique_ptr<MasterBridgeConverter> sender(const RightsChange& change = {}) {
-    return value_or_throw(MasterBridgeConverter::create(session("master"), {{source.sign(record)}, source.mask(), change}));
+    return value_or_throw(
+        MasterBridgeConverter::create(session("master"), {{source.sign(record)}, source.mask(), change}));
   }
   ContentAtHand content() const { return {header.digest, ContentCipher::aes_128_gcm, 3}; }
   Result<OpenedLicence> play(const std::string& card, ByteView lecm) {
@@ -86,7 +87,8 @@ TEST_F(BridgeSession, ASimpleBridgeFindsItsOwnAmongSeveral) {
   const SerialNumber other = activate("other", third, TokenKind::simple_bridge);
   const BridgeRecord other_record = source.register_bridge(other, third.vdid);
   value_or_throw(progenitor.command(*system.card("other"), ins::register_bridge, source.registration(other_record)));
-  const auto out = value_or_throw(MasterBridgeConverter::create(session("master"), {{source.sign(other_record), source.sign(record)}, source.mask(), {}}));
+  const auto out = value_or_throw(MasterBridgeConverter::create(
+      session("master"), {{source.sign(other_record), source.sign(record)}, source.mask(), {}}));
   const Bytes package = value_or_throw(out->convert(3, source.licence(rights), header));
   EXPECT_EQ(value_or_throw(TransferPackage::parse(package)).cdis[0].simple_bridge, other);
   EXPECT_OK(SimpleBridgeConverter(session("simple")).convert(3, package, header));
@@ -132,7 +134,8 @@ TEST_F(BridgeSession, TheMaskAndTheBridgesAreToldAgainToANewChannel) {
 
 TEST_F(BridgeSession, TheTokenIsBroughtUpToTheNewestMask) {
   const auto host = session("master");
-  EXPECT_EQ(value_or_throw(host->mask_status()), source.mask_header.version == 2 ? value_or_throw(MaskHeader::first(source.vdid)) : MaskHeader{});
+  EXPECT_EQ(value_or_throw(host->mask_status()),
+            source.mask_header.version == 2 ? value_or_throw(MaskHeader::first(source.vdid)) : MaskHeader{});
   const std::vector<Bytes> records{source.sign(record)};
   const AuthorisationMask before = source.mask();
   ASSERT_OK(host->admit_bridges(records, before));
@@ -175,7 +178,8 @@ TEST_F(BridgeSession, AMaskOrRecordOfAnotherDomainIsRefused) {
   const std::vector<Bytes> foreign{source.sign(elsewhere)};
   EXPECT_FAILS(session("master")->admit_bridges(foreign, source.mask()), ErrorKind::wrong_domain);
   EXPECT_FAILS(session("master")->admit_bridges({}, source.mask()), ErrorKind::invalid_argument);
-  EXPECT_FAILS(session("master")->admit_bridges(std::vector<Bytes>(33, records[0]), source.mask()), ErrorKind::invalid_argument);
+  EXPECT_FAILS(session("master")->admit_bridges(std::vector<Bytes>(33, records[0]), source.mask()),
+               ErrorKind::invalid_argument);
 }
 
 TEST_F(BridgeSession, TheSenderNarrowsRights) {
@@ -189,7 +193,9 @@ TEST_F(BridgeSession, TheSenderNarrowsRights) {
   expected.bridge_hops = 1;
   expected.process = false;
   expected.play_count = 1;
-  EXPECT_EQ(destination.open(value_or_throw(SimpleBridgeConverter(session("simple")).convert(3, package, header))).terms.rights, expected);
+  EXPECT_EQ(destination.open(value_or_throw(SimpleBridgeConverter(session("simple")).convert(3, package, header)))
+                .terms.rights,
+            expected);
 
   const auto refused = sender([](UsageRights given) {
                          given.bridge_hops = 9;
@@ -200,17 +206,30 @@ TEST_F(BridgeSession, TheSenderNarrowsRights) {
 }
 
 TEST_F(BridgeSession, TheReceiverNarrowsWhatItReturns) {
-  const Bytes there = value_or_throw(SimpleBridgeConverter(session("simple")).convert(3, value_or_throw(sender()->convert(3, source.licence(rights), header)), header));
+  const Bytes there =
+      value_or_throw(SimpleBridgeConverter(session("simple"))
+                         .convert(3, value_or_throw(sender()->convert(3, source.licence(rights), header)), header));
   const auto plays = [&](std::optional<std::uint32_t> count) {
-    return SimpleBridgeConverter(session("simple"), [count](UsageRights given) {
-             given.play_count = count;
-             given.output_flags = 0;
-             return given;
-           }).convert(3, there, header);
+    return SimpleBridgeConverter(session("simple"),
+                                 [count](UsageRights given) {
+                                   given.play_count = count;
+                                   given.output_flags = 0;
+                                   return given;
+                                 })
+        .convert(3, there, header);
   };
   EXPECT_OK(plays(2));
-  const Bytes limited = destination.licence([&] { UsageRights with = rights; with.play_count = 1; return with; }(), {{source.vdid, master}});
-  const auto refused = SimpleBridgeConverter(session("simple"), [](UsageRights given) { given.play_count = 2; return given; }).convert(3, limited, header);
+  const Bytes limited = destination.licence(
+      [&] {
+        UsageRights with = rights;
+        with.play_count = 1;
+        return with;
+      }(),
+      {{source.vdid, master}});
+  const auto refused = SimpleBridgeConverter(session("simple"), [](UsageRights given) {
+                         given.play_count = 2;
+                         return given;
+                       }).convert(3, limited, header);
   EXPECT_FAILS(refused, ErrorKind::refused);
   EXPECT_NE(refused.error().message.find("plays"), std::string::npos);
 }
@@ -222,14 +241,20 @@ TEST_F(BridgeSession, RefusalsSayWhatIsWrong) {
   ASSERT_OK(host->admit_bridges(std::vector<Bytes>{source.sign(record)}, source.mask()));
   UsageRights other = rights;
   other.bridge = false;
-  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {})).find("do not allow sending it to another domain"), std::string::npos);
+  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {}))
+                .find("do not allow sending it to another domain"),
+            std::string::npos);
   other = rights;
   other.bridge_hops = 0;
-  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {})).find("as many hops"), std::string::npos);
+  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {})).find("as many hops"),
+            std::string::npos);
   other = rights;
   other.bridge_to = {source.vdid};
-  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {})).find("one of those domains"), std::string::npos);
-  EXPECT_NE(message(host->send_licence(destination.licence(rights), content(), to, {})).find("another domain than the token"), std::string::npos);
+  EXPECT_NE(message(host->send_licence(source.licence(other), content(), to, {})).find("one of those domains"),
+            std::string::npos);
+  EXPECT_NE(
+      message(host->send_licence(destination.licence(rights), content(), to, {})).find("another domain than the token"),
+      std::string::npos);
   other = rights;
   other.not_after = 1;
   EXPECT_FAILS(host->send_licence(source.licence(other), content(), to, {}), ErrorKind::expired);
@@ -239,18 +264,23 @@ TEST_F(BridgeSession, RefusalsSayWhatIsWrong) {
   ContentAtHand other_content = content();
   other_content.header_digest[0] ^= 1;
   EXPECT_FAILS(host->send_licence(source.licence(rights), other_content, to, {}), ErrorKind::authentication_failed);
-  EXPECT_FAILS(host->send_licence(source.licence(rights, std::vector<LicenceOrigin>(8)), content(), to, {}), ErrorKind::exhausted);
+  EXPECT_FAILS(host->send_licence(source.licence(rights, std::vector<LicenceOrigin>(8)), content(), to, {}),
+               ErrorKind::exhausted);
 
   const auto receiver = session("simple");
   const TransferPackage package = value_or_throw(host->send_licence(source.licence(rights), content(), to, {}));
   EXPECT_NE(message(host->take_back_licence(package, content())).find("not back"), std::string::npos);
   EXPECT_FAILS(receiver->receive_licence(package, other_content), ErrorKind::authentication_failed);
-  EXPECT_NE(message(receiver->return_licence(destination.licence(rights), content(), {})).find("from no other domain"), std::string::npos);
-  EXPECT_FAILS(receiver->return_licence(destination.licence(rights, {{{1}, 1}}), content(), {}), ErrorKind::wrong_domain);
-  const TransferPackage back = value_or_throw(receiver->return_licence(value_or_throw(receiver->receive_licence(package, content())), content(), {}));
+  EXPECT_NE(message(receiver->return_licence(destination.licence(rights), content(), {})).find("from no other domain"),
+            std::string::npos);
+  EXPECT_FAILS(receiver->return_licence(destination.licence(rights, {{{1}, 1}}), content(), {}),
+               ErrorKind::wrong_domain);
+  const TransferPackage back = value_or_throw(
+      receiver->return_licence(value_or_throw(receiver->receive_licence(package, content())), content(), {}));
   EXPECT_NE(message(receiver->receive_licence(back, content())).find("on its way back"), std::string::npos);
   activate("colleague", source, TokenKind::master_bridge);
-  EXPECT_NE(message(session("colleague")->take_back_licence(back, content())).find("which has sent it"), std::string::npos);
+  EXPECT_NE(message(session("colleague")->take_back_licence(back, content())).find("which has sent it"),
+            std::string::npos);
   EXPECT_OK(host->take_back_licence(back, content()));
 }
 
@@ -258,15 +288,19 @@ TEST_F(BridgeSession, EachKindOfTokenDoesItsOwn) {
   const std::vector<SerialNumber> to{simple};
   EXPECT_FAILS(session("simple")->mask_status(), ErrorKind::refused);
   EXPECT_FAILS(session("simple")->send_licence(source.licence(rights), content(), to, {}), ErrorKind::refused);
-  const TransferPackage package = value_or_throw(TransferPackage::parse(value_or_throw(sender()->convert(3, source.licence(rights), header))));
-  EXPECT_FAILS(session("master")->return_licence(source.licence(rights, {{{1}, 1}}), content(), {}), ErrorKind::refused);
+  const TransferPackage package =
+      value_or_throw(TransferPackage::parse(value_or_throw(sender()->convert(3, source.licence(rights), header))));
+  EXPECT_FAILS(session("master")->return_licence(source.licence(rights, {{{1}, 1}}), content(), {}),
+               ErrorKind::refused);
   // A bridge neither plays nor makes licences.
   EXPECT_FAILS(play("master", source.licence(rights)), ErrorKind::refused);
   EXPECT_FAILS(session("simple")->create_licence({}), ErrorKind::refused);
   // And only a host made for bridging gets them to.
-  TokenSession player(system.card("master"), system.make_host("renderer"), {crypto::DhGroup::p256, &system.clock, &system.random});
+  TokenSession player(system.card("master"), system.make_host("renderer"),
+                      {crypto::DhGroup::p256, &system.clock, &system.random});
   EXPECT_FAILS(player.mask_status(), ErrorKind::refused);
-  TokenSession at_simple(system.card("simple"), system.make_host("renderer"), {crypto::DhGroup::p256, &system.clock, &system.random});
+  TokenSession at_simple(system.card("simple"), system.make_host("renderer"),
+                         {crypto::DhGroup::p256, &system.clock, &system.random});
   EXPECT_FAILS(at_simple.receive_licence(package, content()), ErrorKind::refused);
 }
 
@@ -275,7 +309,8 @@ TEST_F(BridgeSession, ARendererRefusesATransferLicenceUnderItsDomainKey) {
   LicenceTerms terms = source.open(source.licence(rights)).terms;
   EXPECT_OK(play("renderer", value_or_throw(seal_licence(source.domain_key, terms, test::bridged_control_word()))));
   terms.transfer = TransferDirection::to_simple_bridge;
-  EXPECT_FAILS(play("renderer", value_or_throw(seal_licence(source.domain_key, terms, test::bridged_control_word()))), ErrorKind::authentication_failed);
+  EXPECT_FAILS(play("renderer", value_or_throw(seal_licence(source.domain_key, terms, test::bridged_control_word()))),
+               ErrorKind::authentication_failed);
 }
 
 TEST_F(BridgeSession, AProgenitorAloneRegistersABridge) {
@@ -287,18 +322,22 @@ TEST_F(BridgeSession, AProgenitorAloneRegistersABridge) {
   EXPECT_FAILS(plain_command(*card, ins::register_bridge, source.registration(next)), ErrorKind::authentication_failed);
   EXPECT_OK(progenitor.command(*card, ins::register_bridge, source.registration(next)));
   // And a simple bridge alone is registered.
-  EXPECT_FAILS(progenitor.command(*system.card("master"), ins::register_bridge, destination.registration(next)), ErrorKind::unsupported);
+  EXPECT_FAILS(progenitor.command(*system.card("master"), ins::register_bridge, destination.registration(next)),
+               ErrorKind::unsupported);
   system.make_token("blank");
-  EXPECT_FAILS(progenitor.command(*system.card("blank"), ins::register_bridge, source.registration(next)), ErrorKind::refused);
+  EXPECT_FAILS(progenitor.command(*system.card("blank"), ins::register_bridge, source.registration(next)),
+               ErrorKind::refused);
 }
 
 TEST_F(BridgeSession, BridgingNeedsTheChannel) {
   const auto card = system.card("master");
   ASSERT_OK(card->connect());
   ASSERT_OK(read_token_info(*card));
-  for (const std::uint8_t instruction : {ins::mask_status, ins::update_mask, ins::admit_bridge, ins::show_mask, ins::send_licence, ins::take_back_licence,
-                                         ins::receive_licence, ins::return_licence})
-    EXPECT_EQ(value_or_throw(card->transmit({card::cla_proprietary, instruction, 0, 0, {}, 256})).status, card::sw::security_status_not_satisfied);
+  for (const std::uint8_t instruction :
+       {ins::mask_status, ins::update_mask, ins::admit_bridge, ins::show_mask, ins::send_licence,
+        ins::take_back_licence, ins::receive_licence, ins::return_licence})
+    EXPECT_EQ(value_or_throw(card->transmit({card::cla_proprietary, instruction, 0, 0, {}, 256})).status,
+              card::sw::security_status_not_satisfied);
 }
 
 TEST_F(BridgeSession, AMasterBridgeIsActivatedWithItsKeysAndNoOtherIs) {
@@ -309,7 +348,10 @@ TEST_F(BridgeSession, AMasterBridgeIsActivatedWithItsKeysAndNoOtherIs) {
     append(data, more);
     return progenitor.command(*card, ins::activate, data);
   };
-  const Bytes keys = TlvWriter().field(tag::activate_bridge_keys, Bytes(48)).field(tag::activate_mask_header, destination.mask().signed_header).take();
+  const Bytes keys = TlvWriter()
+                         .field(tag::activate_bridge_keys, Bytes(48))
+                         .field(tag::activate_mask_header, destination.mask().signed_header)
+                         .take();
   EXPECT_FAILS(activate_with(TokenKind::simple_bridge, keys), ErrorKind::malformed);
   EXPECT_FAILS(activate_with(TokenKind::renderer, keys), ErrorKind::malformed);
   EXPECT_FAILS(activate_with(TokenKind::progenitor, {}), ErrorKind::malformed);
@@ -327,14 +369,20 @@ TEST_F(BridgeSession, AMasterBridgeIsActivatedWithItsKeysAndNoOtherIs) {
   EXPECT_OK(activate_with(TokenKind::master_bridge, {}));
   EXPECT_EQ(value_or_throw(system.session("blank")->info()).kind, TokenKind::master_bridge);
   system.make_token("worker");
-  EXPECT_OK(progenitor.command(*system.card("worker"), ins::activate, destination.activation(TokenKind::processing, 1).reveal()));
+  EXPECT_OK(progenitor.command(*system.card("worker"), ins::activate,
+                               destination.activation(TokenKind::processing, 1).reveal()));
 }
 
 TEST_F(BridgeSession, AConverterIsForOneToThirtyTwoBridges) {
   EXPECT_FAILS(MasterBridgeConverter::create(session("master"), {{}, source.mask(), {}}), ErrorKind::invalid_argument);
-  EXPECT_FAILS(MasterBridgeConverter::create(session("master"), {std::vector<Bytes>(33, source.sign(record)), source.mask(), {}}), ErrorKind::invalid_argument);
-  EXPECT_FAILS(MasterBridgeConverter::create(session("master"), {{source.sign(record), source.sign(record)}, source.mask(), {}}), ErrorKind::invalid_argument);
-  EXPECT_FAILS(MasterBridgeConverter::create(session("master"), {{test::hex("800100")}, source.mask(), {}}), ErrorKind::malformed);
+  EXPECT_FAILS(MasterBridgeConverter::create(session("master"),
+                                             {std::vector<Bytes>(33, source.sign(record)), source.mask(), {}}),
+               ErrorKind::invalid_argument);
+  EXPECT_FAILS(
+      MasterBridgeConverter::create(session("master"), {{source.sign(record), source.sign(record)}, source.mask(), {}}),
+      ErrorKind::invalid_argument);
+  EXPECT_FAILS(MasterBridgeConverter::create(session("master"), {{test::hex("800100")}, source.mask(), {}}),
+               ErrorKind::malformed);
 }
 
 }  // namespace

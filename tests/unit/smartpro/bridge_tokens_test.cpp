@@ -16,8 +16,10 @@ TEST_F(Bridging, ALicenceGoesToSeveralDomainsAtOnce) {
   EXPECT_EQ(transfer.issuer, master_serial);
   EXPECT_EQ(transfer.transfer, TransferDirection::to_simple_bridge);
 
-  const UnsealedLicence at_destination = destination.open(licence_of(value_or_throw(simple.receive_licence(incoming(package.lecm, package.cdis[0])))));
-  const UnsealedLicence at_third = third.open(licence_of(value_or_throw(other.receive_licence(incoming(package.lecm, package.cdis[1])))));
+  const UnsealedLicence at_destination =
+      destination.open(licence_of(value_or_throw(simple.receive_licence(incoming(package.lecm, package.cdis[0])))));
+  const UnsealedLicence at_third =
+      third.open(licence_of(value_or_throw(other.receive_licence(incoming(package.lecm, package.cdis[1])))));
   EXPECT_EQ(at_destination.terms.vdid, destination.vdid);
   EXPECT_EQ(at_third.terms.vdid, third.vdid);
   EXPECT_EQ(at_destination.terms.issuer, simple_serial);
@@ -40,7 +42,8 @@ TEST_F(Bridging, AndComesBackAsItWas) {
   ASSERT_EQ(package.cdis.size(), 1U);
   EXPECT_EQ(package.cdis[0].simple_bridge, simple_serial);
   EXPECT_EQ(package.cdis[0].destination, destination.vdid);
-  const UnsealedLicence back = source.open(licence_of(value_or_throw(master.take_back_licence(incoming(package.lecm, package.cdis[0])))));
+  const UnsealedLicence back =
+      source.open(licence_of(value_or_throw(master.take_back_licence(incoming(package.lecm, package.cdis[0])))));
   EXPECT_TRUE(has_control_word(back));
   EXPECT_EQ(back.terms.vdid, source.vdid);
   EXPECT_EQ(back.terms.rights, bridgeable(2));
@@ -70,9 +73,11 @@ TEST_F(Bridging, ADomainSendsOnWhatItHasReceived) {
   TlvWriter writer;
   writer.field(tag::outgoing_lecm, received());
   Claim{}.write(writer, tag::outgoing_content);
-  const TransferPackage package = package_of(value_or_throw(onward.send_licence(writer.field(tag::outgoing_destinations, numbers({0x2003})).view())));
+  const TransferPackage package = package_of(
+      value_or_throw(onward.send_licence(writer.field(tag::outgoing_destinations, numbers({0x2003})).view())));
   const Bytes at_end = licence_of(value_or_throw(end.receive_licence(incoming(package.lecm, package.cdis[0]))));
-  EXPECT_EQ(third.open(at_end).terms.origins, (std::vector<LicenceOrigin>{{source.vdid, master_serial}, {destination.vdid, 0x1002}}));
+  EXPECT_EQ(third.open(at_end).terms.origins,
+            (std::vector<LicenceOrigin>{{source.vdid, master_serial}, {destination.vdid, 0x1002}}));
   EXPECT_EQ(third.open(at_end).terms.rights.bridge_hops, 0);
   // From there it goes back one step, not to the first domain: that one's simple bridge, though registered there, returns it to the last sender alone.
   EXPECT_FAILS(give_back(other, at_end), ErrorKind::wrong_domain);
@@ -84,7 +89,8 @@ TEST_F(Bridging, NoAnswerHoldsTheControlWord) {
   const TransferPackage package = sent();
   const Bytes lecm = received();
   const TransferPackage back = package_of(value_or_throw(give_back(simple, lecm)));
-  for (const Bytes& answer : {package.encode(), lecm, back.encode(), licence_of(value_or_throw(master.take_back_licence(incoming(back.lecm, back.cdis[0]))))})
+  for (const Bytes& answer : {package.encode(), lecm, back.encode(),
+                              licence_of(value_or_throw(master.take_back_licence(incoming(back.lecm, back.cdis[0]))))})
     EXPECT_EQ(std::search(answer.begin(), answer.end(), control_word.begin(), control_word.end()), answer.end());
 }
 
@@ -138,7 +144,9 @@ TEST_F(Bridging, NorOneOfAnotherDomainOrChanged) {
 TEST_F(Bridging, NorATransferLicenceUnderTheDomainsKey) {
   LicenceTerms terms = source.open(source.licence(bridgeable())).terms;
   terms.transfer = TransferDirection::to_master_bridge;
-  EXPECT_FAILS(send(value_or_throw(seal_licence(source.domain_key, terms, test::bridged_control_word())), {simple_serial}), ErrorKind::malformed);
+  EXPECT_FAILS(
+      send(value_or_throw(seal_licence(source.domain_key, terms, test::bridged_control_word())), {simple_serial}),
+      ErrorKind::malformed);
 }
 
 TEST_F(Bridging, OneToThirtyTwoDestinationsAreNamed) {
@@ -159,7 +167,10 @@ TEST_F(Bridging, NewRightsAreNoWider) {
   wanted = {};
   wanted.play_count = 1;
   const TransferPackage package = package_of(value_or_throw(send(lecm, {simple_serial}, {}, wanted)));
-  EXPECT_EQ(destination.open(licence_of(value_or_throw(simple.receive_licence(incoming(package.lecm, package.cdis[0]))))).terms.rights, wanted);
+  EXPECT_EQ(
+      destination.open(licence_of(value_or_throw(simple.receive_licence(incoming(package.lecm, package.cdis[0])))))
+          .terms.rights,
+      wanted);
 }
 
 TEST_F(Bridging, WhereTheLicenceGrantsChangesTheyStillGoNoFarther) {
@@ -182,7 +193,8 @@ TEST_F(Bridging, WhereTheLicenceGrantsChangesTheyStillGoNoFarther) {
 
 TEST_F(Bridging, ItPassesThroughEightDomainsAtMost) {
   EXPECT_OK(send(source.licence(bridgeable(), std::vector<LicenceOrigin>(7)), {simple_serial}));
-  EXPECT_FAILS(send(source.licence(bridgeable(), std::vector<LicenceOrigin>(8)), {simple_serial}), ErrorKind::exhausted);
+  EXPECT_FAILS(send(source.licence(bridgeable(), std::vector<LicenceOrigin>(8)), {simple_serial}),
+               ErrorKind::exhausted);
 }
 
 // ------------------------------------------------------------------------------------------------------ Mask and records
@@ -260,7 +272,8 @@ TEST_F(Bridging, ARecordIsOfTheDomainAndItsProgenitor) {
   lie.destination = third.vdid;
   EXPECT_FAILS(master.admit_bridge(third.sign(lie)), ErrorKind::authentication_failed);
   Bytes changed = source.sign(record);
-  std::ranges::copy(third.vdid, std::search(changed.begin(), changed.end(), destination.vdid.begin(), destination.vdid.end()));
+  std::ranges::copy(third.vdid,
+                    std::search(changed.begin(), changed.end(), destination.vdid.begin(), destination.vdid.end()));
   EXPECT_FAILS(master.admit_bridge(changed), ErrorKind::authentication_failed);
   lie = record;
   lie.source = third.vdid;
@@ -272,13 +285,15 @@ TEST_F(Bridging, ARecordAdmittedInMidPassWaitsForTheNextOne) {
   value_or_throw(fresh.admit_bridge(source.sign(other_record)));
   value_or_throw(fresh.show_mask(show_mask_part, source.mask_bits));
   value_or_throw(fresh.admit_bridge(source.sign(record)));
-  EXPECT_FAILS(fresh.show_mask(show_mask_last_part, {}), ErrorKind::authentication_failed);  // a pass of its own, and an empty one
+  EXPECT_FAILS(fresh.show_mask(show_mask_last_part, {}),
+               ErrorKind::authentication_failed);  // a pass of its own, and an empty one
 }
 
 TEST_F(Bridging, ThirtyTwoBridgesAreAdmittedAtMost) {
   MasterBridge fresh(master_memory, random, master_serial);
   EXPECT_FAILS(fresh.show_mask(show_mask_last_part, source.mask_bits), ErrorKind::refused);
-  for (std::uint32_t i = 0; i < 32; ++i) value_or_throw(fresh.admit_bridge(source.sign({source.vdid, 100 + i, i + 1, third.vdid})));
+  for (std::uint32_t i = 0; i < 32; ++i)
+    value_or_throw(fresh.admit_bridge(source.sign({source.vdid, 100 + i, i + 1, third.vdid})));
   EXPECT_FAILS(fresh.admit_bridge(source.sign({source.vdid, 200, 1, third.vdid})), ErrorKind::exhausted);
   EXPECT_OK(fresh.admit_bridge(source.sign({source.vdid, 131, 33, third.vdid})));  // in place of its older record
   EXPECT_FAILS(fresh.show_mask(0, source.mask_bits), ErrorKind::invalid_argument);
@@ -293,10 +308,13 @@ TEST(MasterBridgeKeys, AreStoredWithTheMaskOfTheDomain) {
   PlainAppletMemory memory;
   const Membership membership{TokenKind::master_bridge, domain.vdid, 1, domain.revocation_public};
   EXPECT_OK(MasterBridge::store_keys(memory, membership, Bytes(48), domain.mask().signed_header));
-  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(47), domain.mask().signed_header), ErrorKind::malformed);
-  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(48), other.mask().signed_header), ErrorKind::authentication_failed);
+  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(47), domain.mask().signed_header),
+               ErrorKind::malformed);
+  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(48), other.mask().signed_header),
+               ErrorKind::authentication_failed);
   domain.mask_header.vdid = other.vdid;
-  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(48), domain.mask().signed_header), ErrorKind::malformed);
+  EXPECT_FAILS(MasterBridge::store_keys(memory, membership, Bytes(48), domain.mask().signed_header),
+               ErrorKind::malformed);
 }
 
 }  // namespace

@@ -45,7 +45,9 @@ struct Claim {
   std::uint64_t time = now;
 
   void write(TlvWriter& writer, TlvTag first) const {
-    writer.field(first, digest).number(static_cast<TlvTag>(first + 1), cipher, 1).number(static_cast<TlvTag>(first + 2), period, 4);
+    writer.field(first, digest)
+        .number(static_cast<TlvTag>(first + 1), cipher, 1)
+        .number(static_cast<TlvTag>(first + 2), period, 4);
     writer.number(static_cast<TlvTag>(first + 3), time, 8);
   }
 };
@@ -102,14 +104,16 @@ class Bridging : public testing::Test {
     value_or_throw(master.show_mask(show_mask_last_part, source.mask_bits));
   }
 
-  Result<Bytes> send(ByteView lecm, const std::vector<SerialNumber>& to, const Claim& claim = {}, const std::optional<UsageRights>& rights = {}) {
+  Result<Bytes> send(ByteView lecm, const std::vector<SerialNumber>& to, const Claim& claim = {},
+                     const std::optional<UsageRights>& rights = {}) {
     TlvWriter writer;
     writer.field(tag::outgoing_lecm, lecm);
     claim.write(writer, tag::outgoing_content);
     if (rights) writer.field(tag::outgoing_rights, rights->encode());
     return master.send_licence(writer.field(tag::outgoing_destinations, numbers(to)).take());
   }
-  Result<Bytes> give_back(SimpleBridge& bridge, ByteView lecm, const Claim& claim = {}, const std::optional<UsageRights>& rights = {}) {
+  Result<Bytes> give_back(SimpleBridge& bridge, ByteView lecm, const Claim& claim = {},
+                          const std::optional<UsageRights>& rights = {}) {
     TlvWriter writer;
     writer.field(tag::outgoing_lecm, lecm);
     claim.write(writer, tag::outgoing_content);

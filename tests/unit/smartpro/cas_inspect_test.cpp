@@ -200,8 +200,10 @@ struct CasInspectTransfer : CasInspect {
     terms.header_digest = must(made.header.digest());
     terms.transfer = direction;
     terms.origins = {{{0xe5}, 5}, {terms.vdid, 0x1001}};
-    TransferPackage package{must(seal_licence(made.domain_key, terms, made.control_words[0])), {{0x2002, 9, {0xc3}, {}}}};
-    if (direction == TransferDirection::to_simple_bridge) package.cdis.insert(package.cdis.begin(), {0x2001, 1, {0xb2}, {}});
+    TransferPackage package{must(seal_licence(made.domain_key, terms, made.control_words[0])),
+                            {{0x2002, 9, {0xc3}, {}}}};
+    if (direction == TransferDirection::to_simple_bridge)
+      package.cdis.insert(package.cdis.begin(), {0x2001, 1, {0xb2}, {}});
     return with_slot(made, package.encode());
   }
   static Bytes with_slot(const ProtectedFixture& made, ByteView content) {
@@ -228,8 +230,10 @@ TEST_F(CasInspectTransfer, TellsWhereAPackageGoes) {
   EXPECT_EQ(text.status, 0);
   EXPECT_THAT(text.output, HasSubstr("transfer package of key period 0"));
   EXPECT_THAT(text.output, HasSubstr("out of that domain"));
-  EXPECT_THAT(text.output, HasSubstr("came through    domain a1a1a1a1a1a1a1a1, sent by master bridge 0000000000001001"));
-  EXPECT_THAT(text.output, HasSubstr("destination     domain c300000000000000, simple bridge 0000000000002002 with index 9"));
+  EXPECT_THAT(text.output,
+              HasSubstr("came through    domain a1a1a1a1a1a1a1a1, sent by master bridge 0000000000001001"));
+  EXPECT_THAT(text.output,
+              HasSubstr("destination     domain c300000000000000, simple bridge 0000000000002002 with index 9"));
 }
 
 TEST_F(CasInspectTransfer, AndWhereItComesBackFrom) {

@@ -28,14 +28,19 @@ class DomainManagement : public testing::Test {
 
   DomainManagement() {
     domain = system.found_domain("progenitor");
-    for (const auto& [name, kind] : {std::pair{"acquisition", TokenKind::acquisition}, std::pair{"renderer", TokenKind::renderer}})
+    for (const auto& [name, kind] :
+         {std::pair{"acquisition", TokenKind::acquisition}, std::pair{"renderer", TokenKind::renderer}})
       system.enrol("progenitor", name, kind);
   }
 
   ProgenitorSession session(const std::string& name = "progenitor") { return system.management_session(name); }
   RegisterFile& register_file() { return system.register_of("progenitor"); }
-  std::vector<RegisterEntry> entries(const std::string& name = "progenitor") { return value_or_throw(session(name).read_register(register_file())); }
-  SerialNumber serial(const std::string& name) { return value_or_throw(read_token_info(*connected(name))).serial_number; }
+  std::vector<RegisterEntry> entries(const std::string& name = "progenitor") {
+    return value_or_throw(session(name).read_register(register_file()));
+  }
+  SerialNumber serial(const std::string& name) {
+    return value_or_throw(read_token_info(*connected(name))).serial_number;
+  }
   std::shared_ptr<card::Card> connected(const std::string& name) {
     auto card = system.card(name);
     value_or_throw(card->connect());
@@ -44,7 +49,9 @@ class DomainManagement : public testing::Test {
   Bytes licence() { return value_or_throw(system.session("acquisition")->create_licence({})).lecm; }
 
   /// A channel of a management host to a progenitor, for what no ProgenitorSession would do.
-  TokenChannel raw_channel(card::Card& card) { return value_or_throw(TokenChannel::establish(card, *system.host(), system.channel_options())); }
+  TokenChannel raw_channel(card::Card& card) {
+    return value_or_throw(TokenChannel::establish(card, *system.host(), system.channel_options()));
+  }
 
   /// As a TMC does: the host has the new list then.
   Result<RevocationList> revoke(SerialNumber token, const RevocationList& before) {

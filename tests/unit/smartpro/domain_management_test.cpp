@@ -34,7 +34,8 @@ TEST_F(DomainManagement, ADeactivatedTokenIsBlankAgain) {
 
 TEST_F(DomainManagement, AnotherDomainsProgenitorDeactivatesNothing) {
   system.found_domain("stranger");
-  EXPECT_FAILS(session("stranger").deactivate(*system.card("renderer"), system.register_of("stranger")), ErrorKind::refused);
+  EXPECT_FAILS(session("stranger").deactivate(*system.card("renderer"), system.register_of("stranger")),
+               ErrorKind::refused);
   EXPECT_EQ(value_or_throw(read_token_info(*connected("renderer"))).kind, TokenKind::renderer);
 }
 
@@ -51,7 +52,8 @@ TEST_F(DomainManagement, ACloneOfADeactivatedTokenHoldsNothing) {
   ASSERT_OK(session().deactivate(*system.card("renderer"), register_file()));
   system.release_cards();
   std::filesystem::copy_file(system.card_file("renderer"), system.card_file("clone"));
-  std::filesystem::copy_file(system.card_file("renderer").string() + ".pin", system.card_file("clone").string() + ".pin");
+  std::filesystem::copy_file(system.card_file("renderer").string() + ".pin",
+                             system.card_file("clone").string() + ".pin");
   EXPECT_FAILS(system.session("clone")->open_licence(lecm, {}), ErrorKind::refused);
   EXPECT_EQ(value_or_throw(read_token_info(*connected("clone"))).kind, TokenKind::blank);
 }
@@ -115,13 +117,15 @@ TEST_F(DomainManagement, OnlySimpleBridgesOfOtherDomainsAreRegistered) {
 
 TEST_F(DomainManagement, TheMaskFollowsBitByBit) {
   make_foreign_bridge("bridge");
-  const auto record = value_or_throw(BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file()))));
+  const auto record = value_or_throw(
+      BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file()))));
   const auto on = session().revise_mask(record.index, true, first_mask(), register_file());
   ASSERT_OK(on);
   ASSERT_OK(AuthorisationMask::parse(on->encode(), domain.revocation_key));
   EXPECT_TRUE(on->authorises(record.index));
   EXPECT_EQ(on->header.version, 2U);
-  EXPECT_FAILS(session().revise_mask(record.index, false, first_mask(), register_file()), ErrorKind::authentication_failed);
+  EXPECT_FAILS(session().revise_mask(record.index, false, first_mask(), register_file()),
+               ErrorKind::authentication_failed);
   const auto off = session().revise_mask(record.index, false, *on, register_file());
   ASSERT_OK(off);
   ASSERT_OK(AuthorisationMask::parse(off->encode(), domain.revocation_key));
@@ -144,8 +148,10 @@ TEST_F(DomainManagement, ABackupSleepsUntilItTakesOver) {
 
   // The progenitor goes on, and is lost.
   make_foreign_bridge("bridge");
-  const auto record = value_or_throw(BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file()))));
-  const AuthorisationMask mask = value_or_throw(session().revise_mask(record.index, true, first_mask(), register_file()));
+  const auto record = value_or_throw(
+      BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file()))));
+  const AuthorisationMask mask =
+      value_or_throw(session().revise_mask(record.index, true, first_mask(), register_file()));
   const std::size_t before = entries().size();
   ASSERT_OK(session("backup").take_over(mask.signed_header, register_file()));
   EXPECT_FALSE(value_or_throw(session("backup").read_domain()).dormant);
@@ -157,7 +163,10 @@ TEST_F(DomainManagement, ABackupSleepsUntilItTakesOver) {
   ASSERT_OK(session("backup").enrol(*system.card("late"), TokenKind::renderer, register_file()));
   EXPECT_OK(system.session("late")->open_licence(licence(), {}));
   ASSERT_OK(session("backup").deactivate(*system.card("renderer"), register_file()));
-  EXPECT_EQ(value_or_throw(BridgeRecord::parse(value_or_throw(session("backup").register_bridge(*system.card("bridge"), register_file())))).index, record.index + 1);
+  EXPECT_EQ(value_or_throw(BridgeRecord::parse(value_or_throw(
+                               session("backup").register_bridge(*system.card("bridge"), register_file()))))
+                .index,
+            record.index + 1);
   // The register that the old one had is no longer its own.
   EXPECT_FAILS(session().enrol(*system.card("late"), TokenKind::renderer, register_file()), ErrorKind::refused);
 }
@@ -184,7 +193,8 @@ TEST_F(DomainManagement, SecretsGoToProgenitorTokensAlone) {
   EXPECT_FAILS(session().back_up(*system.card("ordinary"), register_file()), ErrorKind::authentication_failed);
   EXPECT_EQ(entries().size(), 4U);
   system.make_token("spare", true);
-  EXPECT_FAILS(session().enrol(*system.card("spare"), TokenKind::renderer, register_file()), ErrorKind::authentication_failed);
+  EXPECT_FAILS(session().enrol(*system.card("spare"), TokenKind::renderer, register_file()),
+               ErrorKind::authentication_failed);
   EXPECT_EQ(entries().size(), 4U);
 }
 
@@ -207,18 +217,24 @@ TEST_F(DomainManagement, ARolledDomainHasNewTokensAndItsOldLicencesIssuedAnew) {
   Bytes changed = old;
   changed.back() ^= 1;
   EXPECT_FAILS(session().reissue_old_licence(changed), ErrorKind::malformed);
-  EXPECT_FAILS(session().reissue_old_licence(value_or_throw(system.session("strange acquisition")->create_licence({})).lecm), ErrorKind::io);
+  EXPECT_FAILS(
+      session().reissue_old_licence(value_or_throw(system.session("strange acquisition")->create_licence({})).lecm),
+      ErrorKind::io);
 }
 
 TEST_F(DomainManagement, OnlyAManagementHostRunsADomain) {
   const auto host = system.make_host("acquisition,renderer,processing,bridge");
-  auto other = value_or_throw(ProgenitorSession::open(system.card("progenitor"), host, {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto other = value_or_throw(
+      ProgenitorSession::open(system.card("progenitor"), host, {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_FAILS(other.revoke(5, empty_list(), register_file()), ErrorKind::authentication_failed);
   EXPECT_FAILS(other.roll(register_file()), ErrorKind::authentication_failed);
   const auto card = connected("progenitor");
-  auto channel = value_or_throw(TokenChannel::establish(*card, *host, {crypto::DhGroup::p256, &system.clock, &system.random}));
-  for (const std::uint8_t instruction : {ins::create_domain, ins::run_initiate, ins::run_authenticate, ins::run_command, ins::run_complete, ins::read_register, ins::last_record,
-                                         ins::read_domain, ins::revoke_token, ins::revise_mask, ins::take_over, ins::roll_domain, ins::reissue_old_licence}) {
+  auto channel =
+      value_or_throw(TokenChannel::establish(*card, *host, {crypto::DhGroup::p256, &system.clock, &system.random}));
+  for (const std::uint8_t instruction :
+       {ins::create_domain, ins::run_initiate, ins::run_authenticate, ins::run_command, ins::run_complete,
+        ins::read_register, ins::last_record, ins::read_domain, ins::revoke_token, ins::revise_mask, ins::take_over,
+        ins::roll_domain, ins::reissue_old_licence}) {
     SCOPED_TRACE(static_cast<int>(instruction));
     EXPECT_FAILS(channel.command(instruction, {}), ErrorKind::authentication_failed);
   }
@@ -226,7 +242,8 @@ TEST_F(DomainManagement, OnlyAManagementHostRunsADomain) {
 
 TEST_F(DomainManagement, AMembersInstructionsAreNotForHosts) {
   const auto card = connected("renderer");
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto channel = value_or_throw(
+      TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   for (const std::uint8_t instruction : {ins::deactivate, ins::restore}) {
     const auto answer = channel.command(instruction, {});
     ASSERT_FALSE(answer.has_value());
@@ -243,7 +260,8 @@ TEST(ListAddition, GivesWhatTheWholeListWouldWhereverTheNumberGoes) {
       for (const RevokedNumber number : of) value_or_throw(builder.add(number));
       return value_or_throw(builder.finish());
     };
-    for (const RevokedNumber added : {RevokedNumber{5}, RevokedNumber{count / 2 * 10 + 5}, RevokedNumber{count * 10 + 5}}) {
+    for (const RevokedNumber added :
+         {RevokedNumber{5}, RevokedNumber{count / 2 * 10 + 5}, RevokedNumber{count * 10 + 5}}) {
       SCOPED_TRACE(std::to_string(count) + " with " + std::to_string(added));
       ListAddition addition = value_or_throw(ListAddition::create(added));
       for (const RevokedNumber number : numbers) value_or_throw(addition.add(ByteWriter().u64(number).view()));

@@ -65,7 +65,8 @@ TEST(Enrolment, WorksInTheClassicSuiteToo) {
   TestSystem system;
   system.found_domain("progenitor");
   system.make_token("renderer");
-  auto session = value_or_throw(ProgenitorSession::open(system.card("progenitor"), system.host(), {crypto::DhGroup::ffdhe2048, &system.clock, &system.random}));
+  auto session = value_or_throw(ProgenitorSession::open(system.card("progenitor"), system.host(),
+                                                        {crypto::DhGroup::ffdhe2048, &system.clock, &system.random}));
   EXPECT_OK(session.enrol(*system.card("renderer"), TokenKind::renderer, system.register_of("progenitor")));
 }
 
@@ -77,13 +78,15 @@ TEST(Enrolment, TheRelaySeesNoKey) {
   system.enrol("progenitor", "acquisition", TokenKind::acquisition);
   system.make_token("renderer");
   auto relay = std::make_shared<RelayedCard>(system.card("renderer"));
-  ASSERT_OK(system.management_session("progenitor").enrol(*relay, TokenKind::renderer, system.register_of("progenitor")));
+  ASSERT_OK(
+      system.management_session("progenitor").enrol(*relay, TokenKind::renderer, system.register_of("progenitor")));
   const auto licence = value_or_throw(system.session("acquisition")->create_licence({}));
   const LicenceView view = value_or_throw(LicenceView::parse(licence.lecm));
   std::size_t tried = 0;
   for (const Bytes& message : relay->seen)
     for (std::size_t at = 0; at + domain_key_size <= message.size(); ++at, ++tried)
-      ASSERT_FALSE(unseal_licence(SecretBytes::copy_of(ByteView(message).subspan(at, domain_key_size)), view).has_value());
+      ASSERT_FALSE(
+          unseal_licence(SecretBytes::copy_of(ByteView(message).subspan(at, domain_key_size)), view).has_value());
   EXPECT_GT(tried, 1000U);
 }
 
@@ -95,7 +98,9 @@ TEST(Enrolment, AChangedActivationLeavesTheTokenBlank) {
   relay.change_command = [](card::CommandApdu& command) {
     if (command.ins == ins::activate) command.data[command.data.size() / 2] ^= 1;
   };
-  EXPECT_FALSE(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")).has_value());
+  EXPECT_FALSE(system.management_session("progenitor")
+                   .enrol(relay, TokenKind::renderer, system.register_of("progenitor"))
+                   .has_value());
   ASSERT_OK(relay.connect());
   EXPECT_EQ(value_or_throw(read_token_info(relay)).kind, TokenKind::blank);
   // The key was on its way: the register says so.
@@ -113,7 +118,9 @@ TEST(Enrolment, AForgedConfirmationIsRefused) {
   relay.change_response = [](const card::CommandApdu& command, card::ResponseApdu& response) {
     if (command.ins == ins::activate) response.data.back() ^= 1;
   };
-  EXPECT_FALSE(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")).has_value());
+  EXPECT_FALSE(system.management_session("progenitor")
+                   .enrol(relay, TokenKind::renderer, system.register_of("progenitor"))
+                   .has_value());
 }
 
 TEST(Enrolment, ATokenPulledBeforeItsActivationCanBeEnrolledAgain) {
@@ -122,7 +129,9 @@ TEST(Enrolment, ATokenPulledBeforeItsActivationCanBeEnrolledAgain) {
   system.make_token("renderer");
   RelayedCard relay(system.card("renderer"));
   relay.lose_command = [](const card::CommandApdu& command) { return command.ins == ins::activate; };
-  EXPECT_FAILS(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")), ErrorKind::card_absent);
+  EXPECT_FAILS(
+      system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")),
+      ErrorKind::card_absent);
   relay.lose_command = nullptr;
   auto session = system.management_session("progenitor");
   ASSERT_OK(session.enrol(relay, TokenKind::renderer, system.register_of("progenitor")));
@@ -139,7 +148,8 @@ TEST(Enrolment, AnActivationRecordedForOneTokenDoesNotActivateAnother) {
   relay.change_command = [&](card::CommandApdu& command) {
     if (command.ins == ins::activate) recorded = command;
   };
-  ASSERT_OK(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")));
+  ASSERT_OK(
+      system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")));
   auto second = system.card("second");
   ASSERT_OK(second->connect());
   ASSERT_OK(read_token_info(*second));
@@ -152,7 +162,9 @@ TEST(Enrolment, ATokenBelongsToOneDomain) {
   system.found_domain("progenitor");
   system.found_domain("other");
   system.enrol("progenitor", "renderer", TokenKind::renderer);
-  EXPECT_FAILS(system.management_session("other").enrol(*system.card("renderer"), TokenKind::renderer, system.register_of("other")), ErrorKind::refused);
+  EXPECT_FAILS(system.management_session("other").enrol(*system.card("renderer"), TokenKind::renderer,
+                                                        system.register_of("other")),
+               ErrorKind::refused);
 }
 
 /// What the card says of itself, to be told in another one's place.
@@ -169,10 +181,12 @@ TEST(Enrolment, AMemberThatIsShownAsBlankStaysInItsDomain) {
   system.enrol("progenitor", "renderer", TokenKind::renderer);
   system.make_token("blank");
   RelayedCard relay(system.card("renderer"));
-  relay.change_response = [info = token_info_of(*system.card("blank"))](const card::CommandApdu& command, card::ResponseApdu& response) {
+  relay.change_response = [info = token_info_of(*system.card("blank"))](const card::CommandApdu& command,
+                                                                        card::ResponseApdu& response) {
     if (command.ins == ins::get_token_info) response.data = info;
   };
-  EXPECT_FALSE(system.management_session("other").enrol(relay, TokenKind::renderer, system.register_of("other")).has_value());
+  EXPECT_FALSE(
+      system.management_session("other").enrol(relay, TokenKind::renderer, system.register_of("other")).has_value());
   const auto card = system.card("renderer");
   ASSERT_OK(card->connect());
   EXPECT_EQ(value_or_throw(read_token_info(*card)).vdid, domain.vdid);
@@ -196,7 +210,9 @@ TEST(Enrolment, AHostThatPosesAsATokenGetsNoKey) {
     response = {value_or_throw(SacResponder::answer(party, command.data, system.random)).message2(), card::sw::ok};
     answered = true;
   };
-  EXPECT_FAILS(system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")), ErrorKind::authentication_failed);
+  EXPECT_FAILS(
+      system.management_session("progenitor").enrol(relay, TokenKind::renderer, system.register_of("progenitor")),
+      ErrorKind::authentication_failed);
   EXPECT_TRUE(answered);
   EXPECT_TRUE(value_or_throw(system.register_of("progenitor").records()).empty());
 }
@@ -205,7 +221,9 @@ TEST(Enrolment, AProgenitorIsNoMember) {
   TestSystem system;
   system.found_domain("progenitor");
   system.make_token("spare", true);
-  EXPECT_FALSE(system.management_session("progenitor").enrol(*system.card("spare"), TokenKind::renderer, system.register_of("progenitor")).has_value());
+  EXPECT_FALSE(system.management_session("progenitor")
+                   .enrol(*system.card("spare"), TokenKind::renderer, system.register_of("progenitor"))
+                   .has_value());
 }
 
 TEST(Enrolment, OnlyMemberKindsAreGiven) {
@@ -213,14 +231,17 @@ TEST(Enrolment, OnlyMemberKindsAreGiven) {
   system.found_domain("progenitor");
   system.make_token("token");
   for (const TokenKind kind : {TokenKind::blank, TokenKind::progenitor, static_cast<TokenKind>(77)})
-    EXPECT_FALSE(system.management_session("progenitor").enrol(*system.card("token"), kind, system.register_of("progenitor")).has_value());
+    EXPECT_FALSE(system.management_session("progenitor")
+                     .enrol(*system.card("token"), kind, system.register_of("progenitor"))
+                     .has_value());
 }
 
 TEST(Enrolment, AHostWithoutTheCapabilityManagesNothing) {
   TestSystem system;
   system.make_token("progenitor", true);
   const auto player = system.make_host("renderer,acquisition");
-  auto session = value_or_throw(ProgenitorSession::open(system.card("progenitor"), player, {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto session = value_or_throw(ProgenitorSession::open(system.card("progenitor"), player,
+                                                        {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_FAILS(session.create_domain(), ErrorKind::authentication_failed);
 }
 
@@ -309,11 +330,14 @@ TEST_F(Register, NothingIsAddedToAnOldOrChangedCopy) {
   const std::vector<Bytes> copies{Bytes(newest->begin(), newest->end() - 2 * register_record_size), changed, Bytes{}};
   for (const Bytes& bad : copies) {
     ASSERT_OK(write_file_durably(file, bad));
-    EXPECT_FAILS(system.management_session("progenitor").enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")), ErrorKind::refused);
+    EXPECT_FAILS(system.management_session("progenitor")
+                     .enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")),
+                 ErrorKind::refused);
     EXPECT_EQ(value_or_throw(read_file(file, 1U << 20)), bad);
   }
   ASSERT_OK(write_file_durably(file, *newest));
-  EXPECT_OK(system.management_session("progenitor").enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")));
+  EXPECT_OK(system.management_session("progenitor")
+                .enrol(*system.card("third"), TokenKind::renderer, system.register_of("progenitor")));
 }
 
 TEST_F(Register, ChangedSwappedAndDoubledRecordsAreRefused) {

@@ -29,7 +29,9 @@ class Lists : public testing::Test {
 
   const RevocationKey& root_key() { return system.host()->root_revocation_key; }
   std::shared_ptr<HostLists> in_folder() { return HostLists::in_folder(folder, root_key()); }
-  Bytes external(std::uint64_t index, std::vector<RevokedNumber> tokens = {}) { return external_list(system, index, std::move(tokens)).encode(); }
+  Bytes external(std::uint64_t index, std::vector<RevokedNumber> tokens = {}) {
+    return external_list(system, index, std::move(tokens)).encode();
+  }
   static std::uint64_t external_index(HostLists& lists) { return value_or_throw(lists.indices({})).external; }
   std::uint64_t internal_index(HostLists& lists) { return value_or_throw(lists.indices(domain.vdid())).internal; }
 };
@@ -138,7 +140,8 @@ TEST_F(Lists, AListThatCameBeforeItsKeyIsUsedWhenTheKeyIsThere) {
   ASSERT_OK(write_file_durably(folder / internal_list_file(domain.vdid()), domain.internal(4, {7}).encode()));
   const auto lists = in_folder();
   EXPECT_EQ(internal_index(*lists), 0U);
-  ASSERT_OK(write_file_durably(folder / (internal_list_file(domain.vdid()) + ".pub"), as_bytes(to_hex(domain.revocation_key()) + "\n")));
+  ASSERT_OK(write_file_durably(folder / (internal_list_file(domain.vdid()) + ".pub"),
+                               as_bytes(to_hex(domain.revocation_key()) + "\n")));
   EXPECT_EQ(internal_index(*lists), 4U);
 }
 
@@ -171,8 +174,8 @@ TEST_F(Lists, ACutAfterEveryStepOfAWriteLeavesAWholeList) {
   const Bytes newer = external(2, some_numbers(50));
   bool ran_through = false;
   for (std::size_t step = 0; !ran_through; ++step) {
-    for (const auto unsynced : {test::FaultyDisk::Unsynced::lost, test::FaultyDisk::Unsynced::kept, test::FaultyDisk::Unsynced::names_only,
-                                test::FaultyDisk::Unsynced::half_of_data}) {
+    for (const auto unsynced : {test::FaultyDisk::Unsynced::lost, test::FaultyDisk::Unsynced::kept,
+                                test::FaultyDisk::Unsynced::names_only, test::FaultyDisk::Unsynced::half_of_data}) {
       fs::remove_all(folder);
       ASSERT_OK(in_folder()->take(external(1, some_numbers(40))));
       test::FaultyDisk disk(folder);
@@ -258,9 +261,11 @@ TEST_F(Lists, EvidenceShowsWhatIsOnTheListAndWhatIsNot) {
   const HostList list(external_list(system, 1, some_numbers(), {5}));
   const RevokedElements& tokens = list.list().header.tokens;
   const RevokedNumber there = some_numbers()[40];
-  EXPECT_FAILS(verify_absence(tokens, there, value_or_throw(list.evidence(RevokedType::tokens, there))), ErrorKind::revoked);
+  EXPECT_FAILS(verify_absence(tokens, there, value_or_throw(list.evidence(RevokedType::tokens, there))),
+               ErrorKind::revoked);
   EXPECT_OK(verify_absence(tokens, there + 1, value_or_throw(list.evidence(RevokedType::tokens, there + 1))));
-  EXPECT_FAILS(verify_absence(list.list().header.hosts, 5, value_or_throw(list.evidence(RevokedType::hosts, 5))), ErrorKind::revoked);
+  EXPECT_FAILS(verify_absence(list.list().header.hosts, 5, value_or_throw(list.evidence(RevokedType::hosts, 5))),
+               ErrorKind::revoked);
   EXPECT_OK(verify_absence(list.list().header.domains, 5, value_or_throw(list.evidence(RevokedType::domains, 5))));
 }
 

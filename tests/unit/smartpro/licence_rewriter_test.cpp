@@ -83,7 +83,8 @@ Rewritten rewrite(ByteView file, LicenceRewriter& rewriter, const std::function<
   return result;
 }
 
-Rewritten rewrite(ByteView file, LicenceConverter& converter, std::size_t piece_size = SIZE_MAX, std::uint32_t least_slot_size = 0) {
+Rewritten rewrite(ByteView file, LicenceConverter& converter, std::size_t piece_size = SIZE_MAX,
+                  std::uint32_t least_slot_size = 0) {
   LicenceRewriter rewriter(converter, least_slot_size);
   return rewrite(file, rewriter, [&] { return piece_size; });
 }
@@ -194,10 +195,10 @@ TEST_P(Rewriting, GivesWhatIsRightBeforeEveryCutAndTellsOfIt) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Rewriting,
                          testing::Values(FileShape{gcm, 0}, FileShape{ctr, 0}, FileShape{gcm, 0, 1024, 2, true},
-                                         FileShape{ctr, 0, 1024, 2, true}, FileShape{gcm, 1},
-                                         FileShape{gcm, 3000}, FileShape{ctr, 2048, 1024, 0, true}, FileShape{gcm, 3072, 1024, 1},
-                                         FileShape{ctr, 3072, 1024, 1, true}, FileShape{gcm, 4096, 1024, 2, true}, FileShape{gcm, 4500, 1024, 2},
-                                         FileShape{ctr, 4500, 1024, 3, true}));
+                                         FileShape{ctr, 0, 1024, 2, true}, FileShape{gcm, 1}, FileShape{gcm, 3000},
+                                         FileShape{ctr, 2048, 1024, 0, true}, FileShape{gcm, 3072, 1024, 1},
+                                         FileShape{ctr, 3072, 1024, 1, true}, FileShape{gcm, 4096, 1024, 2, true},
+                                         FileShape{gcm, 4500, 1024, 2}, FileShape{ctr, 4500, 1024, 3, true}));
 
 /// As tokens do: what opens in the one domain becomes what opens in the other.
 class Resealing final : public LicenceConverter {
@@ -217,7 +218,8 @@ class Resealing final : public LicenceConverter {
 TEST(LicenceRewriter, MakesAFileOfAnotherDomainWithTheSameContent) {
   test::SeededRandom random(8);
   const SecretBytes other_domain = must(random_secret(random, domain_key_size));
-  for (const FileShape& shape : {FileShape{gcm, 50'000, 1024, 7}, FileShape{ctr, 50'000, 4096, 3, true}, FileShape{gcm, 1024, 1024, 0, true}}) {
+  for (const FileShape& shape :
+       {FileShape{gcm, 50'000, 1024, 7}, FileShape{ctr, 50'000, 4096, 3, true}, FileShape{gcm, 1024, 1024, 0, true}}) {
     SCOPED_TRACE(describe(shape));
     const ProtectedFixture made = make_protected(shape);
     Resealing converter(made.domain_key, other_domain);
@@ -238,12 +240,13 @@ TEST(LicenceRewriter, MakesSlotsAsLargeAsTheFirstLicenceNeeds) {
   const auto first_slot = static_cast<std::size_t>(made.read_header().body_offset);
   const std::size_t licence = must(parse_licence_slot(ByteView(made.file).subspan(first_slot, 320))).size();
   const std::size_t fills = 320 - licence_slot_overhead - licence;
-  for (const auto& [growth, least, expected] : {std::tuple<std::size_t, std::uint32_t, std::size_t>{fills, 0, 320},
-                                                {fills + 1, 0, 321},
-                                                {fills + 1, 320, 321},
-                                                {fills + 1, 4000, 4000},
-                                                {0, 100, 320},
-                                                {max_licence_slot_size - licence_slot_overhead - licence, 0, max_licence_slot_size}}) {
+  for (const auto& [growth, least, expected] :
+       {std::tuple<std::size_t, std::uint32_t, std::size_t>{fills, 0, 320},
+        {fills + 1, 0, 321},
+        {fills + 1, 320, 321},
+        {fills + 1, 4000, 4000},
+        {0, 100, 320},
+        {max_licence_slot_size - licence_slot_overhead - licence, 0, max_licence_slot_size}}) {
     TurningConverter converter(growth);
     const Rewritten rewritten = rewrite(made.file, converter, SIZE_MAX, least);
     ASSERT_FALSE(rewritten.error.has_value()) << rewritten.error->message;
@@ -293,7 +296,8 @@ TEST(LicenceRewriter, RefusesSlotsThatMakeTheFileTooLarge) {
 }
 
 TEST(LicenceRewriter, KnowsTheSizeOfTheNewFile) {
-  for (const FileShape& shape : {FileShape{gcm, 5000, 1024, 2}, FileShape{ctr, 4096, 1024, 1}, FileShape{gcm, 0}, FileShape{gcm, 10'000}}) {
+  for (const FileShape& shape :
+       {FileShape{gcm, 5000, 1024, 2}, FileShape{ctr, 4096, 1024, 1}, FileShape{gcm, 0}, FileShape{gcm, 10'000}}) {
     SCOPED_TRACE(describe(shape));
     const ProtectedFixture made = make_protected(shape);
     TurningConverter converter(777);
@@ -311,8 +315,8 @@ TEST(LicenceRewriter, KnowsTheSizeOfTheNewFile) {
 // --- Damage ---
 
 TEST(LicenceRewriter, FindsBytesBehindAStatedEnd) {
-  for (const FileShape& shape : {FileShape{gcm, 3000, 1024, 0, true}, FileShape{gcm, 4096, 1024, 2, true}, FileShape{ctr, 4100, 1024, 2, true},
-                                 FileShape{ctr, 0, 1024, 0, true}}) {
+  for (const FileShape& shape : {FileShape{gcm, 3000, 1024, 0, true}, FileShape{gcm, 4096, 1024, 2, true},
+                                 FileShape{ctr, 4100, 1024, 2, true}, FileShape{ctr, 0, 1024, 0, true}}) {
     SCOPED_TRACE(describe(shape));
     const ProtectedFixture made = make_protected(shape);
     Bytes longer = made.file;
@@ -341,9 +345,10 @@ TEST(LicenceRewriter, RefusesADamagedStart) {
   const struct {
     std::size_t byte;
     ErrorKind kind;
-  } places[] = {{0, ErrorKind::malformed},  {9, ErrorKind::unsupported},           {13, ErrorKind::malformed},
-                {17, ErrorKind::malformed}, {25, ErrorKind::malformed},            {preamble_size, ErrorKind::malformed},
-                {body + 3, ErrorKind::malformed}, {body + 5, ErrorKind::malformed}, {body + 319, ErrorKind::malformed}};
+  } places[] = {
+      {0, ErrorKind::malformed},        {9, ErrorKind::unsupported},      {13, ErrorKind::malformed},
+      {17, ErrorKind::malformed},       {25, ErrorKind::malformed},       {preamble_size, ErrorKind::malformed},
+      {body + 3, ErrorKind::malformed}, {body + 5, ErrorKind::malformed}, {body + 319, ErrorKind::malformed}};
   for (const auto& [byte, kind] : places) {
     SCOPED_TRACE("byte " + std::to_string(byte));
     Bytes damaged = made.file;

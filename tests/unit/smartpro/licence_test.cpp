@@ -57,7 +57,8 @@ TEST_F(Licence, TwoLicencesOfOneControlWordShareNoKeyStream) {
   LicenceTerms other = terms;
   value_or_throw(random.fill(other.licence_id));
   const Bytes second = value_or_throw(seal_licence(domain_key, other, control_word));
-  EXPECT_FALSE(equal(value_or_throw(LicenceView::parse(lecm)).encrypted_part, value_or_throw(LicenceView::parse(second)).encrypted_part));
+  EXPECT_FALSE(equal(value_or_throw(LicenceView::parse(lecm)).encrypted_part,
+                     value_or_throw(LicenceView::parse(second)).encrypted_part));
 }
 
 TEST_F(Licence, AnotherDomainKeyDoesNotOpenIt) {
@@ -77,7 +78,8 @@ TEST_F(Licence, EveryChangedBitIsFound) {
 }
 
 TEST_F(Licence, EveryCutIsFound) {
-  for (std::size_t size = 0; size < lecm.size(); ++size) EXPECT_FALSE(LicenceView::parse(ByteView(lecm).first(size)).has_value()) << size;
+  for (std::size_t size = 0; size < lecm.size(); ++size)
+    EXPECT_FALSE(LicenceView::parse(ByteView(lecm).first(size)).has_value()) << size;
 }
 
 TEST_F(Licence, NothingMayFollowTheMac) {
@@ -92,7 +94,8 @@ TEST_F(Licence, TooLongIsRefusedBeforeItIsRead) {
     TlvWriter field;
     field.field(0xc9, Bytes(size));
     Bytes longer = lecm;
-    longer.insert(longer.end() - static_cast<std::ptrdiff_t>(tlv_header(0x8f, 16).size() + 16), field.view().begin(), field.view().end());
+    longer.insert(longer.end() - static_cast<std::ptrdiff_t>(tlv_header(0x8f, 16).size() + 16), field.view().begin(),
+                  field.view().end());
     return longer;
   };
   const std::size_t fits = max_lecm_size - lecm.size() - tlv_header(0xc9, max_lecm_size).size();

@@ -31,7 +31,9 @@ class Fetcher : public testing::Test {
   fs::path published = system.folder() / "published";
 
   Fetcher() { fs::create_directories(published); }
-  void publish(const std::string& name, const RevocationList& list) { value_or_throw(write_file_durably(published / name, list.encode())); }
+  void publish(const std::string& name, const RevocationList& list) {
+    value_or_throw(write_file_durably(published / name, list.encode()));
+  }
   std::vector<ListReport> fetch(std::vector<std::string> sources) {
     ListFetcher::Options options;
     options.sources = std::move(sources);
@@ -78,10 +80,12 @@ TEST_F(Fetcher, OneSourceThatFailsKeepsNoOtherBack) {
   test::TestSystem other(2);
   publish("foreign", external_list(other, 9, {}));
   publish("erl", external_list(system, 3, {}));
-  value_or_throw(write_file_durably(published / "damaged", as_bytes("SPRLdamaged, and long enough to have a header in it")));
+  value_or_throw(
+      write_file_durably(published / "damaged", as_bytes("SPRLdamaged, and long enough to have a header in it")));
   value_or_throw(write_file_durably(published / "short", as_bytes("SP")));
-  const auto reports = fetch({(published / "foreign").string(), (published / "damaged").string(), (published / "short").string(), (published / "nothing").string(),
-                              (published / "erl").string()});
+  const auto reports =
+      fetch({(published / "foreign").string(), (published / "damaged").string(), (published / "short").string(),
+             (published / "nothing").string(), (published / "erl").string()});
   ASSERT_EQ(reports.size(), 5U);
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(reports[i].outcome, Outcome::failed) << i;
@@ -131,7 +135,8 @@ TEST_F(WebFetcher, DoesNotGetTheSameTwice) {
   const std::string list = text(external_list(system, 3, some_numbers()));
   std::atomic<int> not_modified = 0;
   const HttpServer server([&](const HttpServer::Exchange& exchange) {
-    if (exchange.request().find("If-None-Match: \"three\"") == std::string::npos) return exchange.answer("200 OK", list, "ETag: \"three\"\r\n");
+    if (exchange.request().find("If-None-Match: \"three\"") == std::string::npos)
+      return exchange.answer("200 OK", list, "ETag: \"three\"\r\n");
     ++not_modified;
     exchange.answer("304 Not Modified");
   });
@@ -168,8 +173,9 @@ TEST_F(WebFetcher, AServerThatLiesGetsNowhere) {
     const HttpServer server([&](const HttpServer::Exchange& exchange) { exchange.answer("200 OK", body); });
     return fetch_one(server.url("/erl")).outcome;
   };
-  for (const std::string& lie : {text(external_list(other, 9, {})), changed, good + "x", good.substr(0, good.size() - 1), good.substr(0, 5), std::string(5000, 'x'),
-                                 std::string("SPRL") + std::string(5000, '\xff'), std::string()}) {
+  for (const std::string& lie :
+       {text(external_list(other, 9, {})), changed, good + "x", good.substr(0, good.size() - 1), good.substr(0, 5),
+        std::string(5000, 'x'), std::string("SPRL") + std::string(5000, '\xff'), std::string()}) {
     EXPECT_EQ(outcome_with(lie), Outcome::failed);
     EXPECT_EQ(external_index(), 0U);
   }
@@ -218,13 +224,16 @@ TEST(ListSources, AreKeptInAFile) {
   const std::vector<std::string> sources{"/mnt/lists", "https://lists.example/studio/"};
   ASSERT_OK(write_list_sources(lists, sources));
   EXPECT_EQ(value_or_throw(read_list_sources(lists)), sources);
-  EXPECT_EQ(fs::status(lists / "sources").permissions() & fs::perms::all, fs::perms::owner_read | fs::perms::owner_write);
-  ASSERT_OK(write_file_durably(lists / "sources", as_bytes("# by hand\n\n/mnt/lists\r\nhttps://lists.example/studio/")));
+  EXPECT_EQ(fs::status(lists / "sources").permissions() & fs::perms::all,
+            fs::perms::owner_read | fs::perms::owner_write);
+  ASSERT_OK(
+      write_file_durably(lists / "sources", as_bytes("# by hand\n\n/mnt/lists\r\nhttps://lists.example/studio/")));
   EXPECT_EQ(value_or_throw(read_list_sources(lists)), sources);
   ASSERT_OK(write_file_durably(lists / "sources", as_bytes("ftp://lists.example/\n")));
   EXPECT_FAILS(read_list_sources(lists), ErrorKind::invalid_argument);
-  for (const std::string& wrong : {std::string(), std::string("two\nlines"), std::string("#comment"), std::string("gopher://x"), std::string(3000, 'x'),
-                                   std::string("https://ann:secret@lists.example/studio/")})
+  for (const std::string& wrong :
+       {std::string(), std::string("two\nlines"), std::string("#comment"), std::string("gopher://x"),
+        std::string(3000, 'x'), std::string("https://ann:secret@lists.example/studio/")})
     EXPECT_FAILS(write_list_sources(lists, {wrong}), ErrorKind::invalid_argument);
 }
 
@@ -263,7 +272,8 @@ class Refresher : public Fetcher {
   std::unique_ptr<ListRefresher> start(std::vector<std::string> sources) {
     ListFetcher::Options options;
     options.sources = std::move(sources);
-    return std::make_unique<ListRefresher>(std::make_unique<ListFetcher>(lists, std::move(options)), std::chrono::seconds(77), pacer.wait());
+    return std::make_unique<ListRefresher>(std::make_unique<ListFetcher>(lists, std::move(options)),
+                                           std::chrono::seconds(77), pacer.wait());
   }
 };
 

@@ -45,7 +45,8 @@ class Synchronisation : public testing::TestWithParam<Way> {
     if (GetParam() == Way::proof_unknown_to_the_token) token->through = without_proofs;
   }
   static Result<card::ResponseApdu> without_proofs(card::Card& inner, const card::CommandApdu& command) {
-    if (command.ins == ins::check_list && command.p1 == check_list_proof) return card::ResponseApdu{{}, card::sw::incorrect_p1_p2};
+    if (command.ins == ins::check_list && command.p1 == check_list_proof)
+      return card::ResponseApdu{{}, card::sw::incorrect_p1_p2};
     return inner.transmit(command);
   }
 
@@ -67,15 +68,21 @@ class Synchronisation : public testing::TestWithParam<Way> {
     const Bytes status = value_or_throw(plain_command(*plain, ins::list_status, {}));
     const TlvFields fields = value_or_throw(TlvFields::parse(status, "status"));
     ListIndices indices;
-    if (const auto header = fields.optional(tag::lists_external_header)) indices.external = value_or_throw(RevocationHeader::parse(*header)).index;
-    if (const auto header = fields.optional(tag::lists_internal_header)) indices.internal = value_or_throw(RevocationHeader::parse(*header)).index;
+    if (const auto header = fields.optional(tag::lists_external_header))
+      indices.external = value_or_throw(RevocationHeader::parse(*header)).index;
+    if (const auto header = fields.optional(tag::lists_internal_header))
+      indices.internal = value_or_throw(RevocationHeader::parse(*header)).index;
     return indices;
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Ways, Synchronisation, testing::Values(Way::proof, Way::payload, Way::proof_unknown_to_the_token), [](const auto& way) {
-  return way.param == Way::proof ? "proof" : way.param == Way::payload ? "payload" : "fallback";
-});
+INSTANTIATE_TEST_SUITE_P(Ways, Synchronisation,
+                         testing::Values(Way::proof, Way::payload, Way::proof_unknown_to_the_token),
+                         [](const auto& way) {
+                           return way.param == Way::proof     ? "proof"
+                                  : way.param == Way::payload ? "payload"
+                                                              : "fallback";
+                         });
 
 TEST_P(Synchronisation, AHostLearnsOfADomainFromItsToken) {
   ASSERT_OK(establish());
@@ -124,7 +131,8 @@ TEST_P(Synchronisation, AHostThatLacksTheListOfADomainIsToldSo) {
   ASSERT_OK(establish(*token, other));
   const auto stale = establish();
   EXPECT_FAILS(stale, ErrorKind::outdated);
-  EXPECT_NE(stale.error().message.find("internal revocation list of domain 0102030405060708"), std::string::npos) << stale.error().message;
+  EXPECT_NE(stale.error().message.find("internal revocation list of domain 0102030405060708"), std::string::npos)
+      << stale.error().message;
 }
 
 TEST_P(Synchronisation, ARevokedTokenIsToldAndRemembers) {
@@ -197,7 +205,8 @@ TEST_P(Synchronisation, ATokenWhoseNewListIsKeptFromItIsFound) {
   ASSERT_OK(establish());
   take(external_list(system, 5, some_numbers()));
   token->through = [](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-    if (command.cla == card::cla_proprietary && (command.ins == ins::update_list || command.ins == ins::check_list)) return card::ResponseApdu{{}, card::sw::ok};
+    if (command.cla == card::cla_proprietary && (command.ins == ins::update_list || command.ins == ins::check_list))
+      return card::ResponseApdu{{}, card::sw::ok};
     return inner.transmit(command);
   };
   EXPECT_FAILS(establish(), ErrorKind::outdated);
@@ -211,7 +220,8 @@ TEST_P(Synchronisation, AnOldListShownInATokensNameIsFound) {
   ASSERT_OK(establish(*token, other));
   // The host is the stale one, and somebody wants it to go on.
   token->through = [&](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-    if (command.cla == card::cla_proprietary && command.ins == ins::list_status) return card::ResponseApdu{old_status, card::sw::ok};
+    if (command.cla == card::cla_proprietary && command.ins == ins::list_status)
+      return card::ResponseApdu{old_status, card::sw::ok};
     return inner.transmit(command);
   };
   EXPECT_FAILS(establish(), ErrorKind::outdated);
@@ -227,7 +237,8 @@ TEST_P(Synchronisation, AnotherDomainShownInATokensNameIsFound) {
   other.activate(*stranger);
   const Bytes status = value_or_throw(plain_command(*stranger, ins::list_status, {}));
   token->through = [&](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-    if (command.cla == card::cla_proprietary && command.ins == ins::list_status) return card::ResponseApdu{status, card::sw::ok};
+    if (command.cla == card::cla_proprietary && command.ins == ins::list_status)
+      return card::ResponseApdu{status, card::sw::ok};
     return inner.transmit(command);
   };
   EXPECT_FAILS(establish(), ErrorKind::authentication_failed);
@@ -236,13 +247,16 @@ TEST_P(Synchronisation, AnotherDomainShownInATokensNameIsFound) {
 TEST_P(Synchronisation, AListThatIsNotTheTokensIsNoReasonToFetch) {
   test::TestSystem elsewhere(2);
   const auto show = [&](const RevocationList& list) {
-    token->through = [header = list.signed_header, key = domain.revocation_key(), own = domain.internal(1, {}).signed_header](
+    token->through = [header = list.signed_header, key = domain.revocation_key(),
+                      own = domain.internal(1, {}).signed_header](
                          card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
       if (command.ins != ins::list_status) return inner.transmit(command);
       const bool external = value_or_throw(RevocationHeader::parse(header)).kind == RevocationListKind::external;
       TlvWriter writer;
       if (external) writer.field(tag::lists_external_header, header);
-      writer.field(tag::lists_internal_header, external ? own : header).field(tag::lists_revocation_key, key).number(tag::lists_state, 0, 1);
+      writer.field(tag::lists_internal_header, external ? own : header)
+          .field(tag::lists_revocation_key, key)
+          .number(tag::lists_state, 0, 1);
       return card::ResponseApdu{writer.take(), card::sw::ok};
     };
     return establish();
@@ -250,7 +264,8 @@ TEST_P(Synchronisation, AListThatIsNotTheTokensIsNoReasonToFetch) {
   EXPECT_FAILS(show(external_list(elsewhere, 9, {})), ErrorKind::authentication_failed);
   EXPECT_FAILS(show(external_list(elsewhere, 9, {1})), ErrorKind::authentication_failed);
   EXPECT_FAILS(show(test::KnownDomain(elsewhere, domain.vdid()).internal(9, {1})), ErrorKind::authentication_failed);
-  EXPECT_EQ(value_or_throw(lists->domain_key(domain.vdid())), std::nullopt);  // what is not signed by its own key is not kept
+  EXPECT_EQ(value_or_throw(lists->domain_key(domain.vdid())),
+            std::nullopt);  // what is not signed by its own key is not kept
 }
 
 TEST_P(Synchronisation, AKeyThatIsNotTheOneKeptIsRefused) {
@@ -260,7 +275,8 @@ TEST_P(Synchronisation, AKeyThatIsNotTheOneKeptIsRefused) {
 
 TEST_P(Synchronisation, ATokenThatSaysNonsenseIsRefused) {
   const auto say = [&](Bytes status) {
-    token->through = [status = std::move(status)](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
+    token->through = [status = std::move(status)](card::Card& inner,
+                                                  const card::CommandApdu& command) -> Result<card::ResponseApdu> {
       return command.ins == ins::list_status ? card::ResponseApdu{status, card::sw::ok} : inner.transmit(command);
     };
     return establish();
@@ -269,9 +285,13 @@ TEST_P(Synchronisation, ATokenThatSaysNonsenseIsRefused) {
   const Bytes internal = domain.internal(1, {}).signed_header;
   EXPECT_FAILS(say({}), ErrorKind::malformed);
   EXPECT_FAILS(say(TlvWriter().number(tag::lists_state, 3, 1).take()), ErrorKind::malformed);
-  EXPECT_FAILS(say(TlvWriter().field(tag::lists_internal_header, internal).number(tag::lists_state, 0, 1).take()), ErrorKind::malformed);
-  EXPECT_FAILS(say(TlvWriter().field(tag::lists_revocation_key, domain.revocation_key()).number(tag::lists_state, 0, 1).take()), ErrorKind::malformed);
-  EXPECT_FAILS(say(TlvWriter().field(tag::lists_external_header, internal).number(tag::lists_state, 0, 1).take()), ErrorKind::malformed);
+  EXPECT_FAILS(say(TlvWriter().field(tag::lists_internal_header, internal).number(tag::lists_state, 0, 1).take()),
+               ErrorKind::malformed);
+  EXPECT_FAILS(
+      say(TlvWriter().field(tag::lists_revocation_key, domain.revocation_key()).number(tag::lists_state, 0, 1).take()),
+      ErrorKind::malformed);
+  EXPECT_FAILS(say(TlvWriter().field(tag::lists_external_header, internal).number(tag::lists_state, 0, 1).take()),
+               ErrorKind::malformed);
   EXPECT_FAILS(say(TlvWriter()
                        .field(tag::lists_internal_header, external)
                        .field(tag::lists_revocation_key, domain.revocation_key())
@@ -284,16 +304,23 @@ TEST_P(Synchronisation, ATokenThatSaysNonsenseIsRefused) {
 TEST_P(Synchronisation, ATokenThatNeverStopsToAskIsLeft) {
   take(external_list(system, 1, some_numbers()));
   ASSERT_OK(establish());
-  const Bytes question = TlvWriter().field(tag::list_question, ListQuestion{RevocationListKind::external, RevokedType::tokens, 1}.encode()).take();
+  const Bytes question =
+      TlvWriter()
+          .field(tag::list_question, ListQuestion{RevocationListKind::external, RevokedType::tokens, 1}.encode())
+          .take();
   token->through = [&](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-    if (command.ins == ins::sac_initiate || command.ins == ins::check_list) return card::ResponseApdu{question, card::sw::ok};
+    if (command.ins == ins::sac_initiate || command.ins == ins::check_list)
+      return card::ResponseApdu{question, card::sw::ok};
     return inner.transmit(command);
   };
   EXPECT_FAILS(establish(), ErrorKind::malformed);
 }
 
 TEST_P(Synchronisation, AQuestionAboutAListThatNobodyHasIsLeftOpen) {
-  const Bytes question = TlvWriter().field(tag::list_question, ListQuestion{RevocationListKind::external, RevokedType::hosts, 1}.encode()).take();
+  const Bytes question =
+      TlvWriter()
+          .field(tag::list_question, ListQuestion{RevocationListKind::external, RevokedType::hosts, 1}.encode())
+          .take();
   token->through = [&](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
     if (command.ins == ins::sac_initiate) return card::ResponseApdu{question, card::sw::ok};
     return inner.transmit(command);
@@ -316,9 +343,13 @@ TEST_P(Synchronisation, ABlankTokenNeedsTheExternalListAlone) {
 class HackedToken final : public card::Card {
  public:
   explicit HackedToken(test::TestSystem& system)
-      : system_(system), p256(value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::p256, system.random))),
+      : system_(system),
+        p256(value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::p256, system.random))),
         certificate(value_or_throw(system.root().issue_token(
-            "hacked", {p256.public_value, value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::ffdhe2048, system.random)).public_value}, false))) {}
+            "hacked",
+            {p256.public_value,
+             value_or_throw(crypto::generate_dh_key_pair(crypto::DhGroup::ffdhe2048, system.random)).public_value},
+            false))) {}
   Status connect() override { return {}; }
   void disconnect() override {}
   Status wait_for_card(std::stop_token) override { return {}; }
@@ -369,9 +400,10 @@ TEST_P(Synchronisation, TheHostItselfLooksForTheToken) {
   EXPECT_EQ(hacked.seen.back(), ins::list_status);  // as far as a channel's first command; that answer is in clear
   EXPECT_FALSE(fine.has_value());
   const SerialNumber serial = hacked.certificate.serial_number();
-  for (const auto& [external, internal] : {std::pair{external_list(system, 1, with(serial)), own},
-                                           std::pair{external_list(system, 1, {}), domain.internal(2, with(serial))},
-                                           std::pair{external_list(system, 1, {}, {}, with(number_of(domain.vdid()))), own}}) {
+  for (const auto& [external, internal] :
+       {std::pair{external_list(system, 1, with(serial)), own},
+        std::pair{external_list(system, 1, {}), domain.internal(2, with(serial))},
+        std::pair{external_list(system, 1, {}, {}, with(number_of(domain.vdid()))), own}}) {
     EXPECT_FAILS(says(external, internal), ErrorKind::revoked);
     EXPECT_EQ(hacked.seen.back(), ins::sac_initiate);  // it gets no proof of who this host is
   }
@@ -379,7 +411,10 @@ TEST_P(Synchronisation, TheHostItselfLooksForTheToken) {
 
 TEST_P(Synchronisation, ATokenWithOtherListsInItsChannelIsSentAway) {
   HackedToken hacked(system);
-  hacked.status = TlvWriter().field(tag::lists_external_header, external_list(system, 4, {}).signed_header).number(tag::lists_state, 0, 1).take();
+  hacked.status = TlvWriter()
+                      .field(tag::lists_external_header, external_list(system, 4, {}).signed_header)
+                      .number(tag::lists_state, 0, 1)
+                      .take();
   for (const ListIndices& said : {ListIndices{3, 0}, ListIndices{5, 0}, ListIndices{4, 1}}) {
     hacked.indices = said;
     EXPECT_FAILS(establish(hacked, lists), ErrorKind::outdated);
@@ -394,7 +429,9 @@ TEST(ConfirmedLists, WhatIsSaidInTheChannelCounts) {
   const auto status = [&](std::uint64_t external, const test::KnownDomain* of, std::uint64_t internal) {
     TlvWriter writer;
     if (external != 0) writer.field(tag::lists_external_header, external_list(system, external, {}).signed_header);
-    if (of != nullptr) writer.field(tag::lists_internal_header, of->internal(internal, {}).signed_header).field(tag::lists_revocation_key, of->revocation_key());
+    if (of != nullptr)
+      writer.field(tag::lists_internal_header, of->internal(internal, {}).signed_header)
+          .field(tag::lists_revocation_key, of->revocation_key());
     return writer.number(tag::lists_state, 0, 1).take();
   };
   SharedLists agreed;
@@ -422,7 +459,8 @@ class OpenSession : public testing::Test {
   OpenSession() { system.found_usual_domain(); }
   ListIndices indices() {
     const Bytes status = value_or_throw(plain_command(*connected(), ins::list_status, {}));
-    const Bytes header = copy_of(value_or_throw(value_or_throw(TlvFields::parse(status, "status")).required(tag::lists_external_header)));
+    const Bytes header = copy_of(
+        value_or_throw(value_or_throw(TlvFields::parse(status, "status")).required(tag::lists_external_header)));
     return {value_or_throw(RevocationHeader::parse(header)).index, 0};
   }
   std::shared_ptr<card::Card> connected() {

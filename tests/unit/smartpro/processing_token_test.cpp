@@ -41,7 +41,8 @@ class Processing : public testing::Test {
   }
   void activate(const std::string& card, BridgeDomain& of, TokenKind kind) {
     system.make_token(card);
-    value_or_throw(progenitor.command(*system.card(card), ins::activate, of.activation(kind, serial_of(card)).reveal()));
+    value_or_throw(
+        progenitor.command(*system.card(card), ins::activate, of.activation(kind, serial_of(card)).reveal()));
   }
   SerialNumber serial_of(const std::string& card) { return value_or_throw(system.session(card)->info()).serial_number; }
   Bytes licence() const { return domain.licence(rights); }
@@ -57,7 +58,8 @@ class Processing : public testing::Test {
     return system.session(card)->open_licence(lecm, {test::bridged_digest(), ContentCipher::aes_128_gcm, 3, {play}});
   }
   Result<OpenedLicence> open_worked_on(const std::string& card, ByteView lecm, std::uint8_t play = 7) {
-    return system.session(card)->open_licence(lecm, {worked_on.header_digest, worked_on.cipher, worked_on.key_period, {play}});
+    return system.session(card)->open_licence(
+        lecm, {worked_on.header_digest, worked_on.cipher, worked_on.key_period, {play}});
   }
 
   /// What the token itself says to a host that checks nothing.
@@ -142,7 +144,8 @@ TEST_F(Processing, IssuesALicenceAnewForTheSameWork) {
   EXPECT_EQ(after.terms.cipher, worked_on.cipher);
   EXPECT_EQ(after.terms.key_period, worked_on.key_period);
   EXPECT_TRUE(crypto::constant_time_equal(after.control_word.reveal(), made.control_word.reveal()));
-  EXPECT_FALSE(crypto::constant_time_equal(after.control_word.reveal(), test::bridged_control_word().reveal())) << "a control word of its own";
+  EXPECT_FALSE(crypto::constant_time_equal(after.control_word.reveal(), test::bridged_control_word().reveal()))
+      << "a control word of its own";
 
   const auto played = open_worked_on("player", made.lecm);
   ASSERT_OK(played);
@@ -189,7 +192,9 @@ TEST_F(Processing, WidensNothing) {
       [](UsageRights& wider) { wider.play_count = 4; },
       [](UsageRights& wider) { wider.play_count.reset(); },
       [](UsageRights& wider) { wider.bridge_hops = 3; },
-      [](UsageRights& wider) { wider.bridge_to = {{1}, {3}}; },
+      [](UsageRights& wider) {
+        wider.bridge_to = {{1}, {3}};
+      },
       [](UsageRights& wider) { wider.bridge_to.clear(); },
       [](UsageRights& wider) { wider.output_flags = 0; },
   };
@@ -276,9 +281,12 @@ TEST_F(Processing, RefusesATransferLicence) {
 
 TEST_F(Processing, RefusesRequestsThatAreNone) {
   EXPECT_FAILS(command(ins::reissue_licence, {}), ErrorKind::authentication_failed);
-  EXPECT_FAILS(command(ins::reissue_licence, request(licence(), 3).view()), ErrorKind::authentication_failed);  // no such cipher
-  EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(0x86, Bytes{1}).view()), ErrorKind::refused);  // of a later version
-  EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(tag::reissue_rights, Bytes{1}).view()), ErrorKind::authentication_failed);
+  EXPECT_FAILS(command(ins::reissue_licence, request(licence(), 3).view()),
+               ErrorKind::authentication_failed);  // no such cipher
+  EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(0x86, Bytes{1}).view()),
+               ErrorKind::refused);  // of a later version
+  EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(tag::reissue_rights, Bytes{1}).view()),
+               ErrorKind::authentication_failed);
   EXPECT_OK(command(ins::reissue_licence, request(licence(), 2).view()));
 }
 
@@ -314,13 +322,17 @@ TEST_F(Processing, NeedsTheChannel) {
 
 TEST_F(Processing, RefusalsAreSentences) {
   const auto said = [](const auto& result) { return result ? std::string() : result.error().message; };
-  EXPECT_EQ(said(system.session("worker")->create_licence({})), "the token cannot make licences for clear content: insert an acquisition token");
+  EXPECT_EQ(said(system.session("worker")->create_licence({})),
+            "the token cannot make licences for clear content: insert an acquisition token");
   EXPECT_EQ(said(system.session("player")->reissue_licence(licence(), worked_on, {})),
             "the token is not a processing token: insert a processing token of the content's domain");
-  EXPECT_EQ(said(open("camera", licence())), "the token is neither a renderer nor a processing token: insert one of the content's domain");
+  EXPECT_EQ(said(open("camera", licence())),
+            "the token is neither a renderer nor a processing token: insert one of the content's domain");
   rights.process = false;
   EXPECT_EQ(said(reissue(licence())), "the usage rights of the content do not allow processing");
-  EXPECT_EQ(said(reissue_at_token(licence())), "the usage rights do not allow processing, or not with those new rights, or the token belongs to no domain");
+  EXPECT_EQ(
+      said(reissue_at_token(licence())),
+      "the usage rights do not allow processing, or not with those new rights, or the token belongs to no domain");
 }
 
 TEST(DefaultCard, OfTheFirstKindThatTheMachineHasOneOf) {

@@ -25,30 +25,36 @@ class ProgenitorAttack : public DomainManagement {
  protected:
   /// The token does its work, and what it answers is lost.
   static RelayedCard::Transmit losing_answers_to(std::size_t secured_command) {
-    return [=, secured = std::size_t{0}](card::Card& inner, const card::CommandApdu& command) mutable -> Result<card::ResponseApdu> {
+    return [=, secured = std::size_t{0}](card::Card& inner,
+                                         const card::CommandApdu& command) mutable -> Result<card::ResponseApdu> {
       auto answer = inner.transmit(command);
-      if (command.cla == (card::cla_proprietary | card::cla_secure_messaging_bit) && ++secured == secured_command) return fail(ErrorKind::card_reset, "pulled out");
+      if (command.cla == (card::cla_proprietary | card::cla_secure_messaging_bit) && ++secured == secured_command)
+        return fail(ErrorKind::card_reset, "pulled out");
       return answer;
     };
   }
   /// The token never sees it.
   static RelayedCard::Transmit losing_secured_commands() {
     return [](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-      if (command.cla == (card::cla_proprietary | card::cla_secure_messaging_bit)) return fail(ErrorKind::card_reset, "pulled out");
+      if (command.cla == (card::cla_proprietary | card::cla_secure_messaging_bit))
+        return fail(ErrorKind::card_reset, "pulled out");
       return inner.transmit(command);
     };
   }
   /// A card that tells everybody what `info` says, and is what it is otherwise.
   static RelayedCard::Transmit telling(const Bytes& info) {
     return [info](card::Card& inner, const card::CommandApdu& command) -> Result<card::ResponseApdu> {
-      if (command.cla == card::cla_proprietary && command.ins == ins::get_token_info) return card::ResponseApdu{info, card::sw::ok};
+      if (command.cla == card::cla_proprietary && command.ins == ins::get_token_info)
+        return card::ResponseApdu{info, card::sw::ok};
       return inner.transmit(command);
     };
   }
   Bytes info_of(const std::string& name, TokenKind kind, bool with_vdid) {
     const TokenInfo info = value_or_throw(read_token_info(*connected(name)));
     TlvWriter writer;
-    writer.number(tag::info_version, token_applet_version, 1).number(tag::info_kind, static_cast<std::uint64_t>(kind), 1).field(tag::info_certificate, info.certificate);
+    writer.number(tag::info_version, token_applet_version, 1)
+        .number(tag::info_kind, static_cast<std::uint64_t>(kind), 1)
+        .field(tag::info_certificate, info.certificate);
     if (with_vdid) writer.field(tag::info_vdid, domain.vdid);
     return writer.take();
   }
@@ -65,7 +71,11 @@ class ProgenitorAttack : public DomainManagement {
 TEST_F(ProgenitorAttack, ADeactivationOrderNamesDomainAndToken) {
   Vdid vdid{1, 2, 3, 4, 5, 6, 7, 8};
   const Bytes order = deactivation_order(vdid, 0x1122334455667788);
-  const Bytes expected = ByteWriter().bytes(as_bytes(std::string_view("SmartPRO deactivation"))).bytes(vdid).u64(0x1122334455667788).take();
+  const Bytes expected = ByteWriter()
+                             .bytes(as_bytes(std::string_view("SmartPRO deactivation")))
+                             .bytes(vdid)
+                             .u64(0x1122334455667788)
+                             .take();
   EXPECT_EQ(order, expected);
 }
 
@@ -106,7 +116,8 @@ TEST_F(ProgenitorAttack, ADeactivatedTokenKeepsNothingOfTheDomain) {
       const Bytes file = value_or_throw(read_file(system.card_file(name).string() + ".pin", 100));
       return std::string(as_text(file));
     }();
-    const auto card = value_or_throw(card::open_soft_card(system.card_file(name), SecretBytes::copy_of(as_bytes(pin)), {factory}, &system.random));
+    const auto card = value_or_throw(
+        card::open_soft_card(system.card_file(name), SecretBytes::copy_of(as_bytes(pin)), {factory}, &system.random));
     value_or_throw(card->connect());
     value_or_throw(card::select_applet(*card, token_aid()));
     for (std::uint16_t object = 1; object < 0x40; ++object)
@@ -114,15 +125,18 @@ TEST_F(ProgenitorAttack, ADeactivatedTokenKeepsNothingOfTheDomain) {
     return there;
   };
   std::set<std::uint16_t> held;
-  const std::set<std::uint16_t> of_every_token{object::root_certificate, object::own_certificate, object::p256_private, object::ffdhe2048_private, object::root_revocation_key};
-  for (const auto& [name, progenitor] : {std::pair{"renderer", "progenitor"}, {"master bridge", "progenitor"}, {"simple bridge", "other progenitor"}}) {
+  const std::set<std::uint16_t> of_every_token{object::root_certificate, object::own_certificate, object::p256_private,
+                                               object::ffdhe2048_private, object::root_revocation_key};
+  for (const auto& [name, progenitor] :
+       {std::pair{"renderer", "progenitor"}, {"master bridge", "progenitor"}, {"simple bridge", "other progenitor"}}) {
     SCOPED_TRACE(name);
     held.merge(memory_of(name));
     ASSERT_OK(session(progenitor).deactivate(*system.card(name), system.register_of(progenitor)));
     EXPECT_EQ(memory_of(name), of_every_token);
   }
   // And all of it had been there.
-  for (const std::uint16_t object : {object::membership, object::domain_key, object::irl_header, object::play_slots, object::master_bridge_keys, object::mask_header, object::bridge_registrations})
+  for (const std::uint16_t object : {object::membership, object::domain_key, object::irl_header, object::play_slots,
+                                     object::master_bridge_keys, object::mask_header, object::bridge_registrations})
     EXPECT_TRUE(held.contains(object)) << object;
 }
 
@@ -140,7 +154,10 @@ TEST_F(ProgenitorAttack, ARevokedTokenNeverComesBack) {
 }
 
 TEST_F(ProgenitorAttack, ACardThatTellsOfADomainWithoutOneIsNoToken) {
-  for (const auto& [kind, with_vdid] : {std::pair{TokenKind::simple_bridge, false}, {TokenKind::renderer, false}, {TokenKind::blank, true}, {static_cast<TokenKind>(7), true}}) {
+  for (const auto& [kind, with_vdid] : {std::pair{TokenKind::simple_bridge, false},
+                                        {TokenKind::renderer, false},
+                                        {TokenKind::blank, true},
+                                        {static_cast<TokenKind>(7), true}}) {
     RelayedCard relay(system.card("renderer"), telling(info_of("renderer", kind, with_vdid)));
     EXPECT_FAILS(session().register_bridge(relay, register_file()), ErrorKind::malformed);
     EXPECT_FAILS(session().enrol(relay, TokenKind::renderer, register_file()), ErrorKind::malformed);
@@ -162,7 +179,10 @@ TEST_F(ProgenitorAttack, AnIndexIsBurntBeforeTheKeysLeave) {
   EXPECT_FAILS(session().register_bridge(relay, register_file()), ErrorKind::card_reset);
   EXPECT_EQ(entries().back().event, RegisterEvent::bridge_keys_released);
   EXPECT_EQ(entries().back().number, 1U);
-  EXPECT_EQ(value_or_throw(BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file())))).index, 2U);
+  EXPECT_EQ(value_or_throw(
+                BridgeRecord::parse(value_or_throw(session().register_bridge(*system.card("bridge"), register_file()))))
+                .index,
+            2U);
 }
 
 TEST_F(ProgenitorAttack, TheRegisterHasEachRunBeforeAnythingLeaves) {
@@ -183,8 +203,9 @@ TEST_F(ProgenitorAttack, ASleepingBackupDoesNothing) {
   make_backup();
   const auto card = connected("backup");
   auto channel = raw_channel(*card);
-  for (const std::uint8_t instruction : {ins::create_domain, ins::run_initiate, ins::run_authenticate, ins::run_command, ins::run_complete, ins::read_register, ins::revoke_token,
-                                         ins::revise_mask, ins::roll_domain, ins::reissue_old_licence}) {
+  for (const std::uint8_t instruction :
+       {ins::create_domain, ins::run_initiate, ins::run_authenticate, ins::run_command, ins::run_complete,
+        ins::read_register, ins::revoke_token, ins::revise_mask, ins::roll_domain, ins::reissue_old_licence}) {
     SCOPED_TRACE(static_cast<int>(instruction));
     EXPECT_FAILS(channel.command(instruction, {}), ErrorKind::refused);
   }
@@ -203,9 +224,11 @@ TEST_F(ProgenitorAttack, ARollIsNotPassedOverInATakeOver) {
   ASSERT_OK(channel.command(ins::take_over, {}, read_register_start));
   // All the records behind those it knows, whatever it says to them.
   bool refused = false;
-  for (std::size_t i = 4; i < records.size(); ++i) refused |= !channel.command(ins::take_over, records[i], read_register_next).has_value();
+  for (std::size_t i = 4; i < records.size(); ++i)
+    refused |= !channel.command(ins::take_over, records[i], read_register_next).has_value();
   EXPECT_TRUE(refused);
-  EXPECT_FAILS(channel.command(ins::take_over, end_of_take_over(first_mask().signed_header), read_register_end), ErrorKind::refused);
+  EXPECT_FAILS(channel.command(ins::take_over, end_of_take_over(first_mask().signed_header), read_register_end),
+               ErrorKind::refused);
   EXPECT_TRUE(asleep());
 }
 
@@ -255,8 +278,11 @@ TEST_F(ProgenitorAttack, ATakeOverWithoutATimeLeavesTheBackupAsleep) {
   const auto card = connected("backup");
   auto channel = raw_channel(*card);
   ASSERT_OK(channel.command(ins::take_over, {}, read_register_start));
-  for (std::size_t i = 4; i < records.size(); ++i) ASSERT_OK(channel.command(ins::take_over, records[i], read_register_next));
-  EXPECT_FAILS(channel.command(ins::take_over, TlvWriter().field(tag::take_over_mask_header, domain.mask_header).view(), read_register_end), ErrorKind::malformed);
+  for (std::size_t i = 4; i < records.size(); ++i)
+    ASSERT_OK(channel.command(ins::take_over, records[i], read_register_next));
+  EXPECT_FAILS(channel.command(ins::take_over, TlvWriter().field(tag::take_over_mask_header, domain.mask_header).view(),
+                               read_register_end),
+               ErrorKind::malformed);
   EXPECT_TRUE(asleep());
 }
 
@@ -286,11 +312,14 @@ TEST_F(ProgenitorAttack, NobodyElsesSecretsReplaceThoseOfABackupOrProgenitor) {
 TEST_F(ProgenitorAttack, ASleepingBackupIsWrittenOverByNewerSecretsAlone) {
   test::PlainAppletMemory memory;
   ProgenitorSecrets secrets;
-  for (SecretBytes* key : {&secrets.domain_key, &secrets.register_key, &secrets.revocation_private, &secrets.master_bridge_master_key, &secrets.simple_bridge_master_key}) *key = SecretBytes(32);
+  for (SecretBytes* key : {&secrets.domain_key, &secrets.register_key, &secrets.revocation_private,
+                           &secrets.master_bridge_master_key, &secrets.simple_bridge_master_key})
+    *key = SecretBytes(32);
   const crypto::SigningKey key = value_or_throw(crypto::SigningKey::generate(system.random));
   secrets.revocation_private = value_or_throw(key.private_value());
   secrets.revocation_key = to_array<RevocationKey>(value_or_throw(key.public_value()));
-  secrets.irl_header = value_or_throw(value_or_throw(RevocationHeader::empty_internal(secrets.vdid, 1)).encode_signed(key));
+  secrets.irl_header =
+      value_or_throw(value_or_throw(RevocationHeader::empty_internal(secrets.vdid, 1)).encode_signed(key));
   secrets.mask_header = value_or_throw(value_or_throw(MaskHeader::first(secrets.vdid)).encode_signed(key));
   secrets.register_head = RegisterRecord{0, 0, 0, 0, 0, 0, 0, 5};
   value_or_throw(secrets.store(memory, 1));
@@ -336,11 +365,13 @@ TEST_F(ProgenitorAttack, APartThatIsRefusedEndsARevisionOfTheMask) {
   value_or_throw(session().register_bridge(*system.card("bridge"), register_file()));
   const auto card = connected("progenitor");
   auto channel = raw_channel(*card);
-  const Bytes request = TlvWriter().number(tag::revise_index, 1, 4).number(tag::revise_time, 1, 8).number(tag::revise_value, 1, 1).take();
+  const Bytes request =
+      TlvWriter().number(tag::revise_index, 1, 4).number(tag::revise_time, 1, 8).number(tag::revise_value, 1, 1).take();
   ASSERT_OK(channel.command(ins::revise_mask, request, revise_start));
   EXPECT_FAILS(channel.command(ins::revise_mask, Bytes(2, 0), revise_part), ErrorKind::malformed);
   EXPECT_FAILS(channel.command(ins::revise_mask, Bytes(1, 0), revise_last_part), ErrorKind::refused);
-  const Bytes no_bit = TlvWriter().number(tag::revise_index, 1, 4).number(tag::revise_time, 1, 8).number(tag::revise_value, 2, 1).take();
+  const Bytes no_bit =
+      TlvWriter().number(tag::revise_index, 1, 4).number(tag::revise_time, 1, 8).number(tag::revise_value, 2, 1).take();
   EXPECT_FAILS(channel.command(ins::revise_mask, no_bit, revise_start), ErrorKind::malformed);
 }
 

@@ -69,7 +69,8 @@ TEST_F(RevocationLists, EveryChangedBitAndEveryCutIsFound) {
       changed[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
       ASSERT_FALSE(RevocationList::parse(changed, public_key).has_value()) << bit;
     }
-    for (std::size_t size = 0; size < file.size(); ++size) ASSERT_FALSE(RevocationList::parse(ByteView(file).first(size), public_key).has_value()) << size;
+    for (std::size_t size = 0; size < file.size(); ++size)
+      ASSERT_FALSE(RevocationList::parse(ByteView(file).first(size), public_key).has_value()) << size;
     Bytes longer = file;
     longer.push_back(0);
     EXPECT_FAILS(RevocationList::parse(longer, public_key), ErrorKind::malformed);
@@ -78,7 +79,8 @@ TEST_F(RevocationLists, EveryChangedBitAndEveryCutIsFound) {
 
 TEST_F(RevocationLists, OfAnotherSignerAreRefused) {
   const auto other = value_or_throw(crypto::SigningKey::generate(random));
-  EXPECT_FAILS(RevocationList::parse(external().encode(), value_or_throw(other.public_value())), ErrorKind::authentication_failed);
+  EXPECT_FAILS(RevocationList::parse(external().encode(), value_or_throw(other.public_value())),
+               ErrorKind::authentication_failed);
 }
 
 TEST_F(RevocationLists, TheElementsOfOneListUnderTheHeaderOfAnotherAreRefused) {

@@ -28,8 +28,7 @@ constexpr TlvTag tag_hash = 0x86;
 Bytes with_field(ByteView message, TlvTag tag, ByteView value) {
   TlvWriter writer;
   const TlvFields fields = value_or_throw(TlvFields::parse(message, "message"));
-  for (const TlvField& field : fields.all())
-    writer.field(field.tag, field.tag == tag ? value : field.value);
+  for (const TlvField& field : fields.all()) writer.field(field.tag, field.tag == tag ? value : field.value);
   return writer.take();
 }
 
@@ -60,15 +59,20 @@ class Sac : public testing::TestWithParam<DhGroup> {
     auto p256 = value_or_throw(crypto::generate_dh_key_pair(DhGroup::p256, random));
     auto ffdhe2048 = value_or_throw(crypto::generate_dh_key_pair(DhGroup::ffdhe2048, random));
     auto certificate = value_or_throw(issuer.issue_token("Token", {p256.public_value, ffdhe2048.public_value}, false));
-    return {issuer.certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048), issuer.revocation_key()};
+    return {issuer.certificate(), std::move(certificate), std::move(p256), std::move(ffdhe2048),
+            issuer.revocation_key()};
   }
 
   SacParty party(const HostCredentials& who) {
     return {&who.root, &who.certificate, &who.p256, who.static_key(DhGroup::ffdhe2048), clock.now(), {3, 5}};
   }
 
-  SacInitiator start(const HostCredentials& who) { return value_or_throw(SacInitiator::start(party(who), GetParam(), random)); }
-  Result<SacResponder> answer(const HostCredentials& who, ByteView message1) { return SacResponder::answer(party(who), message1, random); }
+  SacInitiator start(const HostCredentials& who) {
+    return value_or_throw(SacInitiator::start(party(who), GetParam(), random));
+  }
+  Result<SacResponder> answer(const HostCredentials& who, ByteView message1) {
+    return SacResponder::answer(party(who), message1, random);
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Suites, Sac, testing::Values(DhGroup::p256, DhGroup::ffdhe2048),
@@ -87,7 +91,8 @@ TEST_P(Sac, BothSidesEndWithTheSameKeysAndKnowEachOther) {
   EXPECT_EQ(at_token->peer.serial_number(), host.certificate.serial_number());
   EXPECT_EQ(at_token->peer_lists, (ListIndices{3, 5}));
   const auto keys = [](const SacResult& result) {
-    return std::array{&result.keys.command_encryption, &result.keys.command_mac, &result.keys.response_encryption, &result.keys.response_mac};
+    return std::array{&result.keys.command_encryption, &result.keys.command_mac, &result.keys.response_encryption,
+                      &result.keys.response_mac};
   };
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_TRUE(crypto::constant_time_equal(keys(*at_host)[i]->reveal(), keys(*at_token)[i]->reveal()));
@@ -163,7 +168,8 @@ TEST_P(Sac, ASwappedHostCertificateIsRefused) {
 TEST_P(Sac, AManInTheMiddleWhoReplacesBothPublicValuesIsFound) {
   SacInitiator initiator = start(host);
   const auto own = value_or_throw(crypto::generate_dh_key_pair(GetParam(), random));
-  SacResponder responder = value_or_throw(answer(token, with_field(initiator.message1(), tag_public_value, own.public_value)));
+  SacResponder responder =
+      value_or_throw(answer(token, with_field(initiator.message1(), tag_public_value, own.public_value)));
   const Bytes message2 = with_field(responder.message2(), tag_public_value, own.public_value);
   EXPECT_FAILS(initiator.authenticate(message2), ErrorKind::authentication_failed);
 }
@@ -298,7 +304,8 @@ TEST(SacP256, PointsOffTheCurveAreRefused) {
   Bytes compressed = field_of(initiator.message1(), tag_public_value);
   compressed[0] = 2;
   for (const Bytes& value : {off_curve, infinity, origin, compressed})
-    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random), ErrorKind::authentication_failed);
+    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random),
+                 ErrorKind::authentication_failed);
 }
 
 TEST(SacFfdhe2048, ElementsOfSmallSubgroupsAreRefused) {
@@ -308,8 +315,10 @@ TEST(SacFfdhe2048, ElementsOfSmallSubgroupsAreRefused) {
   RootAuthority root = value_or_throw(RootAuthority::create("Root", clock, random));
   const HostCredentials host = value_or_throw(root.issue_host("Host", {}));
   const HostCredentials peer = value_or_throw(root.issue_host("Peer", {}));
-  const SacParty host_party{&host.root, &host.certificate, &host.p256, host.static_key(DhGroup::ffdhe2048), clock.now(), {}};
-  const SacParty peer_party{&peer.root, &peer.certificate, &peer.p256, peer.static_key(DhGroup::ffdhe2048), clock.now(), {}};
+  const SacParty host_party{&host.root, &host.certificate, &host.p256, host.static_key(DhGroup::ffdhe2048), clock.now(),
+                            {}};
+  const SacParty peer_party{&peer.root, &peer.certificate, &peer.p256, peer.static_key(DhGroup::ffdhe2048), clock.now(),
+                            {}};
   const SacInitiator initiator = value_or_throw(SacInitiator::start(host_party, DhGroup::ffdhe2048, random));
   const Bytes zero(256, 0);
   Bytes one(256, 0);
@@ -317,20 +326,26 @@ TEST(SacFfdhe2048, ElementsOfSmallSubgroupsAreRefused) {
   // RFC 7919, appendix A.1: p = 2^2048 - 2^1984 + ..., which ends in ...FFFFFFFF FFFFFFFF; all ones is above p.
   const Bytes above_p(256, 0xff);
   for (const Bytes& value : {zero, one, above_p})
-    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random), ErrorKind::authentication_failed);
+    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random),
+                 ErrorKind::authentication_failed);
   // g = 2 generates the subgroup of order q; -x of a member x = p - x is no member, as -1 is a non-residue for p = 3 mod 4.
   const Bytes p = test::hex(
-      "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE249B3EF97D2FE363630C75D8F681B202AEC4617A"
-      "D3DF1ED5D5FD65612433F51F5F066ED0856365553DED1AF3B557135E7F57C935984F0C70E0E68B77E2A689DAF3EFE8721DF158A136ADE73530ACCA4F483A797A"
-      "BC0AB182B324FB61D108A94BB2C8E3FBB96ADAB760D7F4681D4F42A3DE394DF4AE56EDE76372BB190B07A7C8EE0A6D709E02FCE1CDF7E2ECC03404CD28342F61"
-      "9172FE9CE98583FF8E4F1232EEF28183C3FE3B1B4C6FAD733BB5FCBC2EC22005C58EF1837D1683B2C6F34A26C1B2EFFA886B423861285C97FFFFFFFFFFFFFFFF");
+      "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE249B3EF97D2FE363630C75D8"
+      "F681B202AEC4617A"
+      "D3DF1ED5D5FD65612433F51F5F066ED0856365553DED1AF3B557135E7F57C935984F0C70E0E68B77E2A689DAF3EFE8721DF158A136ADE735"
+      "30ACCA4F483A797A"
+      "BC0AB182B324FB61D108A94BB2C8E3FBB96ADAB760D7F4681D4F42A3DE394DF4AE56EDE76372BB190B07A7C8EE0A6D709E02FCE1CDF7E2EC"
+      "C03404CD28342F61"
+      "9172FE9CE98583FF8E4F1232EEF28183C3FE3B1B4C6FAD733BB5FCBC2EC22005C58EF1837D1683B2C6F34A26C1B2EFFA886B423861285C97"
+      "FFFFFFFFFFFFFFFF");
   const auto p_minus = [&p](std::uint8_t small) {
     Bytes value = p;
     value.back() = static_cast<std::uint8_t>(value.back() - small);
     return value;
   };
   for (const Bytes& value : {p_minus(0), p_minus(1), p_minus(2), p_minus(4)})
-    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random), ErrorKind::authentication_failed);
+    EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random),
+                 ErrorKind::authentication_failed);
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ TEST_F(Bridging, AVdidThatTheHostHasSwappedIsFound) {
 
 TEST_F(Bridging, AnEarlierRegistrationReceivesNoMore) {
   const TransferPackage package = sent();
-  value_or_throw(simple.register_bridge(source.registration(source.register_bridge(simple_serial, destination.vdid)), source.progenitor));
+  value_or_throw(simple.register_bridge(source.registration(source.register_bridge(simple_serial, destination.vdid)),
+                                        source.progenitor));
   EXPECT_FAILS(simple.receive_licence(incoming(package.lecm, package.cdis[0])), ErrorKind::refused);
   Cdi renumbered = package.cdis[0];
   renumbered.index = 3;
@@ -89,7 +90,8 @@ TEST_F(Bridging, ATransferLicenceIsOfADomainThatHasRegisteredTheToken) {
   const TransferPackage package = sent();
   EXPECT_FAILS(unregistered.receive_licence(incoming(package.lecm, package.cdis[0])), ErrorKind::wrong_domain);
   // Registered elsewhere: the keys are of the domain that the licence names, so renaming does not help.
-  value_or_throw(unregistered.register_bridge(third.registration(third.register_bridge(simple_serial, destination.vdid)), third.progenitor));
+  value_or_throw(unregistered.register_bridge(
+      third.registration(third.register_bridge(simple_serial, destination.vdid)), third.progenitor));
   EXPECT_FAILS(unregistered.receive_licence(incoming(package.lecm, package.cdis[0])), ErrorKind::wrong_domain);
 }
 
@@ -114,7 +116,8 @@ TEST_F(Bridging, WhatIsReceivedIsForItsContentAndTime) {
 TEST_F(Bridging, ADomainsLicenceIsNotReceived) {
   const TransferPackage package = sent();
   EXPECT_FAILS(simple.receive_licence(incoming(source.licence(bridgeable()), package.cdis[0])), ErrorKind::malformed);
-  EXPECT_FAILS(simple.receive_licence(incoming(destination.licence(bridgeable()), package.cdis[0])), ErrorKind::malformed);
+  EXPECT_FAILS(simple.receive_licence(incoming(destination.licence(bridgeable()), package.cdis[0])),
+               ErrorKind::malformed);
 }
 
 TEST_F(Bridging, ATransferLicenceSaysWhoSentIt) {
@@ -122,12 +125,17 @@ TEST_F(Bridging, ATransferLicenceSaysWhoSentIt) {
   LicenceTerms terms = source.open(source.licence(bridgeable())).terms;
   terms.transfer = TransferDirection::to_simple_bridge;
   const SecretBytes transfer_key(transfer_key_size);
-  const SecretBytes key = value_or_throw(bridge_key(value_or_throw(master_bridge_key(source.mkmb, master_serial)),
-                                                    value_or_throw(simple_bridge_key(source.mksb, simple_serial, record.index))));
-  const BridgeContext context{terms.licence_id, source.vdid, master_serial, simple_serial, record.index, destination.vdid};
+  const SecretBytes key =
+      value_or_throw(bridge_key(value_or_throw(master_bridge_key(source.mkmb, master_serial)),
+                                value_or_throw(simple_bridge_key(source.mksb, simple_serial, record.index))));
+  const BridgeContext context{terms.licence_id, source.vdid,  master_serial,
+                              simple_serial,    record.index, destination.vdid};
   const Cdi cdi{simple_serial, record.index, destination.vdid,
                 value_or_throw(wrap_transfer_key(key, context, TransferDirection::to_simple_bridge, transfer_key))};
-  const auto receive = [&] { return simple.receive_licence(incoming(value_or_throw(seal_licence(transfer_key, terms, test::bridged_control_word())), cdi)); };
+  const auto receive = [&] {
+    return simple.receive_licence(
+        incoming(value_or_throw(seal_licence(transfer_key, terms, test::bridged_control_word())), cdi));
+  };
   EXPECT_FAILS(receive(), ErrorKind::malformed);
   terms.origins = {{third.vdid, master_serial}};
   EXPECT_FAILS(receive(), ErrorKind::malformed);
@@ -175,7 +183,8 @@ TEST_F(Bridging, AndToNoThirdDomain) {
   // Content that came from nowhere, although the token could reach the source domain.
   EXPECT_FAILS(give_back(simple, destination.licence(bridgeable())), ErrorKind::refused);
   // Content that came through the source domain, and last from the third.
-  EXPECT_FAILS(give_back(simple, destination.licence(bridgeable(), {{source.vdid, master_serial}, {third.vdid, 5}})), ErrorKind::wrong_domain);
+  EXPECT_FAILS(give_back(simple, destination.licence(bridgeable(), {{source.vdid, master_serial}, {third.vdid, 5}})),
+               ErrorKind::wrong_domain);
 }
 
 TEST_F(Bridging, TheReceiverDoesNotWidenTheRights) {
@@ -204,7 +213,8 @@ TEST_F(Bridging, WhatGoesBackIsForItsContentAndTime) {
   claim = {};
   claim.time = now + 10;
   EXPECT_FAILS(give_back(simple, lecm, claim), ErrorKind::expired);
-  EXPECT_FAILS(give_back(simple, source.licence(bridgeable(), {{source.vdid, master_serial}})), ErrorKind::wrong_domain);
+  EXPECT_FAILS(give_back(simple, source.licence(bridgeable(), {{source.vdid, master_serial}})),
+               ErrorKind::wrong_domain);
   const TransferPackage package = package_of(value_or_throw(give_back(simple, lecm)));
   EXPECT_FAILS(master.take_back_licence(incoming(package.lecm, package.cdis[0], claim)), ErrorKind::expired);
   claim = {};
@@ -251,7 +261,8 @@ class Registration : public testing::Test {
   SimpleBridge bridge{memory, random, simple_serial};
   void SetUp() override { own.activate(memory, TokenKind::simple_bridge, simple_serial); }
   Result<Bytes> take(BridgeDomain& domain, std::uint32_t index, std::optional<SerialNumber> progenitor = {}) {
-    return bridge.register_bridge(domain.registration({domain.vdid, simple_serial, index, own.vdid}), progenitor.value_or(domain.progenitor));
+    return bridge.register_bridge(domain.registration({domain.vdid, simple_serial, index, own.vdid}),
+                                  progenitor.value_or(domain.progenitor));
   }
 };
 

@@ -26,14 +26,18 @@ class SoftToken : public testing::Test {
 
   [[nodiscard]] card::CardUri place(const std::string& pin_source = {}) const {
     return value_or_throw(card::parse_card_uri(
-        card::format_card_uri({card::CardUri::Kind::soft, {}, path.string(), pin_source.empty() ? "file:" + path.string() + ".pin" : pin_source})));
+        card::format_card_uri({card::CardUri::Kind::soft,
+                               {},
+                               path.string(),
+                               pin_source.empty() ? "file:" + path.string() + ".pin" : pin_source})));
   }
   Result<NewSoftToken> create(const std::string& pin_source = {}) {
     return create_soft_token(place(pin_source), system.root(), "a", false, system.random);
   }
   [[nodiscard]] std::size_t files_beside() const {
     std::error_code ignored;
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path.parent_path(), ignored), fs::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(path.parent_path(), ignored), fs::directory_iterator()));
   }
 };
 

@@ -42,7 +42,8 @@ class TokenRevocation : public testing::TestWithParam<Way> {
     for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = (i + 1) * 0x0123456789abcd;
     return numbers;
   }
-  RevocationList external(std::uint64_t index, std::vector<RevokedNumber> tokens, std::vector<RevokedNumber> hosts = {}, std::vector<RevokedNumber> domains = {}) {
+  RevocationList external(std::uint64_t index, std::vector<RevokedNumber> tokens, std::vector<RevokedNumber> hosts = {},
+                          std::vector<RevokedNumber> domains = {}) {
     RevocationList list;
     list.header.kind = RevocationListKind::external;
     list.header.index = index;
@@ -93,7 +94,9 @@ class TokenRevocation : public testing::TestWithParam<Way> {
     return value_or_throw(ListQuestion::parse(value_or_throw(fields.required(tag::list_question))));
   }
 
-  card::StatusWord check_itself(const RevocationList& list) { return answer_all(send(ins::check_list, {}, check_list_start), list).status; }
+  card::StatusWord check_itself(const RevocationList& list) {
+    return answer_all(send(ins::check_list, {}, check_list_start), list).status;
+  }
 
   /// A whole channel by hand.
   card::StatusWord open_channel(const RevocationList& list, const HostCredentials& host) {
@@ -111,15 +114,18 @@ class TokenRevocation : public testing::TestWithParam<Way> {
 
   ListState state() {
     const Bytes status = send(ins::list_status, {}).data;
-    return static_cast<ListState>(value_or_throw(value_or_throw(TlvFields::parse(status, "status")).required_number(tag::lists_state, 1)));
+    return static_cast<ListState>(
+        value_or_throw(value_or_throw(TlvFields::parse(status, "status")).required_number(tag::lists_state, 1)));
   }
   /// What a host that has the same lists as the token says in its channel.
   ListIndices lists_of_token() {
     const Bytes status = send(ins::list_status, {}).data;
     const TlvFields fields = value_or_throw(TlvFields::parse(status, "status"));
     ListIndices indices;
-    if (const auto header = fields.optional(tag::lists_external_header)) indices.external = value_or_throw(RevocationHeader::parse(*header)).index;
-    if (const auto header = fields.optional(tag::lists_internal_header)) indices.internal = value_or_throw(RevocationHeader::parse(*header)).index;
+    if (const auto header = fields.optional(tag::lists_external_header))
+      indices.external = value_or_throw(RevocationHeader::parse(*header)).index;
+    if (const auto header = fields.optional(tag::lists_internal_header))
+      indices.internal = value_or_throw(RevocationHeader::parse(*header)).index;
     return indices;
   }
   void power_off_and_on() {
@@ -203,7 +209,9 @@ TEST_P(TokenRevocation, ATokenThatJoinsARevokedDomainStops) {
   ASSERT_EQ(state(), ListState::sound);
 
   // An honest progenitor of that domain has stopped by then.
-  test::KnownDomain(system, vdid).activate(*token, 1, [&](Bytes said) { return answer_all({std::move(said), card::sw::ok}, list).data; });
+  test::KnownDomain(system, vdid).activate(*token, 1, [&](Bytes said) {
+    return answer_all({std::move(said), card::sw::ok}, list).data;
+  });
   power_off_and_on();
   EXPECT_EQ(open_channel(list), sw_token::outdated);
   EXPECT_EQ(check_itself(list), sw_token::revoked);
@@ -234,7 +242,10 @@ TEST_P(TokenRevocation, BetweenTwoTokensTheExternalListCounts) {
   ASSERT_EQ(update(external(3, {})), card::sw::ok);
   const test::KnownDomain domain(system, {});
   const auto status_for = [&](const ListIndices& lists) {
-    return send(ins::sac_initiate, value_or_throw(SacInitiator::start(domain.party(lists), crypto::DhGroup::p256, system.random)).message1()).status;
+    return send(ins::sac_initiate,
+                value_or_throw(SacInitiator::start(domain.party(lists), crypto::DhGroup::p256, system.random))
+                    .message1())
+        .status;
   };
   EXPECT_EQ(status_for({3, 77}), card::sw::ok);
   EXPECT_EQ(status_for({2, lists_of_token().internal}), sw_token::outdated);
@@ -306,7 +317,8 @@ TEST_P(TokenRevocation, OnlyTheRightSignerIsHeard) {
   RevocationList foreign;
   foreign.header.kind = RevocationListKind::external;
   foreign.header.index = 9;
-  EXPECT_EQ(update(value_or_throw(other.root().issue_revocation_list(foreign))), card::sw::security_status_not_satisfied);
+  EXPECT_EQ(update(value_or_throw(other.root().issue_revocation_list(foreign))),
+            card::sw::security_status_not_satisfied);
   RevocationList changed = external(1, {});
   changed.signed_header[12] ^= 1;
   EXPECT_NE(update(changed), card::sw::ok);
@@ -324,7 +336,8 @@ TEST_P(TokenRevocation, OnlyTheRightSignerIsHeard) {
 TEST_P(TokenRevocation, ANewerListEndsChannelsThatWereOpenedBefore) {
   auto other = system.card("renderer");
   ASSERT_OK(other->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*other, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto channel = value_or_throw(
+      TokenChannel::establish(*other, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   ASSERT_EQ(update(external(1, {}, some_numbers())), card::sw::ok);
   EXPECT_FAILS(channel.command(ins::open_licence, {}), ErrorKind::card_reset);
 }

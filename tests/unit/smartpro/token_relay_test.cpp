@@ -45,7 +45,9 @@ class Enrolment : public testing::TestWithParam<ListAnswers> {
     return value_or_throw(ProgenitorSession::open(progenitor, system.host(), options));
   }
   Result<TokenInfo> enrol(ProgenitorSession&& with) { return enrol(with); }
-  Result<TokenInfo> enrol(ProgenitorSession& with) { return with.enrol(*token, TokenKind::renderer, system.register_of("progenitor")); }
+  Result<TokenInfo> enrol(ProgenitorSession& with) {
+    return with.enrol(*token, TokenKind::renderer, system.register_of("progenitor"));
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, Enrolment, testing::Values(ListAnswers::proof, ListAnswers::payload),
@@ -163,7 +165,8 @@ class Run : public testing::Test {
   }
   Result<Bytes> run_with(const RevocationList& internal) {
     give(internal);
-    CAS_TRY_ASSIGN(InitiatorRun run, InitiatorRun::start(domain.party({0, internal.header.index}), crypto::DhGroup::p256, system.random));
+    CAS_TRY_ASSIGN(InitiatorRun run,
+                   InitiatorRun::start(domain.party({0, internal.header.index}), crypto::DhGroup::p256, system.random));
     CAS_TRY_ASSIGN(const Bytes message2, plain_command(*token, ins::sac_initiate, run.message1()));
     SharedLists lists;
     lists.internal = std::make_shared<const HostList>(internal);
@@ -172,7 +175,8 @@ class Run : public testing::Test {
       EXPECT_FALSE(run.established());
       EXPECT_FALSE(run.finish().has_value());
     }
-    return answer_questions(std::move(said), lists, ListAnswers::proof, [&](std::uint8_t p1, ByteView data) { return run.check_list(memory, p1, data); });
+    return answer_questions(std::move(said), lists, ListAnswers::proof,
+                            [&](std::uint8_t p1, ByteView data) { return run.check_list(memory, p1, data); });
   }
 };
 

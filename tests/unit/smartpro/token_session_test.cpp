@@ -69,11 +69,14 @@ TEST_F(Session, AHostDoesWhatItsCertificateAllows) {
   const CreatedLicence made = make();
   const auto player = system.make_host("renderer");
   const auto camera = system.make_host("acquisition");
-  TokenSession player_at_acquisition(system.card("acquisition"), player, {crypto::DhGroup::p256, &system.clock, &system.random});
+  TokenSession player_at_acquisition(system.card("acquisition"), player,
+                                     {crypto::DhGroup::p256, &system.clock, &system.random});
   EXPECT_FAILS(player_at_acquisition.create_licence(request), ErrorKind::refused);
-  TokenSession camera_at_renderer(system.card("renderer"), camera, {crypto::DhGroup::p256, &system.clock, &system.random});
+  TokenSession camera_at_renderer(system.card("renderer"), camera,
+                                  {crypto::DhGroup::p256, &system.clock, &system.random});
   EXPECT_FAILS(camera_at_renderer.open_licence(made.lecm, open_request()), ErrorKind::refused);
-  TokenSession player_at_renderer(system.card("renderer"), player, {crypto::DhGroup::p256, &system.clock, &system.random});
+  TokenSession player_at_renderer(system.card("renderer"), player,
+                                  {crypto::DhGroup::p256, &system.clock, &system.random});
   EXPECT_OK(player_at_renderer.open_licence(made.lecm, open_request()));
 }
 
@@ -111,7 +114,8 @@ TEST_F(Session, TheTokenItselfChecksTheContent) {
   const CreatedLicence made = make();
   auto card = system.card("renderer");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto channel = value_or_throw(
+      TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   const auto request_for = [&](const HeaderDigest& digest) {
     return TlvWriter()
         .field(tag::open_lecm, made.lecm)
@@ -218,7 +222,8 @@ TEST_F(Session, AChannelLostOnTheCardIsOpenedAnew) {
 
 TEST_F(Session, BothSuitesWork) {
   const CreatedLicence made = make();
-  TokenSession session(system.card("renderer"), system.host(), {crypto::DhGroup::ffdhe2048, &system.clock, &system.random});
+  TokenSession session(system.card("renderer"), system.host(),
+                       {crypto::DhGroup::ffdhe2048, &system.clock, &system.random});
   EXPECT_OK(session.open_licence(made.lecm, open_request()));
 }
 
@@ -232,7 +237,9 @@ TEST_F(Session, InfoTellsWhatTheTokenIs) {
 
 class Applet : public Session {
  protected:
-  card::StatusWord status(card::Card& card, card::CommandApdu command) { return value_or_throw(card.transmit(command)).status; }
+  card::StatusWord status(card::Card& card, card::CommandApdu command) {
+    return value_or_throw(card.transmit(command)).status;
+  }
 };
 
 TEST_F(Applet, RefusesWhatNeedsAChannelWithoutOne) {
@@ -248,7 +255,8 @@ TEST_F(Applet, RefusesWhatNeedsAChannelWithoutOne) {
     }
     EXPECT_NE(status(*card, {0x84, number, 0, 0, {1, 2, 3}, 256}), card::sw::ok) << instruction;
   }
-  for (const std::uint8_t number : {ins::create_licence, ins::open_licence, ins::reissue_licence, ins::create_domain, ins::run_command, ins::activate})
+  for (const std::uint8_t number : {ins::create_licence, ins::open_licence, ins::reissue_licence, ins::create_domain,
+                                    ins::run_command, ins::activate})
     EXPECT_EQ(status(*card, {0x80, number, 0, 0, {}, 256}), card::sw::security_status_not_satisfied);
   EXPECT_EQ(status(*card, {0x80, 0x7e, 0, 0, {}, 256}), card::sw::instruction_not_supported);
   EXPECT_EQ(status(*card, {0xc0, ins::get_token_info, 0, 0, {}, 256}), card::sw::class_not_supported);
@@ -259,7 +267,8 @@ TEST_F(Applet, AHostIsNoProgenitor) {
   system.make_token("blank");
   auto card = system.card("blank");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto channel = value_or_throw(
+      TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_FAILS(channel.command(ins::activate, {}), ErrorKind::authentication_failed);
 }
 
@@ -284,7 +293,8 @@ TEST_F(Applet, SurvivesGarbageInEveryCommand) {
 TEST_F(Applet, ABrokenSecureMessageClosesTheChannel) {
   auto card = system.card("renderer");
   ASSERT_OK(card->connect());
-  auto channel = value_or_throw(TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
+  auto channel = value_or_throw(
+      TokenChannel::establish(*card, *system.host(), {crypto::DhGroup::p256, &system.clock, &system.random}));
   EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::secure_messaging_incorrect);
   EXPECT_EQ(status(*card, {0x84, ins::open_licence, 0, 0, Bytes(40, 1), 256}), card::sw::security_status_not_satisfied);
   EXPECT_FAILS(channel.command(ins::open_licence, {}), ErrorKind::card_reset);

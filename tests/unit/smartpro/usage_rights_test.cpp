@@ -29,9 +29,10 @@ TEST(UsageRights, EverythingComesBack) {
   const auto back = UsageRights::parse(rights.encode());
   ASSERT_OK(back);
   EXPECT_EQ(*back, rights);
-  EXPECT_EQ(rights.describe(),
-            "render, change rights, bridge over 2 hops to 0102030405060708 to 0909090909090909; from 2023-11-14T22:13:20Z; "
-            "until 2027-01-15T08:00:00Z; 3 plays; HDCP required; no recording");
+  EXPECT_EQ(
+      rights.describe(),
+      "render, change rights, bridge over 2 hops to 0102030405060708 to 0909090909090909; from 2023-11-14T22:13:20Z; "
+      "until 2027-01-15T08:00:00Z; 3 plays; HDCP required; no recording");
 }
 
 TEST(UsageRights, RandomRightsComeBack) {
@@ -54,16 +55,16 @@ TEST(UsageRights, RandomRightsComeBack) {
 }
 
 TEST(UsageRights, RefusesWhatItDoesNotUnderstand) {
-  EXPECT_FAILS(UsageRights::parse({}), ErrorKind::malformed);                                    // no field 80
-  EXPECT_FAILS(UsageRights::parse(test::hex("800110")), ErrorKind::unsupported);                // an unknown permission
-  EXPECT_FAILS(UsageRights::parse(test::hex("800103 8a0100")), ErrorKind::unsupported);         // an unknown critical field
-  EXPECT_OK(UsageRights::parse(test::hex("800103 ca0100")));                                    // an unknown optional field
-  EXPECT_FAILS(UsageRights::parse(test::hex("800103 800103")), ErrorKind::malformed);           // twice
-  EXPECT_FAILS(UsageRights::parse(test::hex("80020003")), ErrorKind::malformed);                // wrong width
+  EXPECT_FAILS(UsageRights::parse({}), ErrorKind::malformed);                            // no field 80
+  EXPECT_FAILS(UsageRights::parse(test::hex("800110")), ErrorKind::unsupported);         // an unknown permission
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 8a0100")), ErrorKind::unsupported);  // an unknown critical field
+  EXPECT_OK(UsageRights::parse(test::hex("800103 ca0100")));                             // an unknown optional field
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 800103")), ErrorKind::malformed);    // twice
+  EXPECT_FAILS(UsageRights::parse(test::hex("80020003")), ErrorKind::malformed);         // wrong width
   EXPECT_FAILS(UsageRights::parse(test::hex("800103 8208 8000000000000000")), ErrorKind::malformed);  // before 1970
-  EXPECT_FAILS(UsageRights::parse(test::hex("800108")), ErrorKind::malformed);                  // bridging, and not how far
-  EXPECT_FAILS(UsageRights::parse(test::hex("800103 840101")), ErrorKind::malformed);           // how far, and no bridging
-  EXPECT_FAILS(UsageRights::parse(test::hex("800108 840401020304")), ErrorKind::truncated);     // half a VDID
+  EXPECT_FAILS(UsageRights::parse(test::hex("800108")), ErrorKind::malformed);         // bridging, and not how far
+  EXPECT_FAILS(UsageRights::parse(test::hex("800103 840101")), ErrorKind::malformed);  // how far, and no bridging
+  EXPECT_FAILS(UsageRights::parse(test::hex("800108 840401020304")), ErrorKind::truncated);  // half a VDID
   TlvWriter many;
   many.number(0x80, 8, 1).field(0x84, Bytes(1 + 33 * 8, 1));
   EXPECT_FAILS(UsageRights::parse(many.view()), ErrorKind::malformed);
@@ -121,19 +122,30 @@ TEST(UsageRightsWithin, EachWiderOneIsNamed) {
     UsageRights wider = limited();
     widen(wider);
     const Status checked = wider.check_within(limited());
-    return checked ? std::string("within") : std::string(error_kind_name(checked.error().kind)) + ": " + checked.error().message;
+    return checked ? std::string("within")
+                   : std::string(error_kind_name(checked.error().kind)) + ": " + checked.error().message;
   };
   const std::string start = "refused: the new rights ";
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.process = true; }), start + "allow processing, and those of the licence do not");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.change_rights = true; }), start + "allow changes of rights, and those of the licence do not");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before = 99; }), start + "begin earlier than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before.reset(); }), start + "begin earlier than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after = 201; }), start + "end later than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after.reset(); }), start + "end later than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count = 4; }), start + "allow more plays than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count.reset(); }), start + "allow more plays than those of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.output_flags = output_hdcp_required; }), start + "lift a condition of output of the licence");
-  EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_hops = 3; }), start + "allow more hops than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.process = true; }),
+            start + "allow processing, and those of the licence do not");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.change_rights = true; }),
+            start + "allow changes of rights, and those of the licence do not");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before = 99; }),
+            start + "begin earlier than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_before.reset(); }),
+            start + "begin earlier than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after = 201; }),
+            start + "end later than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.not_after.reset(); }),
+            start + "end later than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count = 4; }),
+            start + "allow more plays than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.play_count.reset(); }),
+            start + "allow more plays than those of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.output_flags = output_hdcp_required; }),
+            start + "lift a condition of output of the licence");
+  EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_hops = 3; }),
+            start + "allow more hops than those of the licence");
   const std::string domains = start + "allow bridging to a domain to which those of the licence do not";
   EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_to = {{1}, {3}}; }), domains);
   EXPECT_EQ(refusal([](UsageRights& rights) { rights.bridge_to.clear(); }), domains);

@@ -35,7 +35,9 @@ class ScriptedRandom final : public Random {
   }
 
  private:
-  static Status fail_with_size(std::size_t size) { return cas::fail(ErrorKind::internal, "asked for " + std::to_string(size) + " bytes"); }
+  static Status fail_with_size(std::size_t size) {
+    return cas::fail(ErrorKind::internal, "asked for " + std::to_string(size) + " bytes");
+  }
   Bytes script_;
 };
 
@@ -83,7 +85,8 @@ TEST(SmartproVectors, Licences) {
     const SecretBytes control_word = vector.secret("control_word");
     const Bytes lecm = vector.hex("lecm");
     EXPECT_EQ(to_hex(value_or_throw(seal_licence(domain_key, terms, control_word))), to_hex(lecm));
-    const UnsealedLicence unsealed = value_or_throw(unseal_licence(domain_key, value_or_throw(LicenceView::parse(lecm))));
+    const UnsealedLicence unsealed =
+        value_or_throw(unseal_licence(domain_key, value_or_throw(LicenceView::parse(lecm))));
     EXPECT_TRUE(crypto::constant_time_equal(unsealed.control_word.reveal(), control_word.reveal()));
     EXPECT_EQ(unsealed.terms.rights, terms.rights);
   });
@@ -124,16 +127,21 @@ std::uint64_t big_endian(ByteView bytes) {
 TEST(SmartproVectors, Bridging) {
   test::for_each_vector("smartpro/bridging.txt", [](test::Vector& vector) {
     const auto direction = static_cast<TransferDirection>(vector.number("direction"));
-    const BridgeContext context{to_array<LicenceId>(vector.hex("licence_id")), to_array<Vdid>(vector.hex("source")), big_endian(vector.hex("master_bridge")),
-                                big_endian(vector.hex("simple_bridge")), static_cast<std::uint32_t>(big_endian(vector.hex("index"))),
+    const BridgeContext context{to_array<LicenceId>(vector.hex("licence_id")),
+                                to_array<Vdid>(vector.hex("source")),
+                                big_endian(vector.hex("master_bridge")),
+                                big_endian(vector.hex("simple_bridge")),
+                                static_cast<std::uint32_t>(big_endian(vector.hex("index"))),
                                 to_array<Vdid>(vector.hex("destination"))};
     const SecretBytes dkmb = value_or_throw(master_bridge_key(vector.secret("mkmb"), context.master_bridge));
-    const SecretBytes dksb = value_or_throw(simple_bridge_key(vector.secret("mksb"), context.simple_bridge, context.index));
+    const SecretBytes dksb =
+        value_or_throw(simple_bridge_key(vector.secret("mksb"), context.simple_bridge, context.index));
     EXPECT_EQ(to_hex(dkmb.reveal()), vector.text("dkmb"));
     EXPECT_EQ(to_hex(dksb.reveal()), vector.text("dksb"));
     const SecretBytes transfer_key = vector.secret("transfer_key");
     const SecretBytes pair = value_or_throw(bridge_key(dkmb, dksb));
-    const Cdi cdi{context.simple_bridge, context.index, context.destination, value_or_throw(wrap_transfer_key(pair, context, direction, transfer_key))};
+    const Cdi cdi{context.simple_bridge, context.index, context.destination,
+                  value_or_throw(wrap_transfer_key(pair, context, direction, transfer_key))};
     EXPECT_EQ(to_hex(cdi.encode()), vector.text("cdi"));
 
     LicenceTerms terms;
@@ -147,12 +155,14 @@ TEST(SmartproVectors, Bridging) {
     terms.transfer = direction;
     const Bytes origins = vector.hex("origins");
     for (std::size_t at = 0; at < origins.size(); at += 16)
-      terms.origins.push_back({to_array<Vdid>(ByteView(origins).subspan(at, 8)), big_endian(ByteView(origins).subspan(at + 8, 8))});
+      terms.origins.push_back(
+          {to_array<Vdid>(ByteView(origins).subspan(at, 8)), big_endian(ByteView(origins).subspan(at + 8, 8))});
     const Bytes package_bytes = vector.hex("package");
     const TransferPackage package = value_or_throw(TransferPackage::parse(package_bytes));
     EXPECT_EQ(to_hex(package.encode()), to_hex(package_bytes));
     EXPECT_EQ(package.cdis.front(), cdi);
-    EXPECT_EQ(to_hex(value_or_throw(seal_licence(transfer_key, terms, vector.secret("control_word")))), to_hex(package.lecm));
+    EXPECT_EQ(to_hex(value_or_throw(seal_licence(transfer_key, terms, vector.secret("control_word")))),
+              to_hex(package.lecm));
 
     const Bytes public_key = vector.hex("revocation_key");
     const BridgeRecord record = value_or_throw(BridgeRecord::parse_signed(vector.hex("record"), public_key));
@@ -161,7 +171,8 @@ TEST(SmartproVectors, Bridging) {
     const AuthorisationMask mask = value_or_throw(AuthorisationMask::parse(file, public_key));
     EXPECT_EQ(mask.header.version, 12U);
     EXPECT_EQ(mask.header.bits, 10U);
-    for (std::uint32_t index = 0; index < 20; ++index) EXPECT_EQ(mask.authorises(index), index == 1 || index == 9) << index;
+    for (std::uint32_t index = 0; index < 20; ++index)
+      EXPECT_EQ(mask.authorises(index), index == 1 || index == 9) << index;
     EXPECT_EQ(to_hex(mask.encode()), to_hex(file));
   });
 }

@@ -78,7 +78,8 @@ GST_DEBUG_CATEGORY_STATIC(card_session_debug);
 
 void init_debug_category() {
   static const bool once = [] {
-    GST_DEBUG_CATEGORY_INIT(card_session_debug, "cas-card-session", 0, "sessions with smart cards, shared in a pipeline");
+    GST_DEBUG_CATEGORY_INIT(card_session_debug, "cas-card-session", 0,
+                            "sessions with smart cards, shared in a pipeline");
     return true;
   }();
   static_cast<void>(once);
@@ -96,7 +97,8 @@ Result<CardSessionPtr> open_session(CardRequest request) {
   smartpro::TokenSession::Options options;
   options.suite = request.suite;
   // The lists come by themselves, in a thread: nothing is waited for here.
-  CAS_TRY_ASSIGN(const smartpro::ProcessLists shared, smartpro::process_lists(credentials.root_revocation_key, request.lists_source));
+  CAS_TRY_ASSIGN(const smartpro::ProcessLists shared,
+                 smartpro::process_lists(credentials.root_revocation_key, request.lists_source));
   options.lists = shared.lists;
   options.refresher = shared.refresher;
   auto token = std::make_unique<smartpro::TokenSession>(
@@ -106,24 +108,30 @@ Result<CardSessionPtr> open_session(CardRequest request) {
 
 std::string names_of(AcceptedKinds kinds) {
   std::string names;
-  for (const smartpro::TokenKind kind : kinds) names += (names.empty() ? "'" : " or '") + std::string(smartpro::token_kind_name(kind)) + "'";
+  for (const smartpro::TokenKind kind : kinds)
+    names += (names.empty() ? "'" : " or '") + std::string(smartpro::token_kind_name(kind)) + "'";
   return names;
 }
 
 Status check_kind(const GstCasCardSession* session, AcceptedKinds kinds) {
   if (std::find(kinds.begin(), kinds.end(), session->info.kind) != kinds.end()) return {};
-  const bool for_clear_content = session->info.kind == smartpro::TokenKind::processing && *kinds.begin() == smartpro::TokenKind::acquisition;
-  return fail(ErrorKind::invalid_argument, session->token->card_description() + " is a token of the kind '" +
-                                               smartpro::token_kind_name(session->info.kind) + "', and " + names_of(kinds) +
-                                               " is needed here: name another card with the property 'card'" +
-                                               (for_clear_content ? ", or say with 'licence-from' what the content was opened from: a processing token protects no clear content" : ""));
+  const bool for_clear_content =
+      session->info.kind == smartpro::TokenKind::processing && *kinds.begin() == smartpro::TokenKind::acquisition;
+  return fail(ErrorKind::invalid_argument,
+              session->token->card_description() + " is a token of the kind '" +
+                  smartpro::token_kind_name(session->info.kind) + "', and " + names_of(kinds) +
+                  " is needed here: name another card with the property 'card'" +
+                  (for_clear_content ? ", or say with 'licence-from' what the content was opened from: a processing "
+                                       "token protects no clear content"
+                                     : ""));
 }
 
 bool fits(const GstCasCardSession* session, const CardRequest& request, AcceptedKinds kinds) {
   const CardRequest& opened = session->opened;
   return (request.card_uri.empty() || request.card_uri == opened.card_uri) &&
          (request.host_folder.empty() || request.host_folder == opened.host_folder) &&
-         (request.lists_source.empty() || request.lists_source == opened.lists_source) && request.suite == opened.suite && check_kind(session, kinds).has_value();
+         (request.lists_source.empty() || request.lists_source == opened.lists_source) &&
+         request.suite == opened.suite && check_kind(session, kinds).has_value();
 }
 
 CardSessionPtr session_of(GstContext* context, const CardRequest& request, AcceptedKinds kinds) {
@@ -160,7 +168,8 @@ CardSessionPtr find_session(GstElement* element, const CardRequest& request, Acc
   gst_element_foreach_src_pad(element, ask_peer, &search);
   if (!search.found) gst_element_foreach_sink_pad(element, ask_peer, &search);
   if (search.found) return std::move(search.found);
-  gst_element_post_message(element, gst_message_new_need_context(GST_OBJECT(element), GST_CAS_CARD_SESSION_CONTEXT_TYPE));
+  gst_element_post_message(element,
+                           gst_message_new_need_context(GST_OBJECT(element), GST_CAS_CARD_SESSION_CONTEXT_TYPE));
   return session_of_element(element, request, kinds);
 }
 
@@ -218,13 +227,16 @@ const smartpro::TokenInfo& token_info(const GstCasCardSession* session) { return
 
 }  // namespace cas::gst
 
-GstCasCardSession* gst_cas_card_session_open(const gchar* card_uri, const gchar* host_folder, const gchar* host_pin_source,
-                                             GstCasSuite suite, GError** error) {
+GstCasCardSession* gst_cas_card_session_open(const gchar* card_uri, const gchar* host_folder,
+                                             const gchar* host_pin_source, GstCasSuite suite, GError** error) {
   g_return_val_if_fail(card_uri != nullptr && host_folder != nullptr, nullptr);
   cas::Result<cas::gst::CardSessionPtr> session = cas::fail(cas::ErrorKind::internal, "out of memory");
   try {
-    session = cas::gst::open_session({card_uri, host_folder, host_pin_source == nullptr ? "" : host_pin_source,
-                                      static_cast<cas::crypto::DhGroup>(suite), {}});
+    session = cas::gst::open_session({card_uri,
+                                      host_folder,
+                                      host_pin_source == nullptr ? "" : host_pin_source,
+                                      static_cast<cas::crypto::DhGroup>(suite),
+                                      {}});
   } catch (const std::bad_alloc&) {
     // `session` says so.
   }

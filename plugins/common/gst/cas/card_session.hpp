@@ -38,11 +38,13 @@ using AcceptedKinds = std::initializer_list<smartpro::TokenKind>;
 /// same, and the token is of an accepted kind); otherwise opens one and tells the pipeline. To be called without
 /// locks: it queries the neighbours and posts messages. Exchanges no more than SELECT and a public command with the card.
 /// A token of another kind is ErrorKind::invalid_argument.
-[[nodiscard]] Result<CardSessionPtr> acquire_card_session(GstElement* element, const CardRequest& request, AcceptedKinds kinds);
+[[nodiscard]] Result<CardSessionPtr> acquire_card_session(GstElement* element, const CardRequest& request,
+                                                          AcceptedKinds kinds);
 
 /// A session that an application has made itself, over a card that it reaches in its own way, for a context. `opened` says what elements
 /// compare their properties with. Asks the token what it is.
-[[nodiscard]] Result<CardSessionPtr> wrap_token_session(std::unique_ptr<smartpro::TokenSession> token, CardRequest opened);
+[[nodiscard]] Result<CardSessionPtr> wrap_token_session(std::unique_ptr<smartpro::TokenSession> token,
+                                                        CardRequest opened);
 
 /// Answers a context query for the card session. False when it asks for something else, or `session` is nothing.
 bool answer_context_query(GstQuery* query, GstCasCardSession* session);

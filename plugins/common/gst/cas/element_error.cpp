@@ -58,8 +58,9 @@ ErrorCode error_code_on_content(ErrorKind kind) {
 void post_error(GstElement* element, ErrorCode code, const Error& error) {
   const char* kind = error_kind_name(error.kind);
   GstStructure* details = gst_structure_new("details", "error-kind", G_TYPE_STRING, kind, nullptr);
-  gst_element_message_full_with_details(element, GST_MESSAGE_ERROR, code.domain, code.code, g_strdup(error.message.c_str()),
-                                        g_strdup_printf("error kind: %s", kind), __FILE__, GST_FUNCTION, __LINE__, details);
+  gst_element_message_full_with_details(element, GST_MESSAGE_ERROR, code.domain, code.code,
+                                        g_strdup(error.message.c_str()), g_strdup_printf("error kind: %s", kind),
+                                        __FILE__, GST_FUNCTION, __LINE__, details);
 }
 
 }  // namespace cas::gst

@@ -42,11 +42,11 @@ class HeldBuffers {
   using Block = std::array<std::uint8_t, block_size>;
 
   struct Entry {
-    ByteView rest;                                // What has not been dropped yet.
-    BufferPtr owner;                              // Nothing: in `block`.
+    ByteView rest;    // What has not been dropped yet.
+    BufferPtr owner;  // Nothing: in `block`.
     GstMapInfo map = GST_MAP_INFO_INIT;
     std::unique_ptr<Block> block;
-    std::size_t filled = 0;                       // Of `block`.
+    std::size_t filled = 0;  // Of `block`.
   };
 
   [[nodiscard]] bool push_memories(BufferPtr buffer);

@@ -6,28 +6,27 @@
 namespace cas::gst {
 
 void install_card_properties(GObjectClass* object_class, const char* card_description) {
-  g_object_class_install_property(
-      object_class, property_card,
-      g_param_spec_string("card", "Card", card_description, nullptr, settable_until_ready));
+  g_object_class_install_property(object_class, property_card,
+                                  g_param_spec_string("card", "Card", card_description, nullptr, settable_until_ready));
   g_object_class_install_property(
       object_class, property_host,
-      g_param_spec_string("host", "Host", "Folder with this host's credentials (default: where 'cas-tmc host' puts them)",
-                          nullptr, settable_until_ready));
+      g_param_spec_string("host", "Host",
+                          "Folder with this host's credentials (default: where 'cas-tmc host' puts them)", nullptr,
+                          settable_until_ready));
   g_object_class_install_property(
       object_class, property_host_pin_source,
       g_param_spec_string("host-pin-source", "Host PIN source",
-                          "Where the pass phrase of the host's key is: file:PATH or env:NAME (default: it has none)", nullptr,
-                          settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_suite,
-      g_param_spec_enum("suite", "Suite", "Key agreement of the secure channel to the card", GST_TYPE_CAS_SUITE,
-                        GST_CAS_SUITE_P256, settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_lists,
-      g_param_spec_string("lists", "Lists",
-                          "Where newer revocation lists come from: a file, a folder, or a URL of http: or https: (default: the sources named with "
-                          "'cas-tmc lists source add')",
+                          "Where the pass phrase of the host's key is: file:PATH or env:NAME (default: it has none)",
                           nullptr, settable_until_ready));
+  g_object_class_install_property(object_class, property_suite,
+                                  g_param_spec_enum("suite", "Suite", "Key agreement of the secure channel to the card",
+                                                    GST_TYPE_CAS_SUITE, GST_CAS_SUITE_P256, settable_until_ready));
+  g_object_class_install_property(object_class, property_lists,
+                                  g_param_spec_string("lists", "Lists",
+                                                      "Where newer revocation lists come from: a file, a folder, or a "
+                                                      "URL of http: or https: (default: the sources named with "
+                                                      "'cas-tmc lists source add')",
+                                                      nullptr, settable_until_ready));
   gst_type_mark_as_plugin_api(GST_TYPE_CAS_SUITE, static_cast<GstPluginAPIFlags>(0));
 }
 
@@ -36,8 +35,8 @@ bool may_set_property(GstElement* element, const GParamSpec* pspec) {
   // A state change that is under way counts as done: its READY->PAUSED step reads the settings.
   const GstState state = std::max(GST_STATE(element), GST_STATE_NEXT(element));
   if (state <= GST_STATE_READY || (pspec->flags & GST_PARAM_MUTABLE_PLAYING) != 0) return true;
-  g_warning("%s: the property '%s' can be set in the states NULL and READY alone; it stays as it was", GST_OBJECT_NAME(element),
-            pspec->name);
+  g_warning("%s: the property '%s' can be set in the states NULL and READY alone; it stays as it was",
+            GST_OBJECT_NAME(element), pspec->name);
   return false;
 }
 
@@ -68,6 +67,8 @@ std::string string_of(const GValue* value) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
-void set_string(GValue* value, const std::string& text) { g_value_set_string(value, text.empty() ? nullptr : text.c_str()); }
+void set_string(GValue* value, const std::string& text) {
+  g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+}
 
 }  // namespace cas::gst
