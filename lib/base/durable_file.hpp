@@ -10,8 +10,8 @@
 
 namespace cas {
 
-/// What a durable write asks of the operating system. Tests put a disk behind it that fails, or loses power, at any step.
-/// Errors are not_found, permission_denied, exhausted (no room) and io, and name the file. Any thread.
+/// What a durable write asks of the operating system. Tests put a disk behind it that fails, or loses power, at any
+/// step. Errors are not_found, permission_denied, exhausted (no room) and io, and name the file. Any thread.
 class FileOperations {
  public:
   virtual ~FileOperations() = default;
@@ -32,17 +32,18 @@ class FileOperations {
 /// The operating system's. Lives as long as the process.
 [[nodiscard]] FileOperations& system_file_operations();
 
-/// Replaces the file at `path`, or makes it, so that whatever happens it holds its old content or `bytes`, whole: writes
-/// a file beside it, syncs, renames, syncs the folder. On success the new content survives a power cut; after an error
-/// either may be there. A symbolic link at `path` is replaced, not followed. Two writers at once: the later rename wins.
+/// Replaces the file at `path`, or makes it, so that whatever happens it holds its old content or `bytes`, whole:
+/// writes a file beside it, syncs, renames, syncs the folder. On success the new content survives a power cut; after an
+/// error either may be there. A symbolic link at `path` is replaced, not followed. Two writers at once: the later
+/// rename wins.
 [[nodiscard]] Status write_file_durably(const std::filesystem::path& path, ByteView bytes, mode_t mode = 0600,
                                         FileOperations& files = system_file_operations());
 
 /// Removes what writes of `path` left beside it when they were cut off. The caller knows that no write is under way.
 void remove_unfinished_writes(const std::filesystem::path& path, FileOperations& files = system_file_operations());
 
-/// The content of a regular file of at most `max_size` bytes; a larger one fails with ErrorKind::exhausted before memory is
-/// taken for it.
+/// The content of a regular file of at most `max_size` bytes; a larger one fails with ErrorKind::exhausted before
+/// memory is taken for it.
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_size);
 
 /// The failure of an operation of the operating system: its kind after `error_number`, "cannot WHAT PATH: reason".

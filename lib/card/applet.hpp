@@ -30,8 +30,8 @@ class AppletMemory {
 
 /// A card application: the code is the same in process and behind a reader. One thread at a time.
 ///
-/// Several instances may live over one memory, one for each logical channel of a soft card that is shared in process. So
-/// an applet keeps nothing of its memory beyond the end of a command: what another channel wrote holds at once.
+/// Several instances may live over one memory, one for each logical channel of a soft card that is shared in process.
+/// So an applet keeps nothing of its memory beyond the end of a command: what another channel wrote holds at once.
 class Applet {
  public:
   virtual ~Applet() = default;

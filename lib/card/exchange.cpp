@@ -65,8 +65,8 @@ Result<ResponseApdu> transmit_fitting(const RawTransmit& transmit, const Command
     return response;
   }
   if (limits.extended_proven) return response;
-  // Checking errors leave the card's memory as it was (5.1.3), so the command may be given again. If the chain is refused
-  // alike, or as a chain, the refusal was about the command, and nothing has been learnt.
+  // Checking errors leave the card's memory as it was (5.1.3), so the command may be given again. If the chain is
+  // refused alike, or as a chain, the refusal was about the command, and nothing has been learnt.
   CAS_TRY_ASSIGN(ResponseApdu chained, transmit_chained(transmit, command));
   if (chained.status == sw::command_chaining_not_supported) return response;
   if (chained.status != response.status) limits.extended = false;

@@ -32,7 +32,8 @@ struct OpenOptions {
 /// A pass phrase in a file is its first line (see read_pass_phrase).
 /// Reserved characters in PATH, NAME and P are percent-encoded (RFC 3986). A pass phrase in the URI itself is refused.
 /// A store that is missing fails here with ErrorKind::not_found; a wrong pass phrase with permission_denied; a store in
-/// use by another process with ErrorKind::io. A reader or relay that is missing is seen at connect, unreadable files of a relay: here.
+/// use by another process with ErrorKind::io. A reader or relay that is missing is seen at connect, unreadable files of
+/// a relay: here.
 [[nodiscard]] Result<std::shared_ptr<Card>> open_card(std::string_view uri, const OpenOptions& options);
 
 }  // namespace cas::card

@@ -13,7 +13,8 @@ namespace cas::card {
 
 /// How `wait_for_card` spends its time. The defaults suit everybody but tests.
 struct PcscWaitTimes {
-  /// The longest single wait inside pcscd. What it does not report (a reader that came at the wrong moment) is seen then.
+  /// The longest single wait inside pcscd. What it does not report (a reader that came at the wrong moment) is seen
+  /// then.
   std::chrono::milliseconds slice{1000};
   /// Between two attempts to reach a pcscd that is not running.
   std::chrono::milliseconds service_retry{250};
@@ -38,8 +39,8 @@ struct PcscWaitTimes {
 /// answer; permission_denied when pcscd refuses this user. `wait_for_card` also waits for pcscd to be started, and
 /// neither blocks `transmit` nor is blocked by it. A process that forks must not use a card from before the fork.
 ///
-/// ErrorKind::unsupported when the library was built without PC/SC; invalid_argument for an `aid` of another size, which
-/// may be left out when a reader is named.
+/// ErrorKind::unsupported when the library was built without PC/SC; invalid_argument for an `aid` of another size,
+/// which may be left out when a reader is named.
 [[nodiscard]] Result<std::shared_ptr<Card>> open_pcsc_card(std::string reader_name, Bytes aid,
                                                            PcscWaitTimes times = {});
 

@@ -55,8 +55,8 @@ void PcscContext::release() {
 
 LONG PcscContext::read_names(std::vector<std::string>& names) const {
   names.clear();
-  // The client of pcsc-lite 1.9 measures and copies from a table that another thread's call may be filling. A buffer for
-  // the largest table there can be keeps that copy within bounds; asking for the size first would not.
+  // The client of pcsc-lite 1.9 measures and copies from a table that another thread's call may be filling. A buffer
+  // for the largest table there can be keeps that copy within bounds; asking for the size first would not.
   std::array<char, PCSCLITE_MAX_READERS_CONTEXTS * MAX_READERNAME + 1> list{};
   DWORD size = list.size();
   const LONG code = SCardListReaders(*context_, nullptr, list.data(), &size);

@@ -15,8 +15,8 @@ namespace cas::card {
 /// them a tag, a length and a little-endian value. Nothing when it is not among them.
 [[nodiscard]] std::optional<std::uint32_t> max_apdu_data_size(ByteView tlv_properties);
 
-/// The control code of a feature out of the driver's feature list (PC/SC part 10, 2.2): entries of 6 bytes, tag, length 4,
-/// code big-endian.
+/// The control code of a feature out of the driver's feature list (PC/SC part 10, 2.2): entries of 6 bytes, tag, length
+/// 4, code big-endian.
 [[nodiscard]] std::optional<std::uint32_t> control_code_of_feature(ByteView features, std::uint8_t feature);
 
 /// The lengths that the card behind the handle, its protocol and its reader take, as far as they tell.

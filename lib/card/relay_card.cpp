@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* never_connected = "no connection to the relayed card: connect first";
 
-// Errors of an attempt to reach a relay after which the next one may fare better: nobody there, no card, another client.
+// Errors of an attempt to reach a relay after which the next one may fare better: nobody there, no card, another
+// client.
 bool may_mend(const Error& error) { return error.kind == ErrorKind::card_absent || error.kind == ErrorKind::io; }
 
 // What tells that a connection is not one any more: it was closed, or the relay has said goodbye before.

@@ -92,7 +92,8 @@ struct RelayError {
 /// ErrorKind::malformed for what encode_relay_text would not have written.
 [[nodiscard]] Result<std::string> parse_relay_text(ByteView payload);
 
-/// Finds the frames in a stream of bytes, however it comes. Holds at most one frame and what `append` was given behind it.
+/// Finds the frames in a stream of bytes, however it comes. Holds at most one frame and what `append` was given behind
+/// it.
 class RelayFrameParser {
  public:
   RelayFrameParser() = default;
@@ -101,8 +102,8 @@ class RelayFrameParser {
   RelayFrameParser& operator=(const RelayFrameParser&) = delete;
 
   void append(ByteView bytes);
-  /// The next frame; nothing: it is not whole yet. ErrorKind::malformed for a type that is not known, and for a length that its type does
-  /// not allow, as soon as the header is there; the stream cannot be read any further then.
+  /// The next frame; nothing: it is not whole yet. ErrorKind::malformed for a type that is not known, and for a length
+  /// that its type does not allow, as soon as the header is there; the stream cannot be read any further then.
   [[nodiscard]] Result<std::optional<RelayFrame>> next();
   /// Whether a frame has begun and is not whole.
   [[nodiscard]] bool within_frame() const { return !buffer_.empty(); }

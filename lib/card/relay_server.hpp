@@ -45,12 +45,13 @@ struct RelayServing {
   std::function<void(const RelayEvent&)> log = [](const RelayEvent&) {};
 };
 
-/// Lends a card to clients at other machines (docs/formats/card-relay.md), one at a time; the others are told that it is taken. The other side
-/// of open_relay_card.
+/// Lends a card to clients at other machines (docs/formats/card-relay.md), one at a time; the others are told that it
+/// is taken. The other side of open_relay_card.
 class RelayServer {
  public:
-  /// Listens; clients are kept waiting until `run`. `card` may be of any kind. Errors: those of the files (crypto::TlsContext::create), not_found (no
-  /// such host), permission_denied or io (the address cannot be listened at).
+  /// Listens; clients are kept waiting until `run`. `card` may be of any kind. Errors: those of the files
+  /// (crypto::TlsContext::create), not_found (no such host), permission_denied or io (the address cannot be listened
+  /// at).
   [[nodiscard]] static Result<std::unique_ptr<RelayServer>> listen(std::shared_ptr<Card> card, RelayServing serving);
   ~RelayServer();
   RelayServer(const RelayServer&) = delete;
@@ -59,8 +60,8 @@ class RelayServer {
   /// The port that it listens at.
   [[nodiscard]] std::uint16_t port() const;
 
-  /// Serves until `stop` is requested, which is success; then no client has the card any more, and the card is disconnected. A command that the
-  /// card is at is waited for. Starts a thread for each connection. Once.
+  /// Serves until `stop` is requested, which is success; then no client has the card any more, and the card is
+  /// disconnected. A command that the card is at is waited for. Starts a thread for each connection. Once.
   [[nodiscard]] Status run(std::stop_token stop);
 
  private:

@@ -10,8 +10,8 @@
 
 namespace cas::card {
 
-/// Internal to card/, not installed. A client that has the card, from the answer to its hello until it leaves: answers its frames. One
-/// thread.
+/// Internal to card/, not installed. A client that has the card, from the answer to its hello until it leaves: answers
+/// its frames. One thread.
 class RelaySession {
  public:
   RelaySession(Card& card, RelayStream& stream, const RelayServing& serving, const Waiter& waiter,

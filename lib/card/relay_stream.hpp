@@ -26,11 +26,12 @@ class Deadline {
   std::chrono::nanoseconds at_;
 };
 
-/// Internal to card/, not installed. Frames over TLS over a socket: what the client of a card relay and the relay have in common. One thread
-/// at a time; every call ends by its deadline, and at once when the stop of `waiter` is requested.
+/// Internal to card/, not installed. Frames over TLS over a socket: what the client of a card relay and the relay have
+/// in common. One thread at a time; every call ends by its deadline, and at once when the stop of `waiter` is
+/// requested.
 ///
-/// Errors of all calls: cancelled (the stop), truncated (the other end is gone, or took nothing more by the deadline), malformed and
-/// authentication_failed (see crypto::TlsSession, RelayFrameParser).
+/// Errors of all calls: cancelled (the stop), truncated (the other end is gone, or took nothing more by the deadline),
+/// malformed and authentication_failed (see crypto::TlsSession, RelayFrameParser).
 class RelayStream {
  public:
   /// `socket` is connected and does not block.
@@ -42,10 +43,11 @@ class RelayStream {
   /// ErrorKind::truncated when the deadline passes.
   [[nodiscard]] Status handshake(const Waiter& waiter, const Deadline& deadline);
   [[nodiscard]] Status send(RelayFrameType type, ByteView payload, const Waiter& waiter, const Deadline& deadline);
-  /// Nothing when the deadline passes; what has arrived of a frame is kept for the next call, as it is when the stop is requested.
+  /// Nothing when the deadline passes; what has arrived of a frame is kept for the next call, as it is when the stop is
+  /// requested.
   [[nodiscard]] Result<std::optional<RelayFrame>> receive(const Waiter& waiter, const Deadline& deadline);
-  /// Says that nothing more comes, and waits until the other end has heard it: closing a socket in which something waits unread would take
-  /// away from the other end what was sent last.
+  /// Says that nothing more comes, and waits until the other end has heard it: closing a socket in which something
+  /// waits unread would take away from the other end what was sent last.
   void finish(const Waiter& waiter, const Deadline& deadline);
   [[nodiscard]] std::string peer_subject() const { return tls_.peer_subject(); }
 
@@ -65,8 +67,8 @@ class RelayStream {
 /// A socket for a stream: does not block, sends at once, and finds out within a minute when the other machine is gone.
 void prepare_relay_socket(int socket);
 
-/// A connected socket. ErrorKind::card_absent when nothing answers there by the deadline, or the name is not known at the moment; not_found
-/// when there is no such name; cancelled.
+/// A connected socket. ErrorKind::card_absent when nothing answers there by the deadline, or the name is not known at
+/// the moment; not_found when there is no such name; cancelled.
 [[nodiscard]] Result<FileDescriptor> connect_relay_socket(const std::string& host, std::uint16_t port,
                                                           const Waiter& waiter, const Deadline& deadline);
 

@@ -78,7 +78,8 @@ Result<Bytes> open_cryptogram(const SecretBytes& key, std::uint64_t counter, Byt
     data = data.first(data.size() - 1);
     ++zeros;
   }
-  // The MAC has been verified: what stands here was written by the holder of the keys, and no padding oracle comes of it.
+  // The MAC has been verified: what stands here was written by the holder of the keys, and no padding oracle comes of
+  // it.
   if (data.empty() || data.back() != 0x80 || zeros >= crypto::aes_block_size)
     return fail(incorrect("the padding is wrong"));
   data = data.first(data.size() - 1);

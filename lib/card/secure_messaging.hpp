@@ -26,14 +26,15 @@ struct SecureMessagingKeys {
 ///   IV        AES-ECB(encryption key, counter as 16 bytes)
 ///   MAC       AES-CMAC(MAC key, counter as 16 bytes || CLA INS P1 P2 80 00... (command only) || the objects before it)
 ///
-/// A data object has one encoding only: 87 is left out when there is no data, 97 when nothing is expected back; Ne is one
-/// byte up to 256 (00) and two bytes above, 65,536 being 0000. The status word in 99 is also the one outside.
+/// A data object has one encoding only: 87 is left out when there is no data, 97 when nothing is expected back; Ne is
+/// one byte up to 256 (00) and two bytes above, 65,536 being 0000. The status word in 99 is also the one outside.
 ///
 /// The counter of a direction is 1 for its first message and never comes back; at 2^32 the channel closes. Commands and
-/// responses take turns: a command that got no response is the channel's last, for its response could still come, and be
-/// taken for the answer to the next. Any error closes the channel for good, and the keys are cleansed: every later call
-/// fails with ErrorKind::authentication_failed. The first failure may be of another kind: exhausted (counter at its end),
-/// invalid_argument (a message that does not fit an APDU). One thread at a time. An object is one side of a channel.
+/// responses take turns: a command that got no response is the channel's last, for its response could still come, and
+/// be taken for the answer to the next. Any error closes the channel for good, and the keys are cleansed: every later
+/// call fails with ErrorKind::authentication_failed. The first failure may be of another kind: exhausted (counter at
+/// its end), invalid_argument (a message that does not fit an APDU). One thread at a time. An object is one side of a
+/// channel.
 class SecureMessaging {
  public:
   static constexpr std::uint64_t counter_end = std::uint64_t{1} << 32;

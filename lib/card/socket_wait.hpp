@@ -38,7 +38,8 @@ class FileDescriptor {
 
 enum class Waited { ready, timed_out, stopped };
 
-/// Waits on a socket, and for the stop, which arrives through an eventfd from whichever thread requests it. One thread waits at a time.
+/// Waits on a socket, and for the stop, which arrives through an eventfd from whichever thread requests it. One thread
+/// waits at a time.
 class Waiter {
  public:
   explicit Waiter(const std::stop_token& stop);

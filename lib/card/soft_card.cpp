@@ -18,8 +18,8 @@ struct OpenStore {
   EncryptedFileStore* store = nullptr;
 };
 
-/// The stores that this process holds, by canonical path. An OpenStore is let go under the mutex too: its lock file must
-/// be free again by the time that it is no longer found here.
+/// The stores that this process holds, by canonical path. An OpenStore is let go under the mutex too: its lock file
+/// must be free again by the time that it is no longer found here.
 struct OpenStores {
   std::mutex mutex;
   std::map<std::filesystem::path, std::weak_ptr<OpenStore>> by_path;

@@ -15,8 +15,8 @@
 
 namespace cas::card {
 
-/// The head of a store file, which is in clear and authenticated with the rest. Layout, big-endian, described for second
-/// implementers in docs/formats/card-store.md:
+/// The head of a store file, which is in clear and authenticated with the rest. Layout, big-endian, described for
+/// second implementers in docs/formats/card-store.md:
 ///
 ///   offset  size  field
 ///        0     8  "CAS-CARD"

@@ -15,8 +15,8 @@ struct CardUri {
   Kind kind = Kind::pcsc;
   std::string reader;  ///< pcsc: name or part of a name; empty: the first card that has the applet.
   std::string path;    ///< soft: the store; never empty.
-  /// "file:PATH" or "env:NAME". soft: of the store; parsing fills in "file:" and the store's path and ".pin" if none is given. relay: of the
-  /// private key; empty when that is in clear.
+  /// "file:PATH" or "env:NAME". soft: of the store; parsing fills in "file:" and the store's path and ".pin" if none is
+  /// given. relay: of the private key; empty when that is in clear.
   std::string pin_source;
   std::string host = {};         ///< relay: a name, or an IPv4 or IPv6 address without brackets.
   std::uint16_t port = 0;        ///< relay: 1 to 65,535.

@@ -36,8 +36,8 @@ constexpr std::size_t largest_atr = 33;
 // How serving ended, beside failures.
 enum class End { stopped, connection_lost, slot_taken, card_died };
 
-// One connection with the driver: whole messages in, whole answers out. It blocks in the socket's calls themselves, since a
-// poll before each would be felt at 20,000 APDUs a second; a stop wakes them by shutting the socket down.
+// One connection with the driver: whole messages in, whole answers out. It blocks in the socket's calls themselves,
+// since a poll before each would be felt at 20,000 APDUs a second; a stop wakes them by shutting the socket down.
 class DriverConnection {
  public:
   DriverConnection(FileDescriptor socket, milliseconds silence_limit, const std::stop_token& stop)

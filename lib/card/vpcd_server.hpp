@@ -38,16 +38,17 @@ struct VpcdServing {
   bool reinsert = false;
   /// Before each further attempt. vpcd needs 500 ms to notice that the card before is gone.
   std::chrono::milliseconds reinsert_after{500};
-  /// pcscd asks for the ATR within 400 ms of a card's coming. A connection that hears nothing for this long stands in the
-  /// queue of a slot that already has a card.
+  /// pcscd asks for the ATR within 400 ms of a card's coming. A connection that hears nothing for this long stands in
+  /// the queue of a slot that already has a card.
   std::chrono::milliseconds silence_limit{5000};
   /// The card is in: connected, though pcscd takes another 30 to 400 ms to see it.
   std::function<void()> inserted = [] {};
 };
 
 /// Puts `card` into the reader of vsmartcard's vpcd driver at `address`, and so into pcscd, until `stop` is requested,
-/// which is success and happens at once. Without `reinsert`: ErrorKind::io when nothing listens there, when another card
-/// is in that slot, or when pcscd ended; card_absent when the card died. With it, only what no waiting mends is an error.
+/// which is success and happens at once. Without `reinsert`: ErrorKind::io when nothing listens there, when another
+/// card is in that slot, or when pcscd ended; card_absent when the card died. With it, only what no waiting mends is an
+/// error.
 ///
 /// The driver's protocol, over TCP, with the driver as the listening side:
 ///

@@ -11,7 +11,8 @@ namespace cas::crypto {
 
 namespace {
 
-/// Whether a piece that lands at `place` inside `out` may be worked on: it is the very same memory, or apart from all of it.
+/// Whether a piece that lands at `place` inside `out` may be worked on: it is the very same memory, or apart from all
+/// of it.
 bool is_workable(ByteView piece, const std::uint8_t* place, ByteView out) {
   const std::less_equal<const std::uint8_t*> before;
   return piece.empty() || out.empty() || piece.data() == place || before(piece.data() + piece.size(), out.data()) ||

@@ -81,12 +81,13 @@ class AesCtr {
                                                   std::span<const std::uint8_t, aes_block_size> iv,
                                                   ByteView cipher_text);
 
-/// The block cipher itself (FIPS 197) on one block, for keys that are derived from others: the result is a secret. `key` has 16 or 32 bytes.
+/// The block cipher itself (FIPS 197) on one block, for keys that are derived from others: the result is a secret.
+/// `key` has 16 or 32 bytes.
 [[nodiscard]] Result<SecretBytes> aes_encrypt_block(const SecretBytes& key,
                                                     std::span<const std::uint8_t, aes_block_size> block);
 
-/// AES key wrap with the default initial value (RFC 3394, 2.2.1): `secret` of 16 to 4,096 bytes, a multiple of 8, becomes 8 bytes longer. `key` has
-/// 32 bytes. Sizes that cannot be are ErrorKind::invalid_argument.
+/// AES key wrap with the default initial value (RFC 3394, 2.2.1): `secret` of 16 to 4,096 bytes, a multiple of 8,
+/// becomes 8 bytes longer. `key` has 32 bytes. Sizes that cannot be are ErrorKind::invalid_argument.
 inline constexpr std::size_t key_wrap_overhead = 8;
 [[nodiscard]] Result<Bytes> aes_key_wrap(const SecretBytes& key, const SecretBytes& secret);
 /// The reverse (RFC 3394, 2.2.2). ErrorKind::authentication_failed when it was wrapped under another key, or changed.

@@ -30,8 +30,8 @@ using CounterBlock = std::array<std::uint8_t, aes_block_size>;
   return counter;
 }
 
-/// AES-GCM under one key, a message at a time: begin, feed as often as needed, then one of give_tag and check_tag. Sizes and
-/// overlaps have been checked by the caller.
+/// AES-GCM under one key, a message at a time: begin, feed as often as needed, then one of give_tag and check_tag.
+/// Sizes and overlaps have been checked by the caller.
 class GcmEngine {
  public:
   virtual ~GcmEngine() = default;
@@ -58,8 +58,8 @@ class CtrEngine {
 [[nodiscard]] Result<std::unique_ptr<GcmEngine>> make_openssl_gcm(const SecretBytes& key);
 [[nodiscard]] Result<std::unique_ptr<CtrEngine>> make_openssl_ctr(const SecretBytes& key);
 
-// libipsec-mb: nothing where it is not built in, or this processor has no vector AES (VAES and VPCLMULQDQ with AVX-512), without
-// which it is no faster than OpenSSL.
+// libipsec-mb: nothing where it is not built in, or this processor has no vector AES (VAES and VPCLMULQDQ with
+// AVX-512), without which it is no faster than OpenSSL.
 [[nodiscard]] std::unique_ptr<GcmEngine> make_ipsec_mb_gcm(const SecretBytes& key);
 [[nodiscard]] std::unique_ptr<CtrEngine> make_ipsec_mb_ctr(const SecretBytes& key);
 

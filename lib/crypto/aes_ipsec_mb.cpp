@@ -32,8 +32,8 @@ ManagerPtr make_manager() {
   return usable ? std::move(manager) : nullptr;
 }
 
-/// Managers that nobody uses at the moment. Making one takes 150 microseconds, and the first of a process, which tests the
-/// library, 5 milliseconds: too much for each key of a stream. They keep nothing of a key.
+/// Managers that nobody uses at the moment. Making one takes 150 microseconds, and the first of a process, which tests
+/// the library, 5 milliseconds: too much for each key of a stream. They keep nothing of a key.
 class ManagerStock {
  public:
   [[nodiscard]] ManagerPtr take() {

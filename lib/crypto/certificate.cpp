@@ -114,8 +114,8 @@ bool is_known(int nid) {
          nid == NID_authority_key_identifier || nid == NID_subject_key_identifier;
 }
 
-/// Whether OpenSSL writes the value of a known extension as it stands there. When reading, it overlooks bytes behind the
-/// value and defaults that are written out, which DER forbids.
+/// Whether OpenSSL writes the value of a known extension as it stands there. When reading, it overlooks bytes behind
+/// the value and defaults that are written out, which DER forbids.
 bool is_written_plainly(X509_EXTENSION* extension) {
   const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
   const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);

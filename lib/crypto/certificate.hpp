@@ -34,9 +34,9 @@ struct CertificateSubject {
 /// A parsed certificate. Copies share it; usable by several threads at once.
 class Certificate {
  public:
-  /// One DER certificate of at most 4 KiB, and nothing behind it. What it says is well-formed then: version 3, one common
-  /// name without control characters, keys that are elements of their groups, at most 16 extensions and 16 roles. Fails with
-  /// ErrorKind::malformed, or unsupported for another kind of key or an unknown critical extension.
+  /// One DER certificate of at most 4 KiB, and nothing behind it. What it says is well-formed then: version 3, one
+  /// common name without control characters, keys that are elements of their groups, at most 16 extensions and 16
+  /// roles. Fails with ErrorKind::malformed, or unsupported for another kind of key or an unknown critical extension.
   [[nodiscard]] static Result<Certificate> from_der(ByteView der);
   /// The first certificate of a PEM text of at most 64 KiB.
   [[nodiscard]] static Result<Certificate> from_pem(ByteView pem);
@@ -55,8 +55,8 @@ class Certificate {
   [[nodiscard]] UnixSeconds not_after() const;
 
   /// Whether `root` has issued this certificate as a leaf with the extensions that CertificateSubject lists.
-  /// `at` is the time at which both must be valid, first and last second included; nothing skips that check, for a card that
-  /// has no clock.
+  /// `at` is the time at which both must be valid, first and last second included; nothing skips that check, for a card
+  /// that has no clock.
   /// Fails with ErrorKind::authentication_failed (signature, issuer, use) or ErrorKind::expired.
   [[nodiscard]] Status verify_issued_by(const Certificate& root, std::optional<UnixSeconds> at) const;
   /// Whether this is a self-signed CA certificate that may issue.

@@ -14,8 +14,8 @@ namespace cas::crypto {
 /// `input_key` is not empty.
 [[nodiscard]] Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, std::size_t size);
 
-/// NIST SP 800-108 in counter mode with AES-CMAC as the PRF: 32-bit counter, label, zero byte, context, 32-bit length in
-/// bits. `key` has 16, 24 or 32 bytes. `size` up to 65,536 bytes.
+/// NIST SP 800-108 in counter mode with AES-CMAC as the PRF: 32-bit counter, label, zero byte, context, 32-bit length
+/// in bits. `key` has 16, 24 or 32 bytes. `size` up to 65,536 bytes.
 /// A card that has AES and nothing else can do it.
 [[nodiscard]] Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context,
                                              std::size_t size);

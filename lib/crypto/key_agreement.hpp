@@ -20,7 +20,8 @@ enum class DhGroup : std::uint8_t {
 [[nodiscard]] const char* dh_group_name(DhGroup group);
 /// Bytes of a public value: 65 (an uncompressed point, SEC 1) or 256 (padded big-endian).
 [[nodiscard]] std::size_t dh_public_size(DhGroup group);
-/// Bytes of a private value: 32 for p256; 32 for ffdhe2048 (256-bit exponents, RFC 7919 section 5.2 asks for at least 225).
+/// Bytes of a private value: 32 for p256; 32 for ffdhe2048 (256-bit exponents, RFC 7919 section 5.2 asks for at least
+/// 225).
 [[nodiscard]] std::size_t dh_private_size(DhGroup group);
 /// Bytes of a shared secret: 32 (x coordinate) or 256 (padded with leading zeros).
 [[nodiscard]] std::size_t dh_shared_size(DhGroup group);

@@ -47,8 +47,8 @@ KeyHandle assemble_key(DhGroup group, ByteView public_value, ByteView private_va
   return KeyHandle{key};
 }
 
-/// 2 <= y <= p-2 and y^q = 1 (SP 800-56A, 5.6.2.3.1). As p = 2q+1 is prime, y^q is the Legendre symbol of y (Euler's criterion), which
-/// takes a tenth of the time of the power. y is public: the time may depend on it.
+/// 2 <= y <= p-2 and y^q = 1 (SP 800-56A, 5.6.2.3.1). As p = 2q+1 is prime, y^q is the Legendre symbol of y (Euler's
+/// criterion), which takes a tenth of the time of the power. y is public: the time may depend on it.
 bool is_ffdhe2048_member(ByteView public_value) {
   const BIGNUM* p = ffdhe2048().p;
   const BignumHandle y{BN_bin2bn(public_value.data(), static_cast<int>(public_value.size()), nullptr)};

@@ -8,8 +8,8 @@ namespace cas::crypto {
 
 /// Internal to crypto/, not installed: values as they stand on the wire, turned into OpenSSL's keys.
 
-/// The constants of ffdhe2048 (RFC 7919, appendix A.1) as OpenSSL has them, read once; never released, because threads may
-/// outlive statics. Null if there was no memory.
+/// The constants of ffdhe2048 (RFC 7919, appendix A.1) as OpenSSL has them, read once; never released, because threads
+/// may outlive statics. Null if there was no memory.
 struct Ffdhe2048 {
   BIGNUM* p = nullptr;
   BIGNUM* g = nullptr;

@@ -22,13 +22,13 @@ enum class TlsRole { client, server };
 
 /// What all connections of one end have in common. Copies share it; usable by several threads at once.
 ///
-/// TLS 1.3 (RFC 8446) and nothing older; both ends show a certificate that chains to the given authorities and is valid now, or there
-/// is no connection. Where a certificate has an extended key usage, it must be that of its end (serverAuth, clientAuth). No session
-/// is resumed, and no early data taken: each connection proves both ends anew.
+/// TLS 1.3 (RFC 8446) and nothing older; both ends show a certificate that chains to the given authorities and is valid
+/// now, or there is no connection. Where a certificate has an extended key usage, it must be that of its end
+/// (serverAuth, clientAuth). No session is resumed, and no early data taken: each connection proves both ends anew.
 class TlsContext {
  public:
-  /// Reads the files. Errors name the file: not_found, permission_denied (also for a wrong pass phrase), io, malformed, unsupported,
-  /// invalid_argument when key and certificate do not belong together.
+  /// Reads the files. Errors name the file: not_found, permission_denied (also for a wrong pass phrase), io, malformed,
+  /// unsupported, invalid_argument when key and certificate do not belong together.
   [[nodiscard]] static Result<TlsContext> create(TlsRole role, const TlsCredentials& credentials);
 
  private:
@@ -38,15 +38,17 @@ class TlsContext {
   std::shared_ptr<const State> state_;
 };
 
-/// One connection, apart from any socket: what comes from the other end goes into `receive`, what `take_output` gives goes to the other
-/// end, after each call and after failed ones too, since the alert that tells the other end why is in it. One thread at a time.
+/// One connection, apart from any socket: what comes from the other end goes into `receive`, what `take_output` gives
+/// goes to the other end, after each call and after failed ones too, since the alert that tells the other end why is in
+/// it. One thread at a time.
 ///
-/// Errors: authentication_failed (a certificate is missing, not of the authority, expired, or of another name, here or there; the
-/// sentence tells which side refuses), malformed (no TLS 1.3, or records that do not verify), internal. After one the session is over.
+/// Errors: authentication_failed (a certificate is missing, not of the authority, expired, or of another name, here or
+/// there; the sentence tells which side refuses), malformed (no TLS 1.3, or records that do not verify), internal.
+/// After one the session is over.
 class TlsSession {
  public:
-  /// `server_name` is a DNS name or an IP address; the server's certificate must have it as a subject alternative name (RFC 9525; wildcards
-  /// for a whole label only).
+  /// `server_name` is a DNS name or an IP address; the server's certificate must have it as a subject alternative name
+  /// (RFC 9525; wildcards for a whole label only).
   [[nodiscard]] static Result<TlsSession> client(const TlsContext& context, const std::string& server_name);
   [[nodiscard]] static Result<TlsSession> server(const TlsContext& context);
   ~TlsSession();
@@ -58,18 +60,19 @@ class TlsSession {
   /// Bytes for the other end; empty when there are none.
   [[nodiscard]] Bytes take_output();
 
-  /// Goes as far as it can. False: more is needed from the other end. A client is done before the server has looked at its certificate,
-  /// so that a refusal comes out of its first `read`.
+  /// Goes as far as it can. False: more is needed from the other end. A client is done before the server has looked at
+  /// its certificate, so that a refusal comes out of its first `read`.
   [[nodiscard]] Result<bool> handshake();
   /// Once the handshake is done: `data`, encrypted, into the output.
   [[nodiscard]] Status write(ByteView data);
-  /// Up to `out.size()` bytes of what the other end wrote, into `out`, and how many: 0 when the other end has said that no more comes.
-  /// Nothing: more is needed from the other end.
+  /// Up to `out.size()` bytes of what the other end wrote, into `out`, and how many: 0 when the other end has said that
+  /// no more comes. Nothing: more is needed from the other end.
   [[nodiscard]] Result<std::optional<std::size_t>> read(MutableByteView out);
   /// Puts into the output that nothing more will be written.
   void close();
 
-  /// The subject of the other end's certificate, RFC 2253 with what is not printable escaped; empty before the handshake is done.
+  /// The subject of the other end's certificate, RFC 2253 with what is not printable escaped; empty before the
+  /// handshake is done.
   [[nodiscard]] std::string peer_subject() const;
 
  private:

@@ -33,7 +33,8 @@ struct HttpGet {
   std::string url;  ///< http: or https:. A redirect does not lead from https: to http:.
   HttpValidators known;
   HttpLimits limits;
-  /// Looks at the body of a 200 as it comes in, whenever there is more of it; an error breaks off, and is the result. May be empty.
+  /// Looks at the body of a 200 as it comes in, whenever there is more of it; an error breaks off, and is the result.
+  /// May be empty.
   std::function<Status(ByteView so_far)> look;
 };
 
@@ -46,11 +47,12 @@ struct HttpAnswer {
 /// Whether this build speaks HTTP (libcurl).
 [[nodiscard]] bool http_is_supported();
 
-/// Gets a resource; certificates of https: servers are verified by the system's authorities. Waits, and ends at once with ErrorKind::cancelled when
-/// `stop` is
-/// requested. ErrorKind::not_found for 404 and 410; permission_denied for 401 and 403; exhausted for a body that is too long; authentication_failed
-/// for a
-/// server whose certificate does not verify; invalid_argument for another kind of URL; unsupported without libcurl; io for all else. Any thread.
+/// Gets a resource; certificates of https: servers are verified by the system's authorities. Waits, and ends at once
+/// with ErrorKind::cancelled when `stop` is
+/// requested. ErrorKind::not_found for 404 and 410; permission_denied for 401 and 403; exhausted for a body that is too
+/// long; authentication_failed for a
+/// server whose certificate does not verify; invalid_argument for another kind of URL; unsupported without libcurl; io
+/// for all else. Any thread.
 [[nodiscard]] Result<HttpAnswer> http_get(const HttpGet& request, std::stop_token stop);
 
 /// The URL without user name and password, for people.

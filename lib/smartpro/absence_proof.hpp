@@ -10,8 +10,9 @@
 
 namespace cas::smartpro {
 
-/// Proof that a number does not stand on a revocation list, to a token that knows the list's header alone: the one run in which it would stand,
-/// and the path from that run to the root (revoked_elements.hpp). For a million elements 748 bytes and 16 hashes.
+/// Proof that a number does not stand on a revocation list, to a token that knows the list's header alone: the one run
+/// in which it would stand, and the path from that run to the root (revoked_elements.hpp). For a million elements 748
+/// bytes and 16 hashes.
 ///
 ///   4    number of the run, from 0; big-endian
 ///   ...  the numbers of the run, with its fence
@@ -21,8 +22,8 @@ namespace cas::smartpro {
 inline constexpr std::size_t max_absence_proof_size =
     4 + (RevokedElementsBuilder::run_size + 1) * revoked_number_size + 20 * crypto::sha256_size;
 
-/// ErrorKind::revoked when the proof shows that the number does stand on the list, authentication_failed when it is no proof of anything.
-/// Takes a constant amount of memory.
+/// ErrorKind::revoked when the proof shows that the number does stand on the list, authentication_failed when it is no
+/// proof of anything. Takes a constant amount of memory.
 [[nodiscard]] Status verify_absence(const RevokedElements& elements, RevokedNumber number, ByteView proof);
 
 /// Makes proofs; keeps the hashes of the whole tree (two for each 32 numbers). Immutable; any thread.
@@ -34,7 +35,8 @@ class AbsenceProver {
   [[nodiscard]] const crypto::Sha256Digest& root() const { return root_; }
   /// ErrorKind::revoked when the number stands on the list.
   [[nodiscard]] Result<Bytes> prove(RevokedNumber number) const;
-  /// The same, for any number: for one on the list, the run in which it stands. So a token learns of it that it, or its peer, is revoked.
+  /// The same, for any number: for one on the list, the run in which it stands. So a token learns of it that it, or its
+  /// peer, is revoked.
   [[nodiscard]] Bytes evidence(RevokedNumber number) const;
 
  private:

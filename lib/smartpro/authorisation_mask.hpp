@@ -13,9 +13,9 @@
 
 namespace cas::smartpro {
 
-/// The authorisation mask (paper, 4.2): "a bit mask where the position of each bit corresponds to a SB index. If the bit is '1', the corresponding SB is
-/// registered and not revoked in the IRL of the source domain." Bit i is byte i / 8, 0x80 >> (i % 8); bits behind the last one are 0. Indices start at 1: bit 0
-/// is always 0.
+/// The authorisation mask (paper, 4.2): "a bit mask where the position of each bit corresponds to a SB index. If the
+/// bit is '1', the corresponding SB is registered and not revoked in the IRL of the source domain." Bit i is byte i /
+/// 8, 0x80 >> (i % 8); bits behind the last one are 0. Indices start at 1: bit 0 is always 0.
 inline constexpr std::uint32_t max_mask_bits = 1U << 20;
 inline constexpr std::uint32_t first_bridge_index = 1;
 /// Bytes of a mask of `bits` bits.
@@ -38,7 +38,8 @@ struct MaskHeader {
   [[nodiscard]] static Result<MaskHeader> first(const Vdid& vdid);
 
   [[nodiscard]] Result<Bytes> encode_signed(const crypto::SigningKey& key) const;
-  /// What it says, without a look at the signature: for what was verified when it was stored. ErrorKind::malformed, truncated.
+  /// What it says, without a look at the signature: for what was verified when it was stored. ErrorKind::malformed,
+  /// truncated.
   [[nodiscard]] static Result<MaskHeader> parse(ByteView bytes);
   /// Parses and verifies; ErrorKind::authentication_failed when the signature is not right.
   [[nodiscard]] static Result<MaskHeader> parse_signed(ByteView bytes, ByteView public_key);
@@ -71,17 +72,18 @@ class MaskSearch {
   std::size_t position_ = 0;  // Bytes that have passed.
 };
 
-/// A progenitor's change of one bit in a mask that passes by, in memory that does not grow with it: the old mask is compared with its header, and
-/// the header of the new one comes out. One thread at a time.
+/// A progenitor's change of one bit in a mask that passes by, in memory that does not grow with it: the old mask is
+/// compared with its header, and the header of the new one comes out. One thread at a time.
 class MaskUpdate {
  public:
-  /// `index` 1 up to before.bits: that one makes the mask one bit longer. ErrorKind::invalid_argument for another; exhausted when the mask, or its version,
-  /// can grow no more.
+  /// `index` 1 up to before.bits: that one makes the mask one bit longer. ErrorKind::invalid_argument for another;
+  /// exhausted when the mask, or its version, can grow no more.
   [[nodiscard]] static Result<MaskUpdate> create(const MaskHeader& before, std::uint32_t index, bool value);
 
   /// The next part of the old mask. ErrorKind::malformed when it is longer than its header says.
   [[nodiscard]] Status add(ByteView part);
-  /// The old mask has passed: the new header. ErrorKind::authentication_failed when it was not the mask that the header is for.
+  /// The old mask has passed: the new header. ErrorKind::authentication_failed when it was not the mask that the header
+  /// is for.
   [[nodiscard]] Result<MaskHeader> finish();
 
  private:
@@ -109,15 +111,17 @@ struct AuthorisationMask {
   Bytes signed_header;
   Bytes bits;  ///< mask_size(header.bits) bytes.
 
-  /// A file, verified in all: the signature of the header with `public_key` (65 bytes) and the bits against the header. ErrorKind::authentication_failed,
-  /// malformed, truncated, unsupported.
+  /// A file, verified in all: the signature of the header with `public_key` (65 bytes) and the bits against the header.
+  /// ErrorKind::authentication_failed, malformed, truncated, unsupported.
   [[nodiscard]] static Result<AuthorisationMask> parse(ByteView file, ByteView public_key);
-  /// The same without a look at the signature, which the master bridge token verifies: for hosts that have no domain's revocation key.
+  /// The same without a look at the signature, which the master bridge token verifies: for hosts that have no domain's
+  /// revocation key.
   [[nodiscard]] static Result<AuthorisationMask> parse(ByteView file);
   [[nodiscard]] Bytes encode() const;
 
   [[nodiscard]] bool authorises(std::uint32_t index) const;
-  /// The bits after the change that MaskUpdate makes to the header; `index` 1 up to header.bits. ErrorKind::invalid_argument for another.
+  /// The bits after the change that MaskUpdate makes to the header; `index` 1 up to header.bits.
+  /// ErrorKind::invalid_argument for another.
   [[nodiscard]] Result<Bytes> bits_with(std::uint32_t index, bool value) const;
 };
 

@@ -25,11 +25,13 @@ struct ContentClaim {
   [[nodiscard]] Status check(const LicenceTerms& terms) const;
 };
 
-/// Opens a licence of the token's own domain. ErrorKind::wrong_domain for another's; malformed when it was changed or is a transfer licence.
+/// Opens a licence of the token's own domain. ErrorKind::wrong_domain for another's; malformed when it was changed or
+/// is a transfer licence.
 [[nodiscard]] Result<UnsealedLicence> open_domain_licence(const card::AppletMemory& memory,
                                                           const Membership& membership, ByteView lecm);
 
-/// Opens a transfer licence, whose key is wrapped in `cdi`, for one pair of bridges. ErrorKind::malformed when either was changed, or is for others.
+/// Opens a transfer licence, whose key is wrapped in `cdi`, for one pair of bridges. ErrorKind::malformed when either
+/// was changed, or is for others.
 [[nodiscard]] Result<UnsealedLicence> open_transfer_licence(const LicenceView& view, const Cdi& cdi,
                                                             SerialNumber master_bridge, const SecretBytes& bridge_key);
 

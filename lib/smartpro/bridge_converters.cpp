@@ -42,7 +42,8 @@ Result<std::unique_ptr<MasterBridgeConverter>> MasterBridgeConverter::create(std
       new MasterBridgeConverter(std::move(session), std::move(options), std::move(destinations)));
 }
 
-/// The token forgets whom it has admitted with its channel, which the session opens anew on its own: the token's word is what shows it.
+/// The token forgets whom it has admitted with its channel, which the session opens anew on its own: the token's word
+/// is what shows it.
 template <typename Command>
 auto MasterBridgeConverter::with_admission(Command command) -> decltype(command()) {
   if (admitted_) {

@@ -12,23 +12,25 @@
 
 namespace cas::smartpro {
 
-/// What becomes of the rights of a licence on its way (paper, 2.3: "Usage Rights associated to the content may be modified by the Sender Bridge"). It is given
-/// the rights that the licence would have in the other domain, and gives those that it shall have; what it fails with ends the conversion. Called by
-/// the converter's thread.
+/// What becomes of the rights of a licence on its way (paper, 2.3: "Usage Rights associated to the content may be
+/// modified by the Sender Bridge"). It is given the rights that the licence would have in the other domain, and gives
+/// those that it shall have; what it fails with ends the conversion. Called by the converter's thread.
 using RightsChange = std::function<Result<UsageRights>(UsageRights)>;
 
-/// Over a master bridge token: a licence of its domain becomes a transfer package for the simple bridges given, and a package that comes back becomes a licence
-/// of its domain again.
+/// Over a master bridge token: a licence of its domain becomes a transfer package for the simple bridges given, and a
+/// package that comes back becomes a licence of its domain again.
 class MasterBridgeConverter final : public LicenceConverter {
  public:
   struct Options {
-    /// Signed, of the simple bridges to send to, in the order of the CDIs; also of those that content may come back from.
+    /// Signed, of the simple bridges to send to, in the order of the CDIs; also of those that content may come back
+    /// from.
     std::vector<Bytes> records;
     AuthorisationMask mask;      ///< The newest that the host has.
     RightsChange change_rights;  ///< Nothing: the rights go along as they are, with a hop less.
   };
 
-  /// ErrorKind::invalid_argument for fewer than 1 or more than 32 records, or a simple bridge twice; malformed when one is none. Nothing is exchanged yet.
+  /// ErrorKind::invalid_argument for fewer than 1 or more than 32 records, or a simple bridge twice; malformed when one
+  /// is none. Nothing is exchanged yet.
   [[nodiscard]] static Result<std::unique_ptr<MasterBridgeConverter>> create(std::shared_ptr<TokenSession> session,
                                                                              Options options);
 
@@ -48,8 +50,9 @@ class MasterBridgeConverter final : public LicenceConverter {
   bool admitted_ = false;
 };
 
-/// Over a simple bridge token: a transfer package that is addressed to it, among others, becomes a licence of its domain; a licence of its domain, of content
-/// that it has received, becomes a transfer package back to where it came from.
+/// Over a simple bridge token: a transfer package that is addressed to it, among others, becomes a licence of its
+/// domain; a licence of its domain, of content that it has received, becomes a transfer package back to where it came
+/// from.
 class SimpleBridgeConverter final : public LicenceConverter {
  public:
   /// `change_rights` is for what is sent back, whose rights may be no wider; nothing: they go along as they are.

@@ -10,8 +10,9 @@
 
 namespace cas::smartpro {
 
-// The keys of bridging (paper, 4.2). A source domain's progenitor draws MKMB and MKSB. A master bridge holds MKSB and its own DKMB, a simple bridge MKMB and
-// its own DKSB: both can compute the bridge key BK of their pair, and no other bridge can.
+// The keys of bridging (paper, 4.2). A source domain's progenitor draws MKMB and MKSB. A master bridge holds MKSB and
+// its own DKMB, a simple bridge MKMB and its own DKSB: both can compute the bridge key BK of their pair, and no other
+// bridge can.
 
 inline constexpr std::size_t bridge_master_key_size = 32;                   ///< MKMB, MKSB: AES-256 keys.
 inline constexpr std::size_t bridge_device_key_size = 16;                   ///< DKMB, DKSB: one AES block.
@@ -51,7 +52,8 @@ using WrappedTransferKey = std::array<std::uint8_t, wrapped_transfer_key_size>;
                                                            TransferDirection direction,
                                                            const SecretBytes& transfer_key);
 
-/// The reverse. ErrorKind::authentication_failed when it was wrapped under another key, for another context or in the other direction.
+/// The reverse. ErrorKind::authentication_failed when it was wrapped under another key, for another context or in the
+/// other direction.
 [[nodiscard]] Result<SecretBytes> unwrap_transfer_key(const SecretBytes& bridge_key, const BridgeContext& context,
                                                       TransferDirection direction, const WrappedTransferKey& wrapped);
 

@@ -10,9 +10,10 @@
 
 namespace cas::smartpro {
 
-/// Which simple bridge is registered in a source domain, under which index, and for which destination domain (paper, 4.2: "information on the Simple
-/// Bridge is sent to the Master Bridge token (SB SN, SB index and VD ID)"). It is signed, since the right to bridge names domains: a host
-/// cannot pass one simple bridge off as another domain's. Whether the bridge is still authorised says the mask alone.
+/// Which simple bridge is registered in a source domain, under which index, and for which destination domain (paper,
+/// 4.2: "information on the Simple Bridge is sent to the Master Bridge token (SB SN, SB index and VD ID)"). It is
+/// signed, since the right to bridge names domains: a host cannot pass one simple bridge off as another domain's.
+/// Whether the bridge is still authorised says the mask alone.
 ///
 ///   80  8   VDID of the source domain                   critical
 ///   81  8   serial number of the simple bridge          critical

@@ -8,9 +8,9 @@
 
 namespace cas::smartpro {
 
-/// Content descrambling information (paper, 4.2): the transfer licence's key for one pair of bridges. In clear it names the simple bridge, which finds its
-/// own by that; in the other direction the simple bridge names itself. All of it is bound to the wrapped key (bridge_keys.hpp). The master bridge
-/// stands in the transfer licence, as the last origin.
+/// Content descrambling information (paper, 4.2): the transfer licence's key for one pair of bridges. In clear it names
+/// the simple bridge, which finds its own by that; in the other direction the simple bridge names itself. All of it is
+/// bound to the wrapped key (bridge_keys.hpp). The master bridge stands in the transfer licence, as the last origin.
 ///
 ///   80  8   serial number of the simple bridge     critical
 ///   81  4   its index in the source domain          critical

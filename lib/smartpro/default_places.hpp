@@ -28,7 +28,8 @@ namespace cas::smartpro {
 /// The URI of this machine's token of `kind`: $CAS_CARD, else the default-cards file, else "pcsc:" (the first card with
 /// the applet in any reader).
 [[nodiscard]] Result<std::string> default_card_uri(TokenKind kind);
-/// The same where a token of any of these kinds (one at least) will do: the first kind for which there is a file counts.
+/// The same where a token of any of these kinds (one at least) will do: the first kind for which there is a file
+/// counts.
 [[nodiscard]] Result<std::string> default_card_uri(std::span<const TokenKind> kinds);
 /// Makes `uri` the default for `kind`.
 [[nodiscard]] Status set_default_card_uri(TokenKind kind, const std::string& uri);

@@ -15,8 +15,8 @@
 
 namespace cas::smartpro {
 
-/// What happened to a token. The values stand in records. What a token has to confirm has two events: the first one is written before anything leaves
-/// the progenitor.
+/// What happened to a token. The values stand in records. What a token has to confirm has two events: the first one is
+/// written before anything leaves the progenitor.
 enum class RegisterEvent : std::uint8_t {
   key_released = 1,          ///< The domain key went out to this token, under its channel's keys.
   activated = 2,             ///< The token has confirmed.
@@ -48,15 +48,16 @@ struct RegisterEntry {
   [[nodiscard]] static Result<RegisterEntry> parse(ByteView bytes);
 };
 
-/// The register lives with the TMC, which stores no secret, as a chain of records that the progenitor alone can read and continue:
+/// The register lives with the TMC, which stores no secret, as a chain of records that the progenitor alone can read
+/// and continue:
 ///
 ///   record = sequence number (8, first 1) || AES-256-CTR(Kenc, event, serial number, kind, time, VDID, number) (34) || MAC (16)
 ///   MAC    = AES-256-CMAC(Kmac, MAC of the record before (16, zeros for the first) || the record's bytes before the MAC)
 ///   Kenc   = KBKDF-CMAC(register key, "SmartPRO register encryption", sequence number)
 ///   Kmac   = KBKDF-CMAC(register key, "SmartPRO register MAC", "")
 ///
-/// The card keeps the last record alone, with its number: a register that was cut, changed or rolled back does not end in it.
-/// A TMC that was stopped between the card's work and its own gets the last record from the card again.
+/// The card keeps the last record alone, with its number: a register that was cut, changed or rolled back does not end
+/// in it. A TMC that was stopped between the card's work and its own gets the last record from the card again.
 inline constexpr std::size_t register_record_size = 58;
 using RegisterRecord = std::array<std::uint8_t, register_record_size>;
 
@@ -72,7 +73,8 @@ class DomainRegister {
 
   /// Reading starts at the first record, takes each in turn, and ends with a check that the last was the last.
   void start_reading();
-  /// The same from the record on that follows the last one that this token knows: for a backup that catches up with the progenitor. Ends with take_end.
+  /// The same from the record on that follows the last one that this token knows: for a backup that catches up with the
+  /// progenitor. Ends with take_end.
   [[nodiscard]] Status start_behind_head();
   /// Makes the record that was read last this token's last one. After start_behind_head.
   [[nodiscard]] Status take_end();

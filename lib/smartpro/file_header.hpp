@@ -30,8 +30,9 @@ inline constexpr std::uint32_t default_licence_slot_size = 4096 + licence_slot_o
 inline constexpr std::uint32_t min_licence_slot_size = licence_slot_overhead + 1;
 inline constexpr std::uint32_t max_licence_slot_size = 1024 * 1024;
 
-/// What a protected file says of itself at its start. A licence is made for the digest of exactly these bytes, so that a token
-/// refuses a file whose header was changed; until a licence has been opened with it, a header is somebody's claim.
+/// What a protected file says of itself at its start. A licence is made for the digest of exactly these bytes, so that
+/// a token refuses a file whose header was changed; until a licence has been opened with it, a header is somebody's
+/// claim.
 ///
 /// Preamble, 32 bytes:
 ///    0  8   magic 89 53 50 52 4F 0D 0A 1A
@@ -69,8 +70,8 @@ struct FileHeader {
   bool operator==(const FileHeader&) const = default;
 };
 
-/// What is read first: how long the next parts are. A bridge that changes the slot size writes a new preamble before the header's
-/// bytes, which it leaves as they are.
+/// What is read first: how long the next parts are. A bridge that changes the slot size writes a new preamble before
+/// the header's bytes, which it leaves as they are.
 struct Preamble {
   std::uint32_t header_size = 0;
   std::uint32_t licence_slot_size = 0;
@@ -78,8 +79,8 @@ struct Preamble {
   /// The preamble_size bytes that say so.
   [[nodiscard]] Bytes encode() const;
 
-  /// Reads the first preamble_size bytes of a file; more may follow. ErrorKind::malformed: not a protected file, or damaged;
-  /// unsupported: a later format version; truncated: fewer bytes, all of which could start a protected file.
+  /// Reads the first preamble_size bytes of a file; more may follow. ErrorKind::malformed: not a protected file, or
+  /// damaged; unsupported: a later format version; truncated: fewer bytes, all of which could start a protected file.
   [[nodiscard]] static Result<Preamble> parse(ByteView first_bytes);
 };
 

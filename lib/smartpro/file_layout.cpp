@@ -114,7 +114,8 @@ FileLayout::Extent FileLayout::extent(std::uint64_t file_size) const {
   const std::uint64_t rest = stored % stored_size_;
   count_whole(whole);
   if (rest == 0 && stored != 0) return extent;
-  // A segment without content is written in one case: it is the only one. Any other would be a second form of the same content.
+  // A segment without content is written in one case: it is the only one. Any other would be a second form of the same
+  // content.
   if (rest < tag_size() || (rest == tag_size() && whole != 0)) return cut_behind(whole);
   extent.segments = whole + 1;
   extent.last_plain_size = static_cast<std::uint32_t>(rest - tag_size());

@@ -16,8 +16,8 @@ namespace cas::smartpro {
 ///   segment_offset(i) = body_offset + slot_size * (period(i) + 1) + stored_size * i
 ///   slot_offset(p)    = body_offset + (slot_size + stored_size * period_segments) * p
 ///
-/// with period(i) = i / period_segments, or 0. There are at most 2^32 periods, and a file has at most 2^63 - 1 bytes. Offsets
-/// that would lie beyond 64 bits are given as the largest number, which lies in no file. Immutable: any thread.
+/// with period(i) = i / period_segments, or 0. There are at most 2^32 periods, and a file has at most 2^63 - 1 bytes.
+/// Offsets that would lie beyond 64 bits are given as the largest number, which lies in no file. Immutable: any thread.
 class FileLayout {
  public:
   /// `header` is one that FileHeader::check() accepts, as a parsed one is.
@@ -34,7 +34,8 @@ class FileLayout {
   [[nodiscard]] std::uint64_t segment_offset(std::uint64_t segment) const;
   [[nodiscard]] std::uint64_t slot_offset(std::uint32_t period) const;
 
-  /// The size of a file with so much content. ErrorKind::exhausted: that needs more periods or bytes than a file can have.
+  /// The size of a file with so much content. ErrorKind::exhausted: that needs more periods or bytes than a file can
+  /// have.
   [[nodiscard]] Result<std::uint64_t> file_size(std::uint64_t plain_size) const;
 
   /// What a file of this size holds, as far as its size tells.
@@ -42,8 +43,8 @@ class FileLayout {
     std::uint64_t plain_size = 0;       ///< Content bytes, the last segment's included.
     std::uint64_t segments = 0;         ///< Segments, the last included; 0 when the file ends before the first segment.
     std::uint32_t last_plain_size = 0;  ///< Content bytes in the last segment.
-    /// No whole file has this size: it ends before the first segment, within a slot or behind it, or so early in a segment
-    /// that no content of it is there. What is counted above are the whole segments before that.
+    /// No whole file has this size: it ends before the first segment, within a slot or behind it, or so early in a
+    /// segment that no content of it is there. What is counted above are the whole segments before that.
     bool cut = false;
 
     bool operator==(const Extent&) const = default;

@@ -39,8 +39,9 @@ inline constexpr const char* root_revocation_public_file = "root-revocation.pub"
 /// Reads a file such as root-revocation.pub: the public key that revocation lists are verified by.
 [[nodiscard]] Result<RevocationKey> read_revocation_key(const std::filesystem::path& file);
 
-/// Loads a host folder. `pin_source` ("file:PATH", "env:NAME", or empty) gives the pass phrase of the keys where they have one.
-/// ErrorKind::not_found names the file and the command that makes it; permission_denied for a wrong pass phrase; malformed.
+/// Loads a host folder. `pin_source` ("file:PATH", "env:NAME", or empty) gives the pass phrase of the keys where they
+/// have one. ErrorKind::not_found names the file and the command that makes it; permission_denied for a wrong pass
+/// phrase; malformed.
 [[nodiscard]] Result<HostCredentials> load_host_credentials(const std::filesystem::path& folder,
                                                             std::string_view pin_source = {});
 

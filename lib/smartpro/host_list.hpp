@@ -15,8 +15,8 @@
 
 namespace cas::smartpro {
 
-/// One verified revocation list in a host's hands, ready to answer tokens from. It does not change; any thread. The tree that proofs are taken from
-/// (two hashes for each 32 numbers) is made at the first question of a type, and kept.
+/// One verified revocation list in a host's hands, ready to answer tokens from. It does not change; any thread. The
+/// tree that proofs are taken from (two hashes for each 32 numbers) is made at the first question of a type, and kept.
 class HostList {
  public:
   /// `list` as RevocationList::parse or make gave it.

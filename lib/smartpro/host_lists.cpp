@@ -272,7 +272,8 @@ Status HostLists::pin_domain_key(const Vdid& vdid, const RevocationKey& key) {
         "the revocation key of domain " + to_hex(vdid) + " is another one than the one kept here" +
             (folder_ ? ": if that was wrong from the start, remove " + key_file_of(vdid).string() : std::string()));
   }
-  // A folder that cannot be written (an administrator's) is no reason to stop: the key holds as long as the process then.
+  // A folder that cannot be written (an administrator's) is no reason to stop: the key holds as long as the process
+  // then.
   if (folder_lock) static_cast<void>(write(key_file_of(vdid), as_bytes(to_hex(key) + "\n")));
   keys_.emplace(vdid, key);
   return {};

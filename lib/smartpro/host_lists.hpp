@@ -29,11 +29,12 @@ struct ListPreview {
   [[nodiscard]] std::string name() const;
 };
 
-/// The revocation lists of a host (paper, 4.1): the external one, and the internal one of each domain that it has met. Share one among all sessions
-/// of
+/// The revocation lists of a host (paper, 4.1): the external one, and the internal one of each domain that it has met.
+/// Share one among all sessions of
 /// a process; any thread.
 ///
-/// They live in a folder, which several processes may use at once: what another one has put there is used as soon as it is there.
+/// They live in a folder, which several processes may use at once: what another one has put there is used as soon as it
+/// is there.
 ///
 ///   erl               the external list, a file as in docs/formats/smartpro-revocation.md; verified by the root's revocation key
 ///   irl-VDID          the internal list of a domain (VDID: 16 hexadecimal digits); verified by the key in irl-VDID.pub
@@ -51,8 +52,9 @@ class HostLists {
   HostLists(const HostLists&) = delete;
   HostLists& operator=(const HostLists&) = delete;
 
-  /// The list in use, or null when there is none. Looks whether its file has changed first. ErrorKind::authentication_failed, malformed, ... name a
-  /// file that is no such list, as long as there is no good one to go on with.
+  /// The list in use, or null when there is none. Looks whether its file has changed first.
+  /// ErrorKind::authentication_failed, malformed, ... name a file that is no such list, as long as there is no good one
+  /// to go on with.
   [[nodiscard]] Result<std::shared_ptr<const HostList>> external();
   [[nodiscard]] Result<std::shared_ptr<const HostList>> internal(const Vdid& vdid);
   /// The versions of both; 0 for a list that is not there, and for the internal one without a domain.
@@ -62,15 +64,15 @@ class HostLists {
     newer,    ///< It is in use, and on the medium.
     at_hand,  ///< It is the one that is in use already: nothing was done.
   };
-  /// Verifies the file of a list, keeps it and uses it. ErrorKind::refused when it is older than the one in use; not_found when it is of a domain
-  /// whose
-  /// revocation key is not known; authentication_failed, malformed, truncated, unsupported; io, exhausted, permission_denied from the folder, and
-  /// then the list in use stays.
+  /// Verifies the file of a list, keeps it and uses it. ErrorKind::refused when it is older than the one in use;
+  /// not_found when it is of a domain whose
+  /// revocation key is not known; authentication_failed, malformed, truncated, unsupported; io, exhausted,
+  /// permission_denied from the folder, and then the list in use stays.
   [[nodiscard]] Result<Taken> take(ByteView file);
   /// Looks at the start of the file of a list: nothing when that is too short to tell. Errors as for `take`.
   [[nodiscard]] Result<std::optional<ListPreview>> preview(ByteView start);
-  /// Takes a header on whose list nothing stands, and which therefore is all of it. ErrorKind::invalid_argument when something does. Where the folder
-  /// cannot be written it is used all the same: the next token brings it again.
+  /// Takes a header on whose list nothing stands, and which therefore is all of it. ErrorKind::invalid_argument when
+  /// something does. Where the folder cannot be written it is used all the same: the next token brings it again.
   [[nodiscard]] Status adopt(ByteView signed_header);
 
   /// The revocation key that is kept for a domain.
@@ -130,7 +132,8 @@ class HostLists {
   std::map<Vdid, RevocationKey> keys_;
 };
 
-/// The domain that a list's signed header, or the file of a list, says it is of; nothing for an external list. For a first look: nothing is verified.
+/// The domain that a list's signed header, or the file of a list, says it is of; nothing for an external list. For a
+/// first look: nothing is verified.
 [[nodiscard]] Result<std::optional<Vdid>> domain_of_list(ByteView file);
 
 inline constexpr const char* external_list_file = "erl";

@@ -27,8 +27,8 @@ using HeaderDigest = std::array<std::uint8_t, 32>;
 
 inline constexpr std::size_t control_word_size = 16;
 
-/// Public half of a key that signs revocation lists: the root's for the external list, a progenitor's for its domain's (paper, 4.1). A P-256
-/// point, uncompressed.
+/// Public half of a key that signs revocation lists: the root's for the external list, a progenitor's for its domain's
+/// (paper, 4.1). A P-256 point, uncompressed.
 using RevocationKey = std::array<std::uint8_t, 65>;
 
 /// What a token may do, fixed at its activation (paper, 2.1 and 3.2). The values stand on the wire.

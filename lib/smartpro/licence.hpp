@@ -12,7 +12,8 @@
 
 namespace cas::smartpro {
 
-/// The licence of the paper (2.2), called LECM: a control word and usage rights, valid in one virtual domain for one content.
+/// The licence of the paper (2.2), called LECM: a control word and usage rights, valid in one virtual domain for one
+/// content.
 ///
 ///   80  1      format version, 1                                            critical
 ///   81  8      VDID                                                         critical
@@ -32,9 +33,11 @@ namespace cas::smartpro {
 /// MAC            = AES-256-CMAC(Kmac, ...)
 /// Kenc, Kmac     = KBKDF-CMAC(domain key, "SmartPRO LECM encryption" / "SmartPRO LECM MAC", licence id), 32 bytes each
 ///
-/// The keys are of one licence alone, so that a card that has AES alone can make licences and no key stream comes twice.
+/// The keys are of one licence alone, so that a card that has AES alone can make licences and no key stream comes
+/// twice.
 ///
-/// A transfer licence, LECMt (4.2), has field 8A, the VDID of the source domain in both directions, and TKLECM (bridge_keys.hpp) in place of the domain key.
+/// A transfer licence, LECMt (4.2), has field 8A, the VDID of the source domain in both directions, and TKLECM
+/// (bridge_keys.hpp) in place of the domain key.
 inline constexpr std::size_t max_lecm_size = 4096;
 /// Through so many domains can content come.
 inline constexpr std::size_t max_licence_origins = 8;
@@ -92,8 +95,9 @@ struct UnsealedLicence {
   LicenceTerms terms;
   SecretBytes control_word;
 };
-/// Verifies and decrypts (a token's work). ErrorKind::authentication_failed when the MAC is not right: nothing is decrypted before.
-/// The rights are those of the encrypted part; a clear summary that differs cannot pass the MAC unless the issuer wrote it.
+/// Verifies and decrypts (a token's work). ErrorKind::authentication_failed when the MAC is not right: nothing is
+/// decrypted before. The rights are those of the encrypted part; a clear summary that differs cannot pass the MAC
+/// unless the issuer wrote it.
 [[nodiscard]] Result<UnsealedLicence> unseal_licence(const SecretBytes& domain_key, const LicenceView& view);
 
 }  // namespace cas::smartpro

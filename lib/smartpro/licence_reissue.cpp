@@ -10,8 +10,9 @@ namespace cas::smartpro {
 
 namespace {
 
-/// Paper, 2.2: "A processing device can modify the license if granted in the usage rights." How far content may go on from here is the sender's word all the
-/// same (2.3: "The owner of the source VD manages the usage rights of the delivered content").
+/// Paper, 2.2: "A processing device can modify the license if granted in the usage rights." How far content may go on
+/// from here is the sender's word all the same (2.3: "The owner of the source VD manages the usage rights of the
+/// delivered content").
 Status check_rights(const UsageRights& wanted, const UsageRights& granted) {
   return granted.change_rights ? wanted.check_bridging_within(granted) : wanted.check_within(granted);
 }

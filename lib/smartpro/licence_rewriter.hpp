@@ -11,26 +11,29 @@
 
 namespace cas::smartpro {
 
-/// Takes a protected file from one domain to another as it streams by: new licences come into the slots, and everything else stays. It says of each
-/// run of bytes whether it has to see them or whether they go on as they are, so that content is never touched, copied or held.
+/// Takes a protected file from one domain to another as it streams by: new licences come into the slots, and everything
+/// else stays. It says of each run of bytes whether it has to see them or whether they go on as they are, so that
+/// content is never touched, copied or held.
 ///
 ///   in    preamble   header   slot 0   content of period 0   slot 1   content of period 1 ...
 ///   out   preamble'  header   slot 0'  content of period 0   slot 1'  content of period 1 ...
 ///
-/// The first licence decides the size of the slots in the new file, which stands in its preamble: that of the old file, or more when the licence or
-/// the caller needs more. So nothing goes out before the first slot has been read and converted.
+/// The first licence decides the size of the slots in the new file, which stands in its preamble: that of the old file,
+/// or more when the licence or the caller needs more. So nothing goes out before the first slot has been read and
+/// converted.
 ///
-/// A driver asks `next` while it has bytes, and gives them: to `see`, or to wherever the output goes and their number to `pass`; `finish` at the end.
-/// In how many pieces the bytes come makes no difference. What was given out before an error is right. After an error
-/// nothing is taken any more: every call gives that error again.
+/// A driver asks `next` while it has bytes, and gives them: to `see`, or to wherever the output goes and their number
+/// to `pass`; `finish` at the end. In how many pieces the bytes come makes no difference. What was given out before an
+/// error is right. After an error nothing is taken any more: every call gives that error again.
 ///
-/// What it finds of a damaged file is what the sizes tell: it has no keys. A cut is found within the start, a slot, a tag or behind a slot, or
-/// where the header states the size of the content; bytes behind the end are found with a stated size. The rest is found by who opens the
-/// content. Memory: the start with the first slot, then one slot. One thread at a time.
+/// What it finds of a damaged file is what the sizes tell: it has no keys. A cut is found within the start, a slot, a
+/// tag or behind a slot, or where the header states the size of the content; bytes behind the end are found with a
+/// stated size. The rest is found by who opens the content. Memory: the start with the first slot, then one slot. One
+/// thread at a time.
 class LicenceRewriter {
  public:
-  /// `converter` makes the new licences, and outlives the rewriter. The new slots have `least_slot_size` bytes at least (no more than
-  /// max_licence_slot_size; 0: as needed).
+  /// `converter` makes the new licences, and outlives the rewriter. The new slots have `least_slot_size` bytes at least
+  /// (no more than max_licence_slot_size; 0: as needed).
   explicit LicenceRewriter(LicenceConverter& converter, std::uint32_t least_slot_size = 0)
       : converter_(converter), least_slot_size_(least_slot_size) {}
 
@@ -42,12 +45,13 @@ class LicenceRewriter {
     Action action;
     std::uint64_t size;  ///< At least 1. All bytes of the run are treated alike, whether they come or not.
   };
-  /// What becomes of the next bytes, of which there is at least one. ErrorKind::malformed: the file is complete, so that they do not belong to it.
+  /// What becomes of the next bytes, of which there is at least one. ErrorKind::malformed: the file is complete, so
+  /// that they do not belong to it.
   [[nodiscard]] Result<Run> next() const;
 
-  /// Takes bytes of a run to see, no more than its size. Gives what is to be written: nothing until the last byte of a licence slot came, which
-  /// is converted in this call. Errors: malformed, truncated or unsupported (the file), exhausted (a licence does not fit into a slot), and what the converter
-  /// fails with.
+  /// Takes bytes of a run to see, no more than its size. Gives what is to be written: nothing until the last byte of a
+  /// licence slot came, which is converted in this call. Errors: malformed, truncated or unsupported (the file),
+  /// exhausted (a licence does not fit into a slot), and what the converter fails with.
   [[nodiscard]] Result<Bytes> see(ByteView bytes);
   /// Whether `see` of so many bytes converts a licence, which may take long.
   [[nodiscard]] bool converts(std::uint64_t size) const;

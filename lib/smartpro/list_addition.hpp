@@ -8,15 +8,17 @@
 
 namespace cas::smartpro {
 
-/// Adds a number to a revocation list that passes by (a progenitor's work; paper, 4.1), in memory that does not grow with the list: what passed is compared
-/// with the header of the list as it was, and makes the elements of the list as it will be.
+/// Adds a number to a revocation list that passes by (a progenitor's work; paper, 4.1), in memory that does not grow
+/// with the list: what passed is compared with the header of the list as it was, and makes the elements of the list as
+/// it will be.
 class ListAddition {
  public:
   [[nodiscard]] static Result<ListAddition> create(RevokedNumber added);
 
   /// The next part of the payload as it was: whole numbers. ErrorKind::malformed when they are not in ascending order.
   [[nodiscard]] Status add(ByteView part);
-  /// The payload has passed: what the new one is. ErrorKind::authentication_failed when it was not the one of `before`; revoked when the number was on it already.
+  /// The payload has passed: what the new one is. ErrorKind::authentication_failed when it was not the one of `before`;
+  /// revoked when the number was on it already.
   [[nodiscard]] Result<RevokedElements> finish(const RevokedElements& before);
 
  private:

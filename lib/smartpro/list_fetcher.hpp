@@ -23,11 +23,13 @@ namespace cas::smartpro {
 ///   a folder                with a file `erl`, and `irl-VDID` for domains
 ///   http://... https://...  a list; with a '/' at its end a folder, as above
 ///
-/// Nothing depends on a source being honest: lists are signed, and go forward only. A source can keep newer lists from a host, no more.
-/// Errors: ErrorKind::invalid_argument, also for a URL with user name or password, which would stand in arguments and readable properties.
+/// Nothing depends on a source being honest: lists are signed, and go forward only. A source can keep newer lists from
+/// a host, no more. Errors: ErrorKind::invalid_argument, also for a URL with user name or password, which would stand
+/// in arguments and readable properties.
 [[nodiscard]] Status check_list_source(const std::string& source);
 
-/// The file `sources` in the folder of a host's lists: a source a line, and lines that begin with '#' for people. None when there is no such file.
+/// The file `sources` in the folder of a host's lists: a source a line, and lines that begin with '#' for people. None
+/// when there is no such file.
 [[nodiscard]] Result<std::vector<std::string>> read_list_sources(const std::filesystem::path& lists_folder);
 /// Replaces it, mode 0600.
 [[nodiscard]] Status write_list_sources(const std::filesystem::path& lists_folder,
@@ -63,8 +65,8 @@ class ListFetcher {
       : lists_(std::move(lists)), options_(std::move(options)) {}
 
   [[nodiscard]] Result<std::vector<std::string>> sources() const;
-  /// Takes what is newer, from every source: the external list, and those of the domains that the host has met. A source that fails does not keep
-  /// others
+  /// Takes what is newer, from every source: the external list, and those of the domains that the host has met. A
+  /// source that fails does not keep others
   /// from being asked. Ends at once when `stop` is requested, with what there is by then.
   [[nodiscard]] std::vector<ListReport> fetch(std::stop_token stop);
 

@@ -15,7 +15,8 @@
 
 namespace cas::smartpro {
 
-/// Keeps a host's lists up to date while it lives: a thread that fetches at once, and then again and again. Any thread may call.
+/// Keeps a host's lists up to date while it lives: a thread that fetches at once, and then again and again. Any thread
+/// may call.
 class ListRefresher {
  public:
   /// Waits so long, or until the token says stop. Tests give one that does not.
@@ -60,9 +61,10 @@ struct ProcessLists {
   std::shared_ptr<ListRefresher> refresher;  ///< Null where there is no source.
 };
 
-/// The lists in the default folder, kept up to date from `source`, or where that is empty from the folder's sources. The same ones for all who ask
-/// while somebody
-/// holds them. Where this machine has no home folder they are in memory. Never waits for a source. ErrorKind::invalid_argument for what is no source.
+/// The lists in the default folder, kept up to date from `source`, or where that is empty from the folder's sources.
+/// The same ones for all who ask while somebody
+/// holds them. Where this machine has no home folder they are in memory. Never waits for a source.
+/// ErrorKind::invalid_argument for what is no source.
 [[nodiscard]] Result<ProcessLists> process_lists(const RevocationKey& root_key, const std::string& source);
 
 }  // namespace cas::smartpro

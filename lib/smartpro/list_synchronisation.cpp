@@ -92,7 +92,8 @@ Result<bool> synchronise_one(card::Card& card, HostLists& lists, const ListPlace
   return false;
 }
 
-/// The domain of a token that shows an internal list, and the key that its lists are verified by: the one that is kept, or this one from now on.
+/// The domain of a token that shows an internal list, and the key that its lists are verified by: the one that is kept,
+/// or this one from now on.
 Result<ListPlace> place_of(const TokenStatus& status, HostLists& lists) {
   CAS_TRY_ASSIGN(const RevocationHeader header, RevocationHeader::parse(*status.internal));
   if (header.kind != RevocationListKind::internal)

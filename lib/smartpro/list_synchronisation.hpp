@@ -32,19 +32,21 @@ struct SharedLists {
   }
 };
 
-/// Brings the token's lists and the host's to the same versions (paper, figure 6). The token applet of `card` is selected; channels to it are closed.
+/// Brings the token's lists and the host's to the same versions (paper, figure 6). The token applet of `card` is
+/// selected; channels to it are closed.
 ///
-/// A token with an older header gets the host's, and is shown the list so that it finds out about itself. Where the token's is newer, the host takes
-/// it when nothing stands on that list, and otherwise fails with ErrorKind::outdated: the host "must retrieve the new RL before any further
-/// collaboration with the token". ErrorKind::revoked when the token or its domain is on a list; authentication_failed when a header is not signed
-/// by the right key. After a cut at any point the next run goes on from there.
+/// A token with an older header gets the host's, and is shown the list so that it finds out about itself. Where the
+/// token's is newer, the host takes it when nothing stands on that list, and otherwise fails with ErrorKind::outdated:
+/// the host "must retrieve the new RL before any further collaboration with the token". ErrorKind::revoked when the
+/// token or its domain is on a list; authentication_failed when a header is not signed by the right key. After a cut at
+/// any point the next run goes on from there.
 [[nodiscard]] Result<SharedLists> synchronise_lists(card::Card& card, HostLists& lists, ListAnswers answers);
 
 /// How a CHECK LIST reaches the token that asks: P1 and data; in clear, or in a channel.
 using CheckListCommand = std::function<Result<Bytes>(std::uint8_t p1, ByteView data)>;
 
-/// Answers the questions of a token until there are none (paper, figure 5). `answer` is what the token has said; the result is what it says after the
-/// last
+/// Answers the questions of a token until there are none (paper, figure 5). `answer` is what the token has said; the
+/// result is what it says after the last
 /// question. ErrorKind::revoked with a sentence on who is; outdated when it asks for a list that was not synchronised.
 [[nodiscard]] Result<Bytes> answer_questions(Bytes answer, const SharedLists& lists, ListAnswers answers,
                                              const CheckListCommand& check_list);
@@ -54,8 +56,8 @@ using CheckListCommand = std::function<Result<Bytes>(std::uint8_t p1, ByteView d
 /// The end of figure 5: "Check if Token SN is in ERL or in IRL", and its domain. ErrorKind::revoked.
 [[nodiscard]] Status check_not_revoked(const SharedLists& lists, const crypto::Certificate& token);
 
-/// Compares what the token says in its secure channel (the answer to LIST STATUS there) with what it was synchronised on: until then, all was said in
-/// clear.
+/// Compares what the token says in its secure channel (the answer to LIST STATUS there) with what it was synchronised
+/// on: until then, all was said in clear.
 /// ErrorKind::authentication_failed when somebody between has changed it.
 [[nodiscard]] Status confirm_lists(ByteView list_status, const SharedLists& agreed, HostLists& lists);
 

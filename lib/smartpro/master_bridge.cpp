@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t keys_size = bridge_master_key_size + bridge_device_key_size;
 
-/// The rights of what is sent: those of the licence with a hop less, or `wanted` where they are no wider. Where the licence grants changes, they may be
-/// wider, but never go farther.
+/// The rights of what is sent: those of the licence with a hop less, or `wanted` where they are no wider. Where the
+/// licence grants changes, they may be wider, but never go farther.
 Result<UsageRights> sent_rights(const UsageRights& granted, std::optional<ByteView> wanted) {
   UsageRights rights = granted;
   --rights.bridge_hops;
@@ -158,7 +158,8 @@ Result<Bytes> MasterBridge::send_licence(ByteView data) {
   terms.issuer = own_;
   terms.transfer = TransferDirection::to_simple_bridge;
   terms.origins.push_back({membership.vdid, own_});
-  // Paper, 4.2: "a license for a transfer domain, encrypted by a transfer license key (TKLECM)". One key for all destinations, wrapped for each.
+  // Paper, 4.2: "a license for a transfer domain, encrypted by a transfer license key (TKLECM)". One key for all
+  // destinations, wrapped for each.
   CAS_TRY_ASSIGN(const SecretBytes transfer_key, random_secret(random_, transfer_key_size));
   CAS_TRY_ASSIGN(const Bytes transfer_licence, seal_licence(transfer_key, terms, licence.control_word));
   TlvWriter answer;

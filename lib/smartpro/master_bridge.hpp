@@ -12,17 +12,18 @@
 
 namespace cas::smartpro {
 
-/// What only a master bridge token does (paper, 4.2 and figure 7): it turns licences of its domain into transfer licences for simple bridges that the
-/// authorisation mask allows, and takes back what they return. It knows no other domain's key, and no control word leaves it. The applet has checked that
-/// a bridging host asks. What it holds here lives no longer than the channel. One thread at a time.
+/// What only a master bridge token does (paper, 4.2 and figure 7): it turns licences of its domain into transfer
+/// licences for simple bridges that the authorisation mask allows, and takes back what they return. It knows no other
+/// domain's key, and no control word leaves it. The applet has checked that a bridging host asks. What it holds here
+/// lives no longer than the channel. One thread at a time.
 class MasterBridge {
  public:
   /// `own`: the token's serial number. `memory` and `random` outlive it.
   MasterBridge(card::AppletMemory& memory, Random& random, SerialNumber own)
       : memory_(memory), random_(random), own_(own) {}
 
-  /// At activation: MKSB (32) || DKMB (16), and the mask's signed header, which must be of the domain of `membership`. ErrorKind::malformed,
-  /// authentication_failed.
+  /// At activation: MKSB (32) || DKMB (16), and the mask's signed header, which must be of the domain of `membership`.
+  /// ErrorKind::malformed, authentication_failed.
   [[nodiscard]] static Status store_keys(card::AppletMemory& memory, const Membership& membership, ByteView keys,
                                          ByteView signed_header);
 

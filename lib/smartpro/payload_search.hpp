@@ -17,8 +17,8 @@ class PayloadSearch {
 
   /// The next part: whole numbers. ErrorKind::malformed when they are not in ascending order.
   [[nodiscard]] Status add(ByteView part);
-  /// The payload has passed. ErrorKind::authentication_failed when it was not the one that the header is signed for, and otherwise
-  /// ErrorKind::revoked when the number was in it.
+  /// The payload has passed. ErrorKind::authentication_failed when it was not the one that the header is signed for,
+  /// and otherwise ErrorKind::revoked when the number was in it.
   [[nodiscard]] Status finish(const RevokedElements& elements);
 
  private:

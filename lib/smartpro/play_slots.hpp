@@ -15,9 +15,9 @@ inline constexpr std::size_t play_slot_count = 64;
 
 using PlayId = std::array<std::uint8_t, 16>;
 
-/// Counts one playback of a content, and gives how many are left. The slot's content is named by the first 16 bytes of the header
-/// digest, so that the key periods of one file share a count. The same play id as last time is the same playback: it is
-/// not counted again, so that a card that comes back in mid-play costs nothing.
+/// Counts one playback of a content, and gives how many are left. The slot's content is named by the first 16 bytes of
+/// the header digest, so that the key periods of one file share a count. The same play id as last time is the same
+/// playback: it is not counted again, so that a card that comes back in mid-play costs nothing.
 ///
 ///   slot: content (16) || plays used (4) || last play id (16)
 ///

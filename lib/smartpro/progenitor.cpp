@@ -244,7 +244,8 @@ Result<Bytes> Progenitor::finish_take_over(ByteView data) {
   CAS_TRY_ASSIGN(const ByteView mask_header, fields.required(tag::take_over_mask_header));
   CAS_TRY_ASSIGN(const UnixSeconds time, time_field(fields, tag::take_over_time));
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
-  // Nothing tells that a chain goes on. A register from before this backup, or before a list that is about, is one that was cut.
+  // Nothing tells that a chain goes on. A register from before this backup, or before a list that is about, is one that
+  // was cut.
   if (!seen.found_itself) return fail(ErrorKind::outdated, "the register is from before this backup was made");
   // The register tells how many masks and lists there have been: with older ones, numbers would be given twice.
   CAS_TRY_ASSIGN(const MaskHeader mask, MaskHeader::parse_signed(mask_header, membership.revocation_key));

@@ -12,10 +12,12 @@
 
 namespace cas::smartpro {
 
-/// What only a progenitor token does (paper, 3.2, 4.1 and 4.2): it founds a domain, does with other tokens what the domain needs (ProgenitorRun), revokes tokens,
-/// and writes the authorisation mask. The applet has checked that a management host asks. One thread at a time.
+/// What only a progenitor token does (paper, 3.2, 4.1 and 4.2): it founds a domain, does with other tokens what the
+/// domain needs (ProgenitorRun), revokes tokens, and writes the authorisation mask. The applet has checked that a
+/// management host asks. One thread at a time.
 ///
-/// Lists and masks pass by in parts: nothing here grows with them. What an instruction takes and gives is in docs/formats/smartpro-token.md.
+/// Lists and masks pass by in parts: nothing here grows with them. What an instruction takes and gives is in
+/// docs/formats/smartpro-token.md.
 class Progenitor {
  public:
   Progenitor(card::AppletMemory& memory, Random& random, SacParty party)

@@ -91,7 +91,8 @@ Result<Bytes> ProgenitorRun::authenticate(ByteView message2) {
     return fail(ErrorKind::refused, "the progenitor talks to no token");
   auto said = run_->initiator->authenticate(memory_, message2);
   if (!said) return go_on(std::move(said));
-  // Hosts and progenitors have certificates of the same root: the domain key goes to ordinary tokens alone, and all of the secrets to a progenitor token alone.
+  // Hosts and progenitors have certificates of the same root: the domain key goes to ordinary tokens alone, and all of
+  // the secrets to a progenitor token alone.
   const crypto::Certificate& peer = run_->initiator->peer();
   const bool progenitor = peer.has_role(role_progenitor);
   if (!peer.has_role(role_token) || progenitor != (run_->purpose == RunPurpose::back_up))
@@ -177,7 +178,8 @@ Result<SecretBytes> ProgenitorRun::activation_data(const RegisterEntry& entry) c
       .field(tag::activate_revocation_key, secrets.revocation_key)
       .field(tag::activate_irl_header, secrets.irl_header);
   if (entry.kind == TokenKind::master_bridge) {
-    // Paper, 4.2: "The Master Bridge token holds the following information received from the progenitor during its activation: MKSB, DKMB".
+    // Paper, 4.2: "The Master Bridge token holds the following information received from the progenitor during its
+    // activation: MKSB, DKMB".
     CAS_TRY_ASSIGN(const SecretBytes own_key, master_bridge_key(secrets.master_bridge_master_key, entry.token));
     SecretBytes keys(bridge_master_key_size + bridge_device_key_size);
     std::ranges::copy(secrets.simple_bridge_master_key.reveal(), keys.reveal_mutable().begin());

@@ -14,8 +14,8 @@
 
 namespace cas::smartpro {
 
-/// What a progenitor does with another token, over a channel of its own that the TMC relays and cannot read (paper, 3.2 and 3.4): four commands, in this order.
-/// One thread at a time.
+/// What a progenitor does with another token, over a channel of its own that the TMC relays and cannot read (paper, 3.2
+/// and 3.4): four commands, in this order. One thread at a time.
 class ProgenitorRun {
  public:
   ProgenitorRun(card::AppletMemory& memory, Random& random, const SacParty& party)
@@ -55,7 +55,8 @@ class ProgenitorRun {
   std::optional<Run> run_;
 };
 
-/// What a progenitor signs to deactivate a token, so that no other progenitor of the same root can: label, VDID, the token's serial number (8).
+/// What a progenitor signs to deactivate a token, so that no other progenitor of the same root can: label, VDID, the
+/// token's serial number (8).
 [[nodiscard]] Bytes deactivation_order(const Vdid& vdid, SerialNumber token);
 
 }  // namespace cas::smartpro

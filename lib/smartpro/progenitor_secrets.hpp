@@ -13,7 +13,8 @@
 
 namespace cas::smartpro {
 
-/// All that makes a token the progenitor of a domain: what a backup is given by the progenitor, over their own channel, and nobody else ever.
+/// All that makes a token the progenitor of a domain: what a backup is given by the progenitor, over their own channel,
+/// and nobody else ever.
 ///
 ///   80  32   domain key                                  86  8    VDID
 ///   81  32   register key                                87  65   revocation public key
@@ -42,8 +43,8 @@ struct ProgenitorSecrets {
   /// Into the memory of a token that is `progenitor` from then on.
   [[nodiscard]] Status store(card::AppletMemory& memory, SerialNumber progenitor) const;
 
-  /// Whether these may replace what a token has: ErrorKind::refused when it is no backup that sleeps, and when they are of another domain, or from before
-  /// those that it has.
+  /// Whether these may replace what a token has: ErrorKind::refused when it is no backup that sleeps, and when they are
+  /// of another domain, or from before those that it has.
   [[nodiscard]] Status check_renews(card::AppletMemory& memory) const;
 
   [[nodiscard]] SecretBytes encode() const;

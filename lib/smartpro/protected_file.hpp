@@ -9,8 +9,8 @@
 ///     licence slot   the licence (LECM) of the period, padded to a fixed size    licence_slot.hpp
 ///     segments       content in pieces of a fixed size, each scrambled alone     segment_cipher.hpp
 ///
-/// Everything has a fixed size but the last segment, so the place of each content byte is computed (file_layout.hpp), the file
-/// is written in one pass to a sink that cannot seek, and read at any offset (protected_reader.hpp).
+/// Everything has a fixed size but the last segment, so the place of each content byte is computed (file_layout.hpp),
+/// the file is written in one pass to a sink that cannot seek, and read at any offset (protected_reader.hpp).
 ///
 /// A writer:  FileHeader -> encode(), digest() -> a licence for that digest -> encode_licence_slot() -> SegmentCipher::seal() for
 ///            one segment after the other. It holds a full segment back until it knows whether another byte comes, since the

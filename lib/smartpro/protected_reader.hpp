@@ -17,8 +17,8 @@ namespace cas::smartpro {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  /// `size` bytes (never more than max_licence_slot_size or a stored segment) from `offset`; fewer only where the source ends.
-  /// The view is valid until the next call.
+  /// `size` bytes (never more than max_licence_slot_size or a stored segment) from `offset`; fewer only where the
+  /// source ends. The view is valid until the next call.
   [[nodiscard]] virtual Result<ByteView> read_at(std::uint64_t offset, std::size_t size) = 0;
   /// The size of the whole file in bytes.
   [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
@@ -28,24 +28,25 @@ class ByteSource {
 class LicenceOpener {
  public:
   virtual ~LicenceOpener() = default;
-  /// The control word (16 bytes) out of the licence of `period`, for a file with this header and digest. The views are valid
-  /// during the call. What it fails with comes out of ProtectedReader::read as it is.
+  /// The control word (16 bytes) out of the licence of `period`, for a file with this header and digest. The views are
+  /// valid during the call. What it fails with comes out of ProtectedReader::read as it is.
   [[nodiscard]] virtual Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm,
                                                          const ReadHeader& header) = 0;
 };
 
 /// Reads the content of a protected file at any offset, as if it were not protected.
 ///
-/// Right bytes only: with aes-128-gcm, each byte that comes out was authenticated, position included. Damage is met where it is:
-/// what lies before it is given, then an error, and other places can still be read. A file that was cut, or has bytes behind its
-/// end, gives all that is intact, and an error in place of the end. With aes-128-ctr only what the sizes tell is found.
+/// Right bytes only: with aes-128-gcm, each byte that comes out was authenticated, position included. Damage is met
+/// where it is: what lies before it is given, then an error, and other places can still be read. A file that was cut,
+/// or has bytes behind its end, gives all that is intact, and an error in place of the end. With aes-128-ctr only what
+/// the sizes tell is found.
 ///
 /// Memory: two segments and what the source takes. A read touches the segments that it covers and nothing else, and one
 /// licence slot when it enters a key period that is neither the current nor the previous one. One thread at a time.
 class ProtectedReader {
  public:
-  /// Reads preamble and header. No licence is opened before the first read, so the header is a claim until then. `source` and
-  /// `opener` outlive the reader. Fails as Preamble::parse, ReadHeader::parse and the source do.
+  /// Reads preamble and header. No licence is opened before the first read, so the header is a claim until then.
+  /// `source` and `opener` outlive the reader. Fails as Preamble::parse, ReadHeader::parse and the source do.
   [[nodiscard]] static Result<std::unique_ptr<ProtectedReader>> open(ByteSource& source, LicenceOpener& opener);
   ~ProtectedReader();
   ProtectedReader(const ProtectedReader&) = delete;
@@ -53,12 +54,12 @@ class ProtectedReader {
 
   [[nodiscard]] const ReadHeader& header() const { return header_; }
   [[nodiscard]] const FileLayout& layout() const { return layout_; }
-  /// How much content is there by the sizes of file and header; less than the header says, if the file was cut. Shrinks when a
-  /// segment before turns out to be the file's last one.
+  /// How much content is there by the sizes of file and header; less than the header says, if the file was cut. Shrinks
+  /// when a segment before turns out to be the file's last one.
   [[nodiscard]] std::uint64_t plain_size() const { return extent_.plain_size; }
 
-  /// Content from `plain_offset` into `out`. Gives how many bytes: fewer than asked at the end and before damage, 0 only at
-  /// the end of a file that is whole (or when `out` is empty). Errors:
+  /// Content from `plain_offset` into `out`. Gives how many bytes: fewer than asked at the end and before damage, 0
+  /// only at the end of a file that is whole (or when `out` is empty). Errors:
   ///   authentication_failed  the segment at `plain_offset` was changed, or the file was cut within it
   ///   truncated              all that is there was read, and it is not all that was written
   ///   malformed              a licence slot is damaged; or all content was read, and bytes that do not belong to it follow

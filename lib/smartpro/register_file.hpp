@@ -7,8 +7,8 @@
 
 namespace cas::smartpro {
 
-/// A register in a file: the records one after the other, 58 bytes each. Replaced whole and durably at each record, so that it
-/// never ends in half a one. One TMC at a time: the caller holds the domain's lock.
+/// A register in a file: the records one after the other, 58 bytes each. Replaced whole and durably at each record, so
+/// that it never ends in half a one. One TMC at a time: the caller holds the domain's lock.
 class FileRegister final : public RegisterFile {
  public:
   explicit FileRegister(std::filesystem::path path) : path_(std::move(path)) {}

@@ -10,7 +10,8 @@
 
 namespace cas::smartpro {
 
-/// A revocation list as hosts have it, header and payload (paper, 4.1). The file of one, docs/formats/smartpro-revocation.md:
+/// A revocation list as hosts have it, header and payload (paper, 4.1). The file of one,
+/// docs/formats/smartpro-revocation.md:
 ///
 ///   0  4  "SPRL"
 ///   4  1  version, 1
@@ -25,11 +26,13 @@ struct RevocationList {
   std::vector<RevokedNumber> hosts;    ///< External lists only.
   std::vector<RevokedNumber> domains;  ///< External lists only.
 
-  /// Sorts the numbers, leaves out what stands there twice, and signs. `list.header` gives kind, VDID and index, and is completed.
+  /// Sorts the numbers, leaves out what stands there twice, and signs. `list.header` gives kind, VDID and index, and is
+  /// completed.
   [[nodiscard]] static Result<RevocationList> make(RevocationList list, const crypto::SigningKey& key);
 
-  /// A file, verified in all: the signature of the header with `public_key` (65 bytes), and the payload against the header. Takes memory only
-  /// for as many numbers as there are in `file`. ErrorKind::authentication_failed, malformed, truncated, unsupported.
+  /// A file, verified in all: the signature of the header with `public_key` (65 bytes), and the payload against the
+  /// header. Takes memory only for as many numbers as there are in `file`. ErrorKind::authentication_failed, malformed,
+  /// truncated, unsupported.
   [[nodiscard]] static Result<RevocationList> parse(ByteView file, ByteView public_key);
   [[nodiscard]] Bytes encode() const;
 

@@ -13,8 +13,8 @@
 
 namespace cas::smartpro {
 
-/// What is revoked of one type of element (tokens, hosts or domains), as numbers: serial numbers, or VDIDs read big-endian. A list has
-/// them in ascending order, each once; in a payload a number has 8 bytes, big-endian.
+/// What is revoked of one type of element (tokens, hosts or domains), as numbers: serial numbers, or VDIDs read
+/// big-endian. A list has them in ascending order, each once; in a payload a number has 8 bytes, big-endian.
 using RevokedNumber = std::uint64_t;
 [[nodiscard]] RevokedNumber number_of(const Vdid& vdid);
 
@@ -35,8 +35,8 @@ struct RevokedElements {
 
 /// Computes them from a payload that passes by, as a token has to: in memory that does not grow with the list.
 ///
-/// The root is that of a tree over runs of 32 numbers. Each run but the last is followed by its fence, the first number of the
-/// next one, so that a single run shows that nothing stands between two neighbours.
+/// The root is that of a tree over runs of 32 numbers. Each run but the last is followed by its fence, the first number
+/// of the next one, so that a single run shows that nothing stands between two neighbours.
 ///
 ///   leaf = SHA-256(00 || the numbers of the run || fence)        264 bytes behind the 00; the last run has no fence, and may be shorter
 ///   node = SHA-256(01 || left || right)                          shape of RFC 6962, 2.1: a last node without a partner goes up as it is

@@ -5,8 +5,8 @@
 
 namespace cas::smartpro {
 
-/// What a certificate's extendedKeyUsage says of its holder. The arc 2.25 needs no registration (ITU-T X.667): the number is
-/// the UUID 9958d43b-6939-4c25-b599-15a950036a18.
+/// What a certificate's extendedKeyUsage says of its holder. The arc 2.25 needs no registration (ITU-T X.667): the
+/// number is the UUID 9958d43b-6939-4c25-b599-15a950036a18.
 #define CAS_SMARTPRO_ARC "2.25.203833110056505950279745967644817451544"
 
 inline constexpr std::string_view role_token = CAS_SMARTPRO_ARC ".1";

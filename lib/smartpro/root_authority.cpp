@@ -22,7 +22,8 @@ constexpr UnixSeconds host_lifetime = 10 * year;
 constexpr UnixSeconds clock_tolerance = 24 * 3600;
 constexpr std::size_t max_pem_size = 16U << 10;
 
-/// The identity of a token or host: 63 random bits, so that no register of numbers need be kept and X.509's sign bit stays clear.
+/// The identity of a token or host: 63 random bits, so that no register of numbers need be kept and X.509's sign bit
+/// stays clear.
 Result<SerialNumber> draw_serial_number(Random& random) {
   std::array<std::uint8_t, 8> bytes{};
   CAS_TRY(random.fill(bytes));

@@ -36,8 +36,8 @@ struct TokenKeys {
   Bytes ffdhe2048_public;
 };
 
-/// The root of a SmartPRO system: it certifies hosts and tokens, revokes hosts, tokens and domains, and belongs to no domain. Keep its keys away
-/// from the machines that play content. One thread at a time.
+/// The root of a SmartPRO system: it certifies hosts and tokens, revokes hosts, tokens and domains, and belongs to no
+/// domain. Keep its keys away from the machines that play content. One thread at a time.
 class RootAuthority {
  public:
   /// A new root, in memory; `save` keeps it.
@@ -45,13 +45,15 @@ class RootAuthority {
   /// root.pem, root.key and revocation.key in `folder`. ErrorKind::not_found names the command that makes them.
   [[nodiscard]] static Result<RootAuthority> load(const std::filesystem::path& folder, const SecretBytes& pass_phrase,
                                                   Clock& clock, Random& random);
-  /// Writes root.pem, root-revocation.pub, root.key and revocation.key (the keys PKCS #8 in PEM, mode 0600, in clear when the pass phrase is empty). Refuses to overwrite.
+  /// Writes root.pem, root-revocation.pub, root.key and revocation.key (the keys PKCS #8 in PEM, mode 0600, in clear
+  /// when the pass phrase is empty). Refuses to overwrite.
   [[nodiscard]] Status save(const std::filesystem::path& folder, const SecretBytes& pass_phrase) const;
 
   [[nodiscard]] const crypto::Certificate& certificate() const { return certificate_; }
   /// What hosts and tokens verify external revocation lists by: they get it with the certificate.
   [[nodiscard]] const RevocationKey& revocation_key() const { return revocation_public_; }
-  /// Signs an external revocation list; `list.header.index` is the new index, above that of every list before. See RevocationList::make.
+  /// Signs an external revocation list; `list.header.index` is the new index, above that of every list before. See
+  /// RevocationList::make.
   [[nodiscard]] Result<RevocationList> issue_revocation_list(RevocationList list) const;
 
   /// Keys and certificate for a host, valid for ten years.

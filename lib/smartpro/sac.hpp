@@ -17,7 +17,8 @@
 
 namespace cas::smartpro {
 
-/// The secure authenticated channel of the paper (3.4, figure 4): Diffie-Hellman with static keys in certificates and ephemeral keys.
+/// The secure authenticated channel of the paper (3.4, figure 4): Diffie-Hellman with static keys in certificates and
+/// ephemeral keys.
 ///
 ///   message 1, initiator -> responder   80 1 version (1), 81 1 suite (crypto::DhGroup), 82 certificate, 83 g^x, 84 8 ERL index, 85 8 IRL index
 ///   message 2, responder -> initiator   80 1 version (1), 82 certificate, 83 g^y, 84 8 ERL index, 85 8 IRL index, 86 32 responder's hash
@@ -71,8 +72,8 @@ class SacInitiator {
   [[nodiscard]] static Result<SacInitiator> start(const SacParty& party, crypto::DhGroup suite, Random& random);
   [[nodiscard]] const Bytes& message1() const { return message1_; }
 
-  /// Takes message 2, and gives message 3. ErrorKind::authentication_failed when the peer is not of our root or is not who
-  /// it says it is; malformed, unsupported, expired.
+  /// Takes message 2, and gives message 3. ErrorKind::authentication_failed when the peer is not of our root or is not
+  /// who it says it is; malformed, unsupported, expired.
   [[nodiscard]] Result<Bytes> authenticate(ByteView message2);
   /// After authenticate, before finish: who the peer is, and which lists it has; shown by its hash.
   [[nodiscard]] const crypto::Certificate& peer() const { return result_->peer; }
@@ -94,7 +95,8 @@ class SacResponder {
   /// Takes message 1, and gives message 2.
   [[nodiscard]] static Result<SacResponder> answer(const SacParty& party, ByteView message1, Random& random);
   [[nodiscard]] const Bytes& message2() const { return message2_; }
-  /// Who the initiator says it is, by a certificate of our root, and which lists it says it has; nobody has shown yet that it is so. Before finish.
+  /// Who the initiator says it is, by a certificate of our root, and which lists it says it has; nobody has shown yet
+  /// that it is so. Before finish.
   [[nodiscard]] const crypto::Certificate& claimed_peer() const { return result_->peer; }
   [[nodiscard]] const ListIndices& claimed_lists() const { return result_->peer_lists; }
 

@@ -8,7 +8,8 @@
 
 namespace cas::smartpro {
 
-// A TLV container whose last field, 86, is a signature (ECDSA P-256 with SHA-256, DER) over a label, which says what it is, and all bytes before that field.
+// A TLV container whose last field, 86, is a signature (ECDSA P-256 with SHA-256, DER) over a label, which says what it
+// is, and all bytes before that field.
 
 inline constexpr TlvTag tag_fields_signature = 0x86;
 

@@ -109,7 +109,8 @@ Result<Bytes> SimpleBridge::register_bridge(ByteView data, SerialNumber progenit
     // Paper, 4.2: "This index is ever increasing in the source domain."
     if (registration.index <= same->index)
       return fail(ErrorKind::refused, "the registration is not newer than the one at hand");
-    // The VDID is the progenitor's word: another one has to know the domain's secret, or content would go back to who never sent it.
+    // The VDID is the progenitor's word: another one has to know the domain's secret, or content would go back to who
+    // never sent it.
     if (same->progenitor != progenitor && !crypto::constant_time_equal(same->mkmb.reveal(), registration.mkmb.reveal()))
       return fail(ErrorKind::refused, "another progenitor has registered this token in that domain");
     *same = std::move(registration);
@@ -154,7 +155,8 @@ Result<Bytes> SimpleBridge::return_licence(ByteView data) {
   CAS_TRY_ASSIGN(const UnsealedLicence licence, open_domain_licence(memory_, membership, lecm));
   CAS_TRY(content.check(licence.terms));
   if (licence.terms.origins.empty()) return fail(ErrorKind::refused, "the content comes from no other domain");
-  // Paper, 2.3: "Receiver Bridge is only able to send back the content to the source domain." It takes no right to bridge.
+  // Paper, 2.3: "Receiver Bridge is only able to send back the content to the source domain." It takes no right to
+  // bridge.
   const LicenceOrigin source = licence.terms.origins.back();
   CAS_TRY_ASSIGN(const Registration registration, registration_in(source.domain));
 

@@ -13,18 +13,20 @@ namespace cas::smartpro {
 /// In so many source domains can one simple bridge be registered.
 inline constexpr std::size_t max_bridge_registrations = 8;
 
-/// What only a simple bridge token does (paper, 4.2 and figure 8): it is activated in the destination domain and registered in source domains, whose transfer
-/// licences it turns into licences of its own domain. "Receiver Bridge is only able to send back the content to the source domain" (2.3): so it
-/// does, to the master bridge that sent it. No other domain's key is in it, and no control word leaves it. The applet has checked who asks. It
-/// holds nothing between two commands. One thread at a time.
+/// What only a simple bridge token does (paper, 4.2 and figure 8): it is activated in the destination domain and
+/// registered in source domains, whose transfer licences it turns into licences of its own domain. "Receiver Bridge is
+/// only able to send back the content to the source domain" (2.3): so it does, to the master bridge that sent it. No
+/// other domain's key is in it, and no control word leaves it. The applet has checked who asks. It holds nothing
+/// between two commands. One thread at a time.
 class SimpleBridge {
  public:
   /// `own`: the token's serial number. `memory` and `random` outlive it.
   SimpleBridge(card::AppletMemory& memory, Random& random, SerialNumber own)
       : memory_(memory), random_(random), own_(own) {}
 
-  /// `progenitor`: serial number of the source domain's progenitor, which has shown its certificate. ErrorKind::exhausted when all slots are taken, refused for
-  /// the own domain, for a registration that is not newer, and for one of a domain that another progenitor has registered.
+  /// `progenitor`: serial number of the source domain's progenitor, which has shown its certificate.
+  /// ErrorKind::exhausted when all slots are taken, refused for the own domain, for a registration that is not newer,
+  /// and for one of a domain that another progenitor has registered.
   [[nodiscard]] Result<Bytes> register_bridge(ByteView data, SerialNumber progenitor);
   [[nodiscard]] Result<Bytes> receive_licence(ByteView data);
   [[nodiscard]] Result<Bytes> return_licence(ByteView data);

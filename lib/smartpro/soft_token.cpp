@@ -43,8 +43,8 @@ Result<SecretBytes> draw_pass_phrase_line(Random& random) {
   return line;
 }
 
-/// Puts a pass phrase into `file`; false when somebody else was first. Two cards that are made with one file at the same time must end up
-/// with one phrase: so the file gets its name by a link, which never replaces.
+/// Puts a pass phrase into `file`; false when somebody else was first. Two cards that are made with one file at the
+/// same time must end up with one phrase: so the file gets its name by a link, which never replaces.
 Result<bool> make_pass_phrase_file(const fs::path& file, Random& random) {
   std::error_code error;
   fs::create_directories(folder_of(file), error);

@@ -49,13 +49,14 @@ bool is_management(std::uint8_t instruction) {
          (instruction >= ins::revoke_token && instruction <= ins::reissue_old_licence);
 }
 
-/// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one command take effect together.
+/// What a token knows of its domain alone, and forgets with it. The membership goes with them: all writes of one
+/// command take effect together.
 constexpr std::array domain_objects{object::membership,          object::domain_key,         object::irl_header,
                                     object::play_slots,          object::master_bridge_keys, object::mask_header,
                                     object::bridge_registrations};
 
-/// Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists". Between two tokens the internal lists are
-/// of different domains, or not there yet.
+/// Paper, 4.1: "the SAC will not be established if the host and the token are not synchronized on the same lists".
+/// Between two tokens the internal lists are of different domains, or not there yet.
 Status require_same_lists(const ListIndices& own, const ListIndices& of_peer, const crypto::Certificate& peer) {
   const bool same = own.external == of_peer.external && (peer.has_role(role_token) || own.internal == of_peer.internal);
   return same ? Status{} : fail(ErrorKind::outdated, "the peer has other revocation lists");
@@ -201,8 +202,8 @@ Result<Membership> TokenApplet::require_kind(TokenKind kind) const {
   return membership;
 }
 
-/// Paper, 2.1: content "can be accessed, if allowed, by any renderer devices, or processing devices of the VD". A host works with the kind of
-/// token that its own certificate is for.
+/// Paper, 2.1: content "can be accessed, if allowed, by any renderer devices, or processing devices of the VD". A host
+/// works with the kind of token that its own certificate is for.
 Result<Membership> TokenApplet::require_opener() const {
   CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
   const bool processing = membership.kind == TokenKind::processing;
@@ -387,7 +388,8 @@ Result<Bytes> TokenApplet::create_licence(ByteView data) {
   CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag::create_rights));
   CAS_TRY_ASSIGN(terms.rights, UsageRights::parse(rights));
 
-  // Paper, 3.3: "The token picks up a random control word. It inserts the CW in the license and encrypts the license with the domain key."
+  // Paper, 3.3: "The token picks up a random control word. It inserts the CW in the license and encrypts the license
+  // with the domain key."
   CAS_TRY_ASSIGN(const SecretBytes control_word, random_secret(random_, control_word_size));
   CAS_TRY_ASSIGN(const Bytes lecm, seal_licence(memory_.read(object::domain_key), terms, control_word));
   SecretTlvWriter writer;
@@ -483,7 +485,8 @@ Result<Bytes> TokenApplet::deactivate(ByteView data) {
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "deactivation"));
   CAS_TRY(fields.check_known({tag::deactivate_signature}));
   CAS_TRY_ASSIGN(const ByteView signature, fields.required(tag::deactivate_signature, 8, 80));
-  // Every progenitor of the root has the peer's role; the key of this domain has its own alone, or the backup that took over.
+  // Every progenitor of the root has the peer's role; the key of this domain has its own alone, or the backup that took
+  // over.
   const Bytes order = deactivation_order(membership.vdid, identity_->certificate.serial_number());
   CAS_TRY(crypto::verify_signature(membership.revocation_key, order, signature));
   for (const std::uint16_t object : domain_objects) memory_.erase(object);
@@ -498,7 +501,8 @@ Result<Bytes> TokenApplet::restore(ByteView data) {
   CAS_TRY_ASSIGN(const ProgenitorSecrets secrets, ProgenitorSecrets::parse(data));
   if (membership.kind != TokenKind::blank) CAS_TRY(secrets.check_renews(memory_));
   CAS_TRY_ASSIGN(const RevocationHeader irl, RevocationHeader::parse(secrets.irl_header));
-  // Paper, 3.2: "There is only one progenitor in a Virtual Domain". This one waits until it takes over. First, since what a command wrote before it failed stays.
+  // Paper, 3.2: "There is only one progenitor in a Virtual Domain". This one waits until it takes over. First, since
+  // what a command wrote before it failed stays.
   CAS_TRY(store_number(memory_, object::dormant_backup, irl.index));
   CAS_TRY(secrets.store(memory_, identity_->certificate.serial_number()));
   return Bytes{};

@@ -14,8 +14,9 @@
 
 namespace cas::smartpro {
 
-/// The applet of every SmartPRO token: the same code in process and behind a reader. token_commands.hpp has its instructions.
-/// What it keeps is in AppletMemory; what it holds here is gone when the card is reset or another applet is selected.
+/// The applet of every SmartPRO token: the same code in process and behind a reader. token_commands.hpp has its
+/// instructions. What it keeps is in AppletMemory; what it holds here is gone when the card is reset or another applet
+/// is selected.
 class TokenApplet final : public card::Applet {
  public:
   TokenApplet(card::AppletMemory& memory, Random& random) : memory_(memory), random_(random) {}

@@ -45,8 +45,8 @@ struct ChannelOptions {
   Random* random = nullptr;          ///< Nothing: the system's.
   std::shared_ptr<HostLists> lists;  ///< Nothing: a host that has no list yet, and forgets those that it finds.
   ListAnswers answers = ListAnswers::proof;
-  /// Sessions alone: what keeps `lists` up to date. Their first channel waits for its first round, and a channel that fails for want of a list for
-  /// another
+  /// Sessions alone: what keeps `lists` up to date. Their first channel waits for its first round, and a channel that
+  /// fails for want of a list for another
   /// one, up to five seconds each. Nothing: nobody does.
   std::shared_ptr<ListRefresher> refresher;
 };
@@ -54,21 +54,22 @@ struct ChannelOptions {
 /// A secure authenticated channel from a host to a token (paper, 3.4). One thread at a time.
 class TokenChannel {
  public:
-  /// Synchronises the revocation lists (paper, 4.1) and runs the SAC over a connected card, whose token applet it selects. The card, the host, clock
-  /// and
-  /// random must outlive the channel. ErrorKind::outdated when the token has a newer list than the host, and there is no way on without it;
-  /// revoked when the token, its domain or this host is on a list.
+  /// Synchronises the revocation lists (paper, 4.1) and runs the SAC over a connected card, whose token applet it
+  /// selects. The card, the host, clock and
+  /// random must outlive the channel. ErrorKind::outdated when the token has a newer list than the host, and there is
+  /// no way on without it; revoked when the token, its domain or this host is on a list.
   [[nodiscard]] static Result<TokenChannel> establish(card::Card& card, const HostCredentials& host,
                                                       const ChannelOptions& options = {});
 
-  /// One command under secure messaging; the response's data. A refusal by the token leaves the channel as it was; all other
-  /// errors close it.
+  /// One command under secure messaging; the response's data. A refusal by the token leaves the channel as it was; all
+  /// other errors close it.
   [[nodiscard]] Result<SecretBytes> command(std::uint8_t instruction, ByteView data, std::uint8_t p1 = 0);
 
   [[nodiscard]] const crypto::Certificate& token_certificate() const { return peer_; }
   /// What host and token have checked each other by.
   [[nodiscard]] const SharedLists& shared_lists() const { return shared_lists_; }
-  /// Whether the host has newer lists by now: then it is time for a new channel. False where the host's folder cannot be read.
+  /// Whether the host has newer lists by now: then it is time for a new channel. False where the host's folder cannot
+  /// be read.
   [[nodiscard]] bool lists_changed() const;
   [[nodiscard]] bool closed() const { return messaging_.closed(); }
 

@@ -9,8 +9,8 @@
 
 namespace cas::smartpro {
 
-/// Instructions of the token applet, which has the AID F0 43 41 53 53 50 01 ("CASSP", 1). Who may give which, their data, responses and status
-/// words: docs/formats/smartpro-token.md, which a test keeps in step with this list.
+/// Instructions of the token applet, which has the AID F0 43 41 53 53 50 01 ("CASSP", 1). Who may give which, their
+/// data, responses and status words: docs/formats/smartpro-token.md, which a test keeps in step with this list.
 namespace ins {
 inline constexpr std::uint8_t generate_keys = 0x10;
 inline constexpr std::uint8_t personalise = 0x12;
@@ -62,7 +62,8 @@ inline constexpr std::uint8_t read_register_start = 0, read_register_next = 1, r
 /// P1 of REVOKE TOKEN and REVISE MASK: what is to be done, then the parts of what stands now.
 inline constexpr std::uint8_t revise_start = 0, revise_part = 1, revise_last_part = 2;
 
-/// What a progenitor wants of another token, to which it opens a channel of its own that the TMC relays. The values stand on the wire.
+/// What a progenitor wants of another token, to which it opens a channel of its own that the TMC relays. The values
+/// stand on the wire.
 enum class RunPurpose : std::uint8_t {
   activate = 1,         ///< Bring it into the domain.
   deactivate = 2,       ///< Make it forget the domain.

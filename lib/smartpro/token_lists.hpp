@@ -25,7 +25,8 @@ enum class ListState : std::uint8_t {
 /// The types of elements; the values stand on the wire.
 enum class RevokedType : std::uint8_t { tokens = 1, hosts = 2, domains = 3 };
 
-/// What a token asks a host: whether this number is on the list. The host shows it the list, or a proof. On the wire: list (1), type (1), number (8).
+/// What a token asks a host: whether this number is on the list. The host shows it the list, or a proof. On the wire:
+/// list (1), type (1), number (8).
 struct ListQuestion {
   RevocationListKind list = RevocationListKind::external;
   RevokedType type = RevokedType::tokens;
@@ -36,9 +37,9 @@ struct ListQuestion {
   [[nodiscard]] static Result<ListQuestion> parse(ByteView bytes);
 };
 
-/// The revocation lists as a token has them: headers, and what it has found out about itself under each (paper, 4.1). Looks into memory anew at each call.
-/// An object is state (1) || signed header, written whole: there is no moment between two writes at which a token has a newer header and the
-/// state of an older one.
+/// The revocation lists as a token has them: headers, and what it has found out about itself under each (paper, 4.1).
+/// Looks into memory anew at each call. An object is state (1) || signed header, written whole: there is no moment
+/// between two writes at which a token has a newer header and the state of an older one.
 class TokenLists {
  public:
   explicit TokenLists(card::AppletMemory& memory) : memory_(memory) {}
@@ -49,8 +50,8 @@ class TokenLists {
   /// ErrorKind::revoked, or outdated when a list has not been checked yet.
   [[nodiscard]] Status require_sound() const;
 
-  /// Takes a newer header. ErrorKind::authentication_failed for a wrong signature, refused when the index is not above the one at hand (no roll-back),
-  /// wrong_domain, malformed.
+  /// Takes a newer header. ErrorKind::authentication_failed for a wrong signature, refused when the index is not above
+  /// the one at hand (no roll-back), wrong_domain, malformed.
   [[nodiscard]] Status take_header(ByteView signed_header);
   /// Gives the token of a new member its domain's list; the progenitor's revocation key is in `membership`.
   [[nodiscard]] Status take_first_internal(ByteView signed_header, const Membership& membership);
@@ -58,8 +59,8 @@ class TokenLists {
   /// The token joins a domain, for which it has not looked in the external list: a blank token had none to look for.
   [[nodiscard]] Status join_domain();
 
-  /// What a host has to answer before the token works: first for the external list. Nothing when both are sound. A type of which nothing is revoked
-  /// needs no question.
+  /// What a host has to answer before the token works: first for the external list. Nothing when both are sound. A type
+  /// of which nothing is revoked needs no question.
   [[nodiscard]] Result<std::vector<ListQuestion>> own_questions(const crypto::Certificate& own) const;
   /// What a host has to answer before the token talks to that peer (figure 5).
   [[nodiscard]] Result<std::vector<ListQuestion>> questions_about(const crypto::Certificate& peer) const;
@@ -97,7 +98,8 @@ class ListInquiry {
   /// The one that waits for its answer; not when done().
   [[nodiscard]] const ListQuestion& question() const { return questions_[next_]; }
 
-  /// The next part of the list, and whether it is the last one. Afterwards the question is answered, or not yet. Errors as PayloadSearch.
+  /// The next part of the list, and whether it is the last one. Afterwards the question is answered, or not yet. Errors
+  /// as PayloadSearch.
   [[nodiscard]] Status show_payload(const TokenLists& lists, ByteView part, bool last);
   /// Errors as verify_absence.
   [[nodiscard]] Status show_proof(const TokenLists& lists, ByteView proof);

@@ -57,7 +57,8 @@ struct TokenIdentity {
   std::optional<crypto::DhKeyPair> ffdhe2048;
 };
 
-/// Which domain the token belongs to, as what: kind (1) || VDID (8) || progenitor's serial number (8) || revocation public key (65).
+/// Which domain the token belongs to, as what: kind (1) || VDID (8) || progenitor's serial number (8) || revocation
+/// public key (65).
 struct Membership {
   TokenKind kind = TokenKind::blank;
   Vdid vdid{};

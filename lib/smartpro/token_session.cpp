@@ -203,11 +203,13 @@ Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenReques
   return opened;
 }
 
-// -------------------------------------------------------------------------------------------------------------- Bridging
+// --------------------------------------------------------------------------------------------------------------
+// Bridging
 
 namespace {
 
-/// A mask goes to the token in parts of this size: with secure messaging around it still what a card takes in one command, 4,096 bytes.
+/// A mask goes to the token in parts of this size: with secure messaging around it still what a card takes in one
+/// command, 4,096 bytes.
 constexpr std::size_t mask_part_size = 4000;
 
 TlvWriter& write_content(TlvWriter& writer, TlvTag first, const ContentAtHand& content, Clock& clock) {

@@ -62,16 +62,17 @@ struct ContentAtHand {
   std::uint32_t key_period = 0;  ///< Of the slot that the licence was found in, or is for.
 };
 
-/// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it anew
-/// when the card was reset or replaced. Any thread may call; calls wait for one another, so keep one session a card.
+/// A host's session with a token: finds the applet, keeps a secure authenticated channel (paper, 3.4), and opens it
+/// anew when the card was reset or replaced. Any thread may call; calls wait for one another, so keep one session a
+/// card.
 ///
 /// A card that comes back may be another token of the same domain: licences open with it all the same.
 ///
 /// Where the host's revocation lists become newer, the channel is opened anew before the next command, under those.
 ///
 /// Errors that every call may give: card_absent (no card; see wait_for_card), card_reset (it is reset again and again),
-/// authentication_failed (the token is not of our root, the licence was changed, or the channel was attacked), revoked, outdated
-/// (see TokenChannel::establish), refused, wrong_domain, expired, used_up, exhausted, io.
+/// authentication_failed (the token is not of our root, the licence was changed, or the channel was attacked), revoked,
+/// outdated (see TokenChannel::establish), refused, wrong_domain, expired, used_up, exhausted, io.
 class TokenSession {
  public:
   using Options = ChannelOptions;
@@ -88,13 +89,14 @@ class TokenSession {
   /// An acquisition token draws a control word and makes the licence for it (paper, 3.3).
   [[nodiscard]] Result<CreatedLicence> create_licence(const LicenceRequest& request);
 
-  /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3). So does a processing token, under the right
-  /// to process, and counts no play (2.1).
+  /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3). So does a
+  /// processing token, under the right to process, and counts no play (2.1).
   [[nodiscard]] Result<OpenedLicence> open_licence(ByteView lecm, const OpenRequest& request);
 
-  /// A processing token draws a control word for worked-on content and makes the licence for it, from that of the content that was opened: `source`, whose
-  /// content id, origins and domain it has (paper, 2.1). `rights`: within those of the source, or others where the source lets rights be changed, but nothing
-  /// more of bridging; nothing: the same. ErrorKind::refused when they go further, or the source does not allow processing.
+  /// A processing token draws a control word for worked-on content and makes the licence for it, from that of the
+  /// content that was opened: `source`, whose content id, origins and domain it has (paper, 2.1). `rights`: within
+  /// those of the source, or others where the source lets rights be changed, but nothing more of bridging; nothing: the
+  /// same. ErrorKind::refused when they go further, or the source does not allow processing.
   [[nodiscard]] Result<CreatedLicence> reissue_licence(ByteView source, const ContentAtHand& content,
                                                        const std::optional<UsageRights>& rights);
 
@@ -102,32 +104,37 @@ class TokenSession {
   [[nodiscard]] Result<MaskHeader> mask_status();
   /// Gives a master bridge token a newer mask. ErrorKind::refused when it is none.
   [[nodiscard]] Status update_mask(ByteView signed_header);
-  /// Brings a master bridge token up to that mask, tells it the simple bridges, 1 to 32, by their signed records, and shows it the mask. It holds for as
-  /// long as the channel. ErrorKind::outdated when the token has a newer mask, revoked when a bridge is not authorised under it.
+  /// Brings a master bridge token up to that mask, tells it the simple bridges, 1 to 32, by their signed records, and
+  /// shows it the mask. It holds for as long as the channel. ErrorKind::outdated when the token has a newer mask,
+  /// revoked when a bridge is not authorised under it.
   [[nodiscard]] Status admit_bridges(std::span<const Bytes> signed_records, const AuthorisationMask& mask);
 
-  /// A master bridge token makes a transfer licence for the admitted simple bridges `destinations`, in that order (paper, 4.2 and figure 7). `rights`: those of
-  /// what is sent, with a hop less than the licence's, and no wider unless the licence grants it; nothing: those of the licence, with a hop less.
-  /// ErrorKind::outdated: admit_bridges has to come first, or again since the channel is a new one.
+  /// A master bridge token makes a transfer licence for the admitted simple bridges `destinations`, in that order
+  /// (paper, 4.2 and figure 7). `rights`: those of what is sent, with a hop less than the licence's, and no wider
+  /// unless the licence grants it; nothing: those of the licence, with a hop less. ErrorKind::outdated: admit_bridges
+  /// has to come first, or again since the channel is a new one.
   [[nodiscard]] Result<TransferPackage> send_licence(ByteView lecm, const ContentAtHand& content,
                                                      std::span<const SerialNumber> destinations,
                                                      const std::optional<UsageRights>& rights);
-  /// The master bridge token that has sent content takes back its licence, which an admitted simple bridge has returned. ErrorKind::outdated as send_licence.
+  /// The master bridge token that has sent content takes back its licence, which an admitted simple bridge has
+  /// returned. ErrorKind::outdated as send_licence.
   [[nodiscard]] Result<Bytes> take_back_licence(const TransferPackage& package, const ContentAtHand& content);
 
-  /// A simple bridge token makes a licence of its domain from the CDI that is for it (paper, 4.2 and figure 8). ErrorKind::refused when none is.
+  /// A simple bridge token makes a licence of its domain from the CDI that is for it (paper, 4.2 and figure 8).
+  /// ErrorKind::refused when none is.
   [[nodiscard]] Result<Bytes> receive_licence(const TransferPackage& package, const ContentAtHand& content);
-  /// A simple bridge token makes a transfer licence back to the master bridge that has sent the content (paper, 2.3). `rights`: no wider than the licence's;
-  /// nothing: the same.
+  /// A simple bridge token makes a transfer licence back to the master bridge that has sent the content (paper, 2.3).
+  /// `rights`: no wider than the licence's; nothing: the same.
   [[nodiscard]] Result<TransferPackage> return_licence(ByteView lecm, const ContentAtHand& content,
                                                        const std::optional<UsageRights>& rights);
 
   /// Waits for a card; ErrorKind::cancelled when `stop` is requested. Calls of other threads go on meanwhile.
   [[nodiscard]] Status wait_for_card(std::stop_token stop);
 
-  /// Waits until the revocation lists have been fetched for the first time, or it has taken five seconds, or `stop` is requested
-  /// (ErrorKind::cancelled). Otherwise the
-  /// first call that needs a channel does, which cannot be stopped. Returns at once where nobody fetches lists (see ChannelOptions).
+  /// Waits until the revocation lists have been fetched for the first time, or it has taken five seconds, or `stop` is
+  /// requested (ErrorKind::cancelled). Otherwise the
+  /// first call that needs a channel does, which cannot be stopped. Returns at once where nobody fetches lists (see
+  /// ChannelOptions).
   [[nodiscard]] Status wait_for_lists(std::stop_token stop);
 
   [[nodiscard]] std::string card_description() const;

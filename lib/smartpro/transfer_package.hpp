@@ -10,8 +10,9 @@
 
 namespace cas::smartpro {
 
-/// What stands in a licence slot between two domains (paper, 4.2: "The scrambled content, the transfer license and the list of CDIs are transmitted to each SB
-/// device"). The slot of a domain's file starts with 80, a licence's first field, and this one with 90.
+/// What stands in a licence slot between two domains (paper, 4.2: "The scrambled content, the transfer license and the
+/// list of CDIs are transmitted to each SB device"). The slot of a domain's file starts with 80, a licence's first
+/// field, and this one with 90.
 ///
 ///   90  transfer licence (LECMt); the first field        critical
 ///   91  CDI, one for each destination, 1 to 32           critical; stands as often as there are destinations
@@ -22,7 +23,8 @@ struct TransferPackage {
   /// Whether it starts as a package does: the rest is not looked at.
   [[nodiscard]] static bool is_one(ByteView slot_content);
 
-  /// ErrorKind::malformed, truncated or unsupported; malformed also when the licence is not a transfer licence. Nothing is verified.
+  /// ErrorKind::malformed, truncated or unsupported; malformed also when the licence is not a transfer licence. Nothing
+  /// is verified.
   [[nodiscard]] static Result<TransferPackage> parse(ByteView bytes);
   [[nodiscard]] Bytes encode() const;
 

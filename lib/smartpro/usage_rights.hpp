@@ -13,7 +13,8 @@
 
 namespace cas::smartpro {
 
-/// What the output of a renderer must see to; the token hands it to the host, which is bound by its certificate to obey.
+/// What the output of a renderer must see to; the token hands it to the host, which is bound by its certificate to
+/// obey.
 enum OutputFlags : std::uint32_t {
   output_no_analogue = 1U << 0,
   output_hdcp_required = 1U << 1,
@@ -47,8 +48,8 @@ struct UsageRights {
   /// For people: "render, process; until 2027-01-31T00:00:00Z; 3 plays".
   [[nodiscard]] std::string describe() const;
 
-  /// Whether these rights give nothing that `granted` does not: no right more, no wider window, no more plays, no more hops or domains to bridge to, no output
-  /// flag less. ErrorKind::refused names the first right that would be widened.
+  /// Whether these rights give nothing that `granted` does not: no right more, no wider window, no more plays, no more
+  /// hops or domains to bridge to, no output flag less. ErrorKind::refused names the first right that would be widened.
   [[nodiscard]] Status check_within(const UsageRights& granted) const;
   /// The part of it about bridging alone, which no right to change rights lifts.
   [[nodiscard]] Status check_bridging_within(const UsageRights& granted) const;

@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 using smartpro::LicenceConverter;
 
-/// Converts one way only: what comes from the wrong side would otherwise be taken where the person who wrote the pipeline did not mean it to go.
+/// Converts one way only: what comes from the wrong side would otherwise be taken where the person who wrote the
+/// pipeline did not mean it to go.
 class OneWay final : public LicenceConverter {
  public:
   OneWay(std::unique_ptr<LicenceConverter> converter, bool takes_packages)

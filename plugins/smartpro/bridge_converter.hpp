@@ -26,17 +26,20 @@ enum class BridgeDirection {
 struct BridgeSettings {
   BridgeMode mode = BridgeMode::master;
   BridgeDirection direction = BridgeDirection::forward;
-  /// Files of bridge records: where a master bridge sends to, or takes back from. At least one with a master bridge, none with a simple one.
+  /// Files of bridge records: where a master bridge sends to, or takes back from. At least one with a master bridge,
+  /// none with a simple one.
   std::vector<std::filesystem::path> destinations;
-  /// File of the authorisation mask, for a master bridge. Empty: bridging/mask-VDID in the home folder (default_places.hpp).
+  /// File of the authorisation mask, for a master bridge. Empty: bridging/mask-VDID in the home folder
+  /// (default_places.hpp).
   std::filesystem::path mask;
-  /// The rights of the new licence, out of those of the old one; the token refuses what would widen them. Nothing: they stay.
+  /// The rights of the new licence, out of those of the old one; the token refuses what would widen them. Nothing: they
+  /// stay.
   smartpro::RightsChange change_rights;
 };
 
-/// Who converts licences with the token of `session`, which `token` describes; both outlive it. Reads the files that the settings name, and
-/// exchanges nothing with the card yet: for NULL->READY. Errors: not_found, permission_denied, io, malformed, authentication_failed (a file),
-/// invalid_argument (the settings).
+/// Who converts licences with the token of `session`, which `token` describes; both outlive it. Reads the files that
+/// the settings name, and exchanges nothing with the card yet: for NULL->READY. Errors: not_found, permission_denied,
+/// io, malformed, authentication_failed (a file), invalid_argument (the settings).
 [[nodiscard]] Result<std::unique_ptr<smartpro::LicenceConverter>> make_converter(const BridgeSettings& settings,
                                                                                  smartpro::TokenSession& session,
                                                                                  const smartpro::TokenInfo& token);

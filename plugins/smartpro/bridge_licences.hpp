@@ -13,8 +13,8 @@
 
 namespace cas::gst {
 
-/// Converts licences with the card for lecm-bridge: waits for a card that was pulled, and tells the bus what was converted. `convert` belongs to
-/// the streaming thread; it posts messages, so no lock but a STREAM_LOCK is held then.
+/// Converts licences with the card for lecm-bridge: waits for a card that was pulled, and tells the bus what was
+/// converted. `convert` belongs to the streaming thread; it posts messages, so no lock but a STREAM_LOCK is held then.
 class BridgeLicences final : public smartpro::LicenceConverter {
  public:
   explicit BridgeLicences(GstElement* element) : element_(element) {}

@@ -41,7 +41,8 @@ void install_bridge_properties(GObjectClass* object_class);
 bool set_bridge_property(BridgeProperties& properties, guint id, const GValue* value);
 bool get_bridge_property(const BridgeProperties& properties, guint id, GValue* value);
 
-/// The properties as a converter needs them. ErrorKind::invalid_argument on the first that cannot be. Call under the object's lock.
+/// The properties as a converter needs them. ErrorKind::invalid_argument on the first that cannot be. Call under the
+/// object's lock.
 [[nodiscard]] Result<BridgeSettings> settings_of(const BridgeProperties& properties);
 
 }  // namespace cas::gst

@@ -16,11 +16,12 @@ namespace cas::gst {
 
 /// A protected file in, the same with other licences out: the streaming side of lecm-bridge.
 ///
-/// Buffers of content go on as they are, the very GstBuffer where it holds nothing else; they are neither mapped nor copied. Where larger slots shift
-/// what follows, the buffer's offsets change, for which a buffer that others hold gets new metadata around the same memory.
+/// Buffers of content go on as they are, the very GstBuffer where it holds nothing else; they are neither mapped nor
+/// copied. Where larger slots shift what follows, the buffer's offsets change, for which a buffer that others hold gets
+/// new metadata around the same memory.
 ///
-/// Everything but the counters belongs to the streaming thread (the sink pad's STREAM_LOCK). No lock is taken here. From within a push or a
-/// message, somebody may flush the stream on the same thread: `rewriter_` is another one then.
+/// Everything but the counters belongs to the streaming thread (the sink pad's STREAM_LOCK). No lock is taken here.
+/// From within a push or a message, somebody may flush the stream on the same thread: `rewriter_` is another one then.
 class BridgeStream {
  public:
   BridgeStream(GstElement* element, GstPad* sink, GstPad* src, smartpro::LicenceConverter& converter);

@@ -18,8 +18,8 @@ enum class CardRemovalPolicy { wait, stop };
 /// As an enumeration of the property "card-removal-policy".
 [[nodiscard]] GType removal_policy_type();
 
-/// Exchanges with a card on a streaming thread that outlast its absence: waits for a card that was pulled, tells the bus, and tries again. No
-/// lock but a STREAM_LOCK is held meanwhile, since messages are posted.
+/// Exchanges with a card on a streaming thread that outlast its absence: waits for a card that was pulled, tells the
+/// bus, and tries again. No lock but a STREAM_LOCK is held meanwhile, since messages are posted.
 class CardWait {
  public:
   /// `waits` counts the waits.
@@ -34,8 +34,8 @@ class CardWait {
   void stop() { switch_.stop(); }
   void allow() { switch_.rearm(); }
 
-  /// What `exchange` gives, a Result, called with the token's session: until it is not the card's absence that it fails with, or waiting is of no
-  /// use. `period` is told to the bus. ErrorKind::cancelled: a wait was ended.
+  /// What `exchange` gives, a Result, called with the token's session: until it is not the card's absence that it fails
+  /// with, or waiting is of no use. `period` is told to the bus. ErrorKind::cancelled: a wait was ended.
   template <typename Exchange>
   auto exchange(std::uint32_t period, Exchange&& exchange)
       -> decltype(exchange(std::declval<smartpro::TokenSession&>())) {

@@ -4,9 +4,9 @@
  * @title: smartpro-descramble
  * @see_also: smartpro-scramble
  *
- * Gives the content of a protected file (application/x-smartpro) to everybody downstream as if it were not protected, for a
- * renderer card whose domain and rights allow it. Players plug it by themselves. With a processing card it opens content to be worked on, which
- * smartpro-scramble protects again under the licence that is announced here.
+ * Gives the content of a protected file (application/x-smartpro) to everybody downstream as if it were not protected,
+ * for a renderer card whose domain and rights allow it. Players plug it by themselves. With a processing card it opens
+ * content to be worked on, which smartpro-scramble protects again under the licence that is announced here.
  *
  * ## Example launch lines
  * |[
@@ -42,8 +42,8 @@ using namespace cas::gst;
 
 namespace {
 
-/// Lock order: state lock, STREAM_LOCK of the source pad, STREAM_LOCK of the sink pad, object lock. The object lock is held for
-/// moments, never while pushing, querying, posting or talking to a card.
+/// Lock order: state lock, STREAM_LOCK of the source pad, STREAM_LOCK of the sink pad, object lock. The object lock is
+/// held for moments, never while pushing, querying, posting or talking to a card.
 struct Descramble {
   Descramble(GstElement* element, GstPad* sink, GstPad* src) : parts(element, sink, src), pull(parts), push(parts) {}
 
@@ -53,8 +53,8 @@ struct Descramble {
   CardSessionPtr session;    // From NULL->READY to READY->NULL.
   CardRequest session_card;  // What it was opened for.
 
-  /// A playback is under way: from the first activation of the sink pad until PAUSED->READY. Under the state lock, of ours or, when
-  /// it activates our pads, of the element downstream.
+  /// A playback is under way: from the first activation of the sink pad until PAUSED->READY. Under the state lock, of
+  /// ours or, when it activates our pads, of the element downstream.
   bool started = false;
   /// How the sink pad is active.
   std::atomic<GstPadMode> mode{GST_PAD_MODE_NONE};
@@ -93,8 +93,8 @@ Status ensure_session(Descramble& descramble) {
   return {};
 }
 
-/// Begins a playback. Called when the sink pad becomes active, not in the state change: a demuxer behind us that reads by
-/// itself goes to PAUSED before we do, and reads at once.
+/// Begins a playback. Called when the sink pad becomes active, not in the state change: a demuxer behind us that reads
+/// by itself goes to PAUSED before we do, and reads at once.
 Status start(Descramble& descramble) {
   if (std::exchange(descramble.started, true)) return {};
   CAS_TRY(ensure_session(descramble));

@@ -16,8 +16,9 @@
 
 namespace cas::gst {
 
-/// Opens licences with the card for smartpro-descramble: waits for a card that was pulled, and tells the bus about rights
-/// and cards. `control_word` belongs to the streaming thread; it posts messages, so no lock but a STREAM_LOCK is held then.
+/// Opens licences with the card for smartpro-descramble: waits for a card that was pulled, and tells the bus about
+/// rights and cards. `control_word` belongs to the streaming thread; it posts messages, so no lock but a STREAM_LOCK is
+/// held then.
 class LicenceGate final : public smartpro::LicenceOpener {
  public:
   explicit LicenceGate(GstElement* element) : element_(element) {}
@@ -34,14 +35,17 @@ class LicenceGate final : public smartpro::LicenceOpener {
   [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm,
                                                  const smartpro::ReadHeader& header) override;
 
-  /// The rights of the licence opened last, as a structure of that name; nothing before the first one. Takes the object lock.
+  /// The rights of the licence opened last, as a structure of that name; nothing before the first one. Takes the object
+  /// lock.
   [[nodiscard]] StructurePtr rights(const char* name) const;
   /// The same for people, as tags: to be given a new owner.
   [[nodiscard]] GstTagList* rights_tags() const;
 
-  /// The event that tells downstream under which licence content comes now; nothing when it has been given out for that licence. Takes the object lock.
+  /// The event that tells downstream under which licence content comes now; nothing when it has been given out for that
+  /// licence. Takes the object lock.
   [[nodiscard]] EventPtr take_announcement();
-  /// Writes the licence opened last into a query (licence_announcement.hpp); nothing before the first one. Takes the object lock.
+  /// Writes the licence opened last into a query (licence_announcement.hpp); nothing before the first one. Takes the
+  /// object lock.
   void answer(GstQuery* query) const;
 
   struct Counters {

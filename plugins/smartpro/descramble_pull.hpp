@@ -32,10 +32,11 @@ class PadSource final : public smartpro::ByteSource {
   std::uint64_t bytes_read_ = 0;
 };
 
-/// smartpro-descramble on an upstream that can be read at any place: pushes from a task of its own until somebody downstream
-/// reads by himself, and serves him then.
+/// smartpro-descramble on an upstream that can be read at any place: pushes from a task of its own until somebody
+/// downstream reads by himself, and serves him then.
 ///
-/// The STREAM_LOCK of the sink pad guards the reader and everything that has no other rule beside it, in the task, in get_range and in seeks.
+/// The STREAM_LOCK of the sink pad guards the reader and everything that has no other rule beside it, in the task, in
+/// get_range and in seeks.
 class DescramblePull {
  public:
   explicit DescramblePull(DescrambleParts& parts) : parts_(parts), source_(parts.sink) {}

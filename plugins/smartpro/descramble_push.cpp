@@ -204,8 +204,8 @@ Error DescramblePush::cut_here() const {
                                     std::to_string(file_position_ + held_.size()) + ", before the end of its content"};
 }
 
-/// Descrambles the segment at the front, and finds out whether it is the last one. Without a buffer there is no content left; see
-/// `behind_` in any case.
+/// Descrambles the segment at the front, and finds out whether it is the last one. Without a buffer there is no content
+/// left; see `behind_` in any case.
 Result<BufferPtr> DescramblePush::open_segment() {
   const std::size_t stored_size = std::min<std::size_t>(held_.size(), layout_->stored_segment_size());
   const bool last = held_.size() == stored_size;  // As far as one can see.

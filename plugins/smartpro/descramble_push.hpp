@@ -15,12 +15,12 @@
 
 namespace cas::gst {
 
-/// smartpro-descramble on an upstream that pushes: takes the protected file apart as it comes, and seeks upstream when downstream
-/// seeks, or when a licence stands far from the segment that is wanted.
+/// smartpro-descramble on an upstream that pushes: takes the protected file apart as it comes, and seeks upstream when
+/// downstream seeks, or when a licence stands far from the segment that is wanted.
 ///
-/// Everything belongs to the streaming thread (STREAM_LOCK of the sink pad), but `shared_`, which the object lock guards.
-/// Downstream may seek from within a push (qtdemux does, for a moov at the end): then flush events and a new position come
-/// while a push of ours is still on the stack. `epoch_` tells afterwards that the stream is another one.
+/// Everything belongs to the streaming thread (STREAM_LOCK of the sink pad), but `shared_`, which the object lock
+/// guards. Downstream may seek from within a push (qtdemux does, for a moov at the end): then flush events and a new
+/// position come while a push of ours is still on the stack. `epoch_` tells afterwards that the stream is another one.
 class DescramblePush {
  public:
   explicit DescramblePush(DescrambleParts& parts) : parts_(parts) {}

@@ -4,17 +4,18 @@
  * @title: lecm-bridge
  * @see_also: smartpro-scramble, smartpro-descramble
  *
- * Takes a protected file (application/x-smartpro) from one virtual domain to others. Only the licences change: the content stays
- * scrambled as it is and goes through untouched, and no card ever holds the key of another domain.
+ * Takes a protected file (application/x-smartpro) from one virtual domain to others. Only the licences change: the
+ * content stays scrambled as it is and goes through untouched, and no card ever holds the key of another domain.
  *
- * It takes two of them. In the source domain, with mode=master, each licence becomes one for the way, addressed to the bridges of one or more
- * destinations; what comes out plays nowhere:
+ * It takes two of them. In the source domain, with mode=master, each licence becomes one for the way, addressed to the
+ * bridges of one or more destinations; what comes out plays nowhere:
  *
  * |[
  * gst-launch-1.0 filesrc location=rushes.spro ! lecm-bridge destinations=partner.bridge ! filesink location=sent.spro
  * ]|
  *
- * In a destination domain, with mode=simple, that becomes a licence of the destination domain, within the rights that the source granted:
+ * In a destination domain, with mode=simple, that becomes a licence of the destination domain, within the rights that
+ * the source granted:
  *
  * |[
  * gst-launch-1.0 filesrc location=sent.spro ! lecm-bridge mode=simple ! filesink location=received.spro
@@ -44,8 +45,8 @@ using namespace cas::gst;
 
 namespace {
 
-/// Lock order: state lock, STREAM_LOCK of the sink pad, object lock. The object lock is held for moments, never while pushing, querying, posting
-/// or talking to a card.
+/// Lock order: state lock, STREAM_LOCK of the sink pad, object lock. The object lock is held for moments, never while
+/// pushing, querying, posting or talking to a card.
 struct Bridge {
   Bridge(GstElement* the_element, GstPad* sink, GstPad* src)
       : element(the_element), licences(the_element), stream(the_element, sink, src, licences) {}
@@ -88,7 +89,8 @@ Result<CardSessionPtr> session_for(Bridge& bridge) {
   return session;
 }
 
-/// Checks everything that is local: settings, files, credentials, card. For both steps up, since properties may be set in READY.
+/// Checks everything that is local: settings, files, credentials, card. For both steps up, since properties may be set
+/// in READY.
 Status prepare(Bridge& bridge, bool for_streaming) {
   BridgeSettings settings;
   guint slot_size = 0;

@@ -10,17 +10,18 @@
 #include "base/error.hpp"
 #include "smartpro/protected_file.hpp"
 
-/// How smartpro-descramble tells the elements behind it under which licence the content was opened, so that smartpro-scramble can have it
-/// issued anew. A structure "smartpro-licence" with nothing secret in it, since a licence stands in the file for everybody to read:
+/// How smartpro-descramble tells the elements behind it under which licence the content was opened, so that
+/// smartpro-scramble can have it issued anew. A structure "smartpro-licence" with nothing secret in it, since a licence
+/// stands in the file for everybody to read:
 ///
 ///   lecm           GBytes   the licence
 ///   content-id     string   hexadecimal, as all here
 ///   header-digest  string   of the file that was opened
 ///   key-period     uint     of that file
 ///
-/// It goes downstream as a sticky event, anew for each licence. Where elements read instead of being pushed to (demuxers on files), or keep
-/// events for themselves, who needs it asks upstream with a query of that name, into which each smartpro-descramble that it comes to writes
-/// such a structure.
+/// It goes downstream as a sticky event, anew for each licence. Where elements read instead of being pushed to
+/// (demuxers on files), or keep events for themselves, who needs it asks upstream with a query of that name, into which
+/// each smartpro-descramble that it comes to writes such a structure.
 namespace cas::gst {
 
 [[nodiscard]] StructurePtr licence_structure(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header);
@@ -33,8 +34,8 @@ namespace cas::gst {
 
 [[nodiscard]] QueryPtr new_licence_query();
 [[nodiscard]] bool is_licence_query(GstQuery* query);
-/// Writes a licence into a query that may have others already. The query is to be answered with FALSE all the same: then elements with several sink
-/// pads ask behind each of them.
+/// Writes a licence into a query that may have others already. The query is to be answered with FALSE all the same:
+/// then elements with several sink pads ask behind each of them.
 void add_licence(GstQuery* query, StructurePtr licence);
 /// What has been written into it, to be called with each.
 template <typename Take>

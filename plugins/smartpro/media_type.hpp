@@ -14,8 +14,8 @@ namespace cas::gst {
 /// How much of the content the search for its type wants to see, where that much is there.
 inline constexpr std::size_t typefind_size = 64 * 1024;
 
-/// What goes into the header for content with these caps; empty when they tell nothing. Caps fields that hold content (stream
-/// headers) are left out: the header is not scrambled.
+/// What goes into the header for content with these caps; empty when they tell nothing. Caps fields that hold content
+/// (stream headers) are left out: the header is not scrambled.
 [[nodiscard]] std::string media_type_of(const GstCaps* caps);
 /// The same, found in the content's first bytes; empty unless the finding is at least likely.
 [[nodiscard]] std::string find_media_type(GstElement* element, ByteView start);

@@ -142,7 +142,8 @@ Result<UsageRights> change_rights(const GstStructure* structure, UsageRights rig
     const gchar* field = gst_structure_nth_field_name(structure, static_cast<guint>(i));
     CAS_TRY(parse_field(rights, field, gst_structure_get_value(structure, field)));
   }
-  // What the library holds to be no rights (too many domains, a window that ends before it starts) is refused here, not at the card.
+  // What the library holds to be no rights (too many domains, a window that ends before it starts) is refused here, not
+  // at the card.
   const auto encoded = UsageRights::parse(rights.encode());
   if (!encoded) return fail(ErrorKind::invalid_argument, "usage rights: " + encoded.error().message);
   return rights;

@@ -10,8 +10,8 @@
 #include "gst/cas/pointers.hpp"
 #include "smartpro/usage_rights.hpp"
 
-/// Usage rights as a GstStructure, in the property "usage-rights" of smartpro-scramble, and in the property "rights" and the
-/// message "smartpro-rights" of smartpro-descramble:
+/// Usage rights as a GstStructure, in the property "usage-rights" of smartpro-scramble, and in the property "rights"
+/// and the message "smartpro-rights" of smartpro-descramble:
 ///
 ///   field          type            meaning
 ///   render         boolean         may be played (default true)
@@ -29,7 +29,8 @@ namespace cas::gst {
 /// ErrorKind::invalid_argument names the field. A field that is not known is refused: a slip of the pen in a
 /// limit must not leave content without it. Nothing: the default rights.
 [[nodiscard]] Result<smartpro::UsageRights> parse_rights(const GstStructure* structure);
-/// `rights` with the fields of the structure in their place; those that it does not have stay. Fails as parse_rights does.
+/// `rights` with the fields of the structure in their place; those that it does not have stay. Fails as parse_rights
+/// does.
 [[nodiscard]] Result<smartpro::UsageRights> change_rights(const GstStructure* structure, smartpro::UsageRights rights);
 
 /// All fields that are set, and besides them "description" (for people) and, where the licence counts plays and

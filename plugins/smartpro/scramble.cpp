@@ -5,8 +5,8 @@
  * @see_also: smartpro-descramble
  *
  * Protects a byte stream of any kind for the domain of an acquisition card: what comes out is a protected file
- * (application/x-smartpro) that every renderer card of the domain plays, within the rights that are set here. With a processing card it protects
- * content again that smartpro-descramble has opened.
+ * (application/x-smartpro) that every renderer card of the domain plays, within the rights that are set here. With a
+ * processing card it protects content again that smartpro-descramble has opened.
  *
  * ## Example launch lines
  * |[
@@ -158,7 +158,8 @@ Result<CardSessionPtr> session_for(Scramble& scramble) {
   return session;
 }
 
-/// Checks everything that is local: settings, credentials, card. For both steps up, since properties may be set in READY.
+/// Checks everything that is local: settings, credentials, card. For both steps up, since properties may be set in
+/// READY.
 Status prepare(Scramble& scramble, bool for_streaming) {
   CAS_TRY_ASSIGN(const ScrambleSettings settings, settings_of(scramble));
   CAS_TRY_ASSIGN(CardSessionPtr session, session_for(scramble));

@@ -15,12 +15,13 @@ namespace cas::gst {
 /// In the property "licence-from": the licence comes from a smartpro-descramble upstream.
 inline constexpr char licence_from_upstream[] = "upstream";
 
-/// The licence of the first key period of a protected file. ErrorKind::not_found: there is no such file; malformed, truncated, unsupported: it is no
-/// protected file; wrong_domain: it is on its way between two domains; authentication_failed: the licence is for another file.
+/// The licence of the first key period of a protected file. ErrorKind::not_found: there is no such file; malformed,
+/// truncated, unsupported: it is no protected file; wrong_domain: it is on its way between two domains;
+/// authentication_failed: the licence is for another file.
 [[nodiscard]] Result<Bytes> licence_of_file(const std::string& path);
 
-/// The licence that content was opened under before smartpro-scramble protects it again: that of a file, or what a smartpro-descramble
-/// upstream announces.
+/// The licence that content was opened under before smartpro-scramble protects it again: that of a file, or what a
+/// smartpro-descramble upstream announces.
 ///
 /// Belongs to the streaming thread, as the stream that uses it.
 class SourceLicence {
@@ -34,8 +35,8 @@ class SourceLicence {
   /// An announcement from upstream.
   void note(const GstStructure* announced);
 
-  /// The licence, by now: upstream may have come to another key period. ErrorKind::not_found when nobody upstream tells; refused when content
-  /// of several works comes together, which no licence is for; malformed.
+  /// The licence, by now: upstream may have come to another key period. ErrorKind::not_found when nobody upstream
+  /// tells; refused when content of several works comes together, which no licence is for; malformed.
   [[nodiscard]] Result<Bytes> lecm();
 
  private:

@@ -10,10 +10,11 @@
 #include <utility>
 #include <vector>
 
-/// What the benchmark programs share. A figure is one line, "bench NAME FIELD VALUE UNIT", and nothing else goes to standard output.
+/// What the benchmark programs share. A figure is one line, "bench NAME FIELD VALUE UNIT", and nothing else goes to
+/// standard output.
 ///
-/// Ratios are what can be compared between machines: the candidates of a Comparison run in turns in the same process on the same
-/// buffers, so that a machine that slows down slows all of them, and each one's figure is the median of nine.
+/// Ratios are what can be compared between machines: the candidates of a Comparison run in turns in the same process on
+/// the same buffers, so that a machine that slows down slows all of them, and each one's figure is the median of nine.
 namespace cas::bench {
 
 inline constexpr int rounds = 9;
@@ -41,18 +42,20 @@ inline void print_figure(const std::string& name, const std::string& field, doub
 /// Candidates that do the same piece of work, measured in turns.
 class Comparison {
  public:
-  /// `work` is what one call of a candidate does, in units of `unit` without the "/s": 1 for calls, bytes / 1e6 for "MB".
+  /// `work` is what one call of a candidate does, in units of `unit` without the "/s": 1 for calls, bytes / 1e6 for
+  /// "MB".
   Comparison(std::string name, double work, std::string unit)
       : name_(std::move(name)), work_(work), unit_(std::move(unit)) {}
 
-  /// A candidate; `run` does the work once and ends the program when it fails. The first one is what ratios are against.
+  /// A candidate; `run` does the work once and ends the program when it fails. The first one is what ratios are
+  /// against.
   Comparison& add(std::string field, std::function<void()> run) {
     candidates_.push_back({std::move(field), std::move(run), 1, {}});
     return *this;
   }
 
-  /// A candidate that takes its own time, because not all that a call does is the work (starting an element, say): `run` gives
-  /// the seconds that the work took.
+  /// A candidate that takes its own time, because not all that a call does is the work (starting an element, say):
+  /// `run` gives the seconds that the work took.
   Comparison& add_timed(std::string field, std::function<double()> run) {
     Candidate candidate{std::move(field), {}, 1, {}};
     candidate.timed = std::move(run);

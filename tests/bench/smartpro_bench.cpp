@@ -10,7 +10,8 @@
 #include "smartpro/protected_reader.hpp"
 #include "tests/support/test_system.hpp"
 
-// What SmartPRO costs: the elements beside the ciphers that they use and beside GStreamer's own aesenc, the secure channel, a seek.
+// What SmartPRO costs: the elements beside the ciphers that they use and beside GStreamer's own aesenc, the secure
+// channel, a seek.
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include "smartpro_bench_elements.hpp"
 #include "tests/support/fake_bridge.hpp"
 
-// What lecm-bridge costs beside GStreamer's identity: both hand the same buffers on. A licence is converted once, before the clock starts, by a
-// converter without a card.
+// What lecm-bridge costs beside GStreamer's identity: both hand the same buffers on. A licence is converted once,
+// before the clock starts, by a converter without a card.
 
 namespace {
 
@@ -18,7 +18,8 @@ using namespace cas;
 constexpr std::size_t buffer_size = 64 * 1024;
 constexpr std::size_t buffer_count = 64 * 1024;
 
-/// A protected file: its start and its licence, and then buffers of content, each a memory of its own around the same bytes.
+/// A protected file: its start and its licence, and then buffers of content, each a memory of its own around the same
+/// bytes.
 bench::BufferRow make_file() {
   static Bytes content(buffer_size);
   smartpro::FileHeader header;

@@ -134,7 +134,8 @@ double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* out
 
   std::chrono::steady_clock::time_point start;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
-    // The second one: the first may wait for the card, and an element may hold it until it knows that it is not the last.
+    // The second one: the first may wait for the card, and an element may hold it until it knows that it is not the
+    // last.
     if (i == 2) start = std::chrono::steady_clock::now();
     require(gst_pad_push(source, gst_buffer_ref(buffers[i].get())) == GST_FLOW_OK, "a buffer is refused");
   }

@@ -33,11 +33,13 @@ using ElementPtr = std::unique_ptr<GstElement, UnrefElement>;
 /// GStreamer's own encryptor (AES-128-CBC).
 [[nodiscard]] ElementPtr make_aesenc();
 
-/// Pushes the buffers through the element, one by one, and then EOS; what comes out is dropped, or kept in `output`. Gives the seconds from
-/// the second buffer on: setting up and the exchange with the card are not what is measured. Ends the program on any failure.
+/// Pushes the buffers through the element, one by one, and then EOS; what comes out is dropped, or kept in `output`.
+/// Gives the seconds from the second buffer on: setting up and the exchange with the card are not what is measured.
+/// Ends the program on any failure.
 double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* output);
 
-/// The cipher alone, as an EVP user would call it: one key, an IV and a tag for each buffer, into one buffer that stays in the cache.
+/// The cipher alone, as an EVP user would call it: one key, an IV and a tag for each buffer, into one buffer that stays
+/// in the cache.
 class RawCipher {
  public:
   explicit RawCipher(const std::string& name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What revocation costs (paper, 4.1): a channel under an external list with a million revoked hosts beside one under an empty list, what a card has
-// to
+// What revocation costs (paper, 4.1): a channel under an external list with a million revoked hosts beside one under an
+// empty list, what a card has to
 // take in for a check, and what memory it needs while a whole list passes by.
 #include <cstdlib>
 

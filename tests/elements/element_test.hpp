@@ -21,8 +21,8 @@
 /// What the tests of elements share.
 namespace cas::test {
 
-/// The system that all tests of a program use: one root, one domain with the cards "acquisition" and "renderer", which are the
-/// default cards of this process; $CAS_HOME is its folder.
+/// The system that all tests of a program use: one root, one domain with the cards "acquisition" and "renderer", which
+/// are the default cards of this process; $CAS_HOME is its folder.
 TestSystem& usual_system();
 
 struct FreeHarness {

@@ -185,7 +185,8 @@ TEST_P(Playback, SeeksToTheSameFrames) {
   auto expected = decode(pull_way, clear, 1'700 * GST_MSECOND);
   auto got = decode(pull_way, covered, 1'700 * GST_MSECOND);
   ASSERT_FALSE(expected.empty());
-  // After a seek the audio decoders do not give the same samples twice, even for the clear file; the pictures are the same.
+  // After a seek the audio decoders do not give the same samples twice, even for the clear file; the pictures are the
+  // same.
   if (expected.contains("video/x-raw")) {
     expected.erase("audio/x-raw");
     got.erase("audio/x-raw");

@@ -60,7 +60,8 @@ Rewritten rewrite(cas::ByteView file, std::size_t piece_size) {
 
 }  // namespace
 
-// Whatever the file says, how it comes makes no difference, and what goes out has the old header with slots at the places that it computes.
+// Whatever the file says, how it comes makes no difference, and what goes out has the old header with slots at the
+// places that it computes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const cas::ByteView file(data, size);

@@ -9,8 +9,8 @@
 
 using namespace cas;
 
-// A row of commands, each u16 length and that many bytes of APDU, on a token that is fresh from the factory. Without a root's signature nobody
-// gets a certificate or a channel: no command under secure messaging succeeds.
+// A row of commands, each u16 length and that many bytes of APDU, on a token that is fresh from the factory. Without a
+// root's signature nobody gets a certificate or a channel: no command under secure messaging succeeds.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   test::PlainAppletMemory memory;
   test::SeededRandom random(1);

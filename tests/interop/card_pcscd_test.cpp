@@ -368,8 +368,8 @@ TEST_F(CardBehindPcscd, ExchangesOnOneCardWhileAnotherIsSlow) {
   EXPECT_OK(held.get());
 }
 
-// Chains of several users of one card do not mix: each chain is one transaction. Another process, another handle of this
-// process, and two threads with one handle.
+// Chains of several users of one card do not mix: each chain is one transaction. Another process, another handle of
+// this process, and two threads with one handle.
 TEST_F(CardBehindPcscd, SharesTheCardBetweenThreadsAndProcesses) {
   InsertedCard inserted(*pcscd_, 0);
   inserted.card().short_only = true;

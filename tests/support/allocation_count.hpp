@@ -11,8 +11,9 @@ namespace cas::test {
 /// Whether OpenSSL's requests are counted: it takes other memory functions only before its first request.
 [[nodiscard]] bool counts_openssl();
 
-/// An account of memory, for what a part of the program has in use at once: bytes that this thread has asked for inside of a HeapAccountScope since
-/// start_heap_account, through `new`, from within OpenSSL, and in OpenSSL's secure heap, less those that it has given back there.
+/// An account of memory, for what a part of the program has in use at once: bytes that this thread has asked for inside
+/// of a HeapAccountScope since start_heap_account, through `new`, from within OpenSSL, and in OpenSSL's secure heap,
+/// less those that it has given back there.
 void start_heap_account();
 /// The most that there was on the account.
 [[nodiscard]] std::size_t heap_account_peak();

@@ -13,7 +13,8 @@
 
 namespace cas::test {
 
-/// A domain for tests of bridging: it holds what a progenitor token would, in clear, and does what one would do for other tokens. What fails throws.
+/// A domain for tests of bridging: it holds what a progenitor token would, in clear, and does what one would do for
+/// other tokens. What fails throws.
 class BridgeDomain {
  public:
   /// VDID: eight times that byte.

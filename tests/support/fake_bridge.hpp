@@ -15,8 +15,8 @@
 #include "card/card.hpp"
 #include "plugins/smartpro/bridge_converter.hpp"
 
-/// lecm-bridge without a bridge token. A program that is linked with fake_bridge.cpp and the element's sources, in place of the plugin and its
-/// bridge_converter.cpp, has the element with converters that do what `fake_bridge()` says.
+/// lecm-bridge without a bridge token. A program that is linked with fake_bridge.cpp and the element's sources, in
+/// place of the plugin and its bridge_converter.cpp, has the element with converters that do what `fake_bridge()` says.
 namespace cas::test {
 
 /// A card that says it is a token of some kind, and that a test pulls and puts back.

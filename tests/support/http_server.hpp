@@ -16,8 +16,8 @@
 
 namespace cas::test {
 
-/// A server of HTTP on 127.0.0.1 that says whatever a test wants it to: the truth, too much, half of it, nothing. One connection at a time, one
-/// request each.
+/// A server of HTTP on 127.0.0.1 that says whatever a test wants it to: the truth, too much, half of it, nothing. One
+/// connection at a time, one request each.
 class HttpServer {
  public:
   /// One request, and the words to answer it with.

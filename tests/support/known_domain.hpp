@@ -17,8 +17,8 @@
 
 namespace cas::test {
 
-/// A domain whose progenitor is not a token: its keys are the test's, as a thief's would be. It looks into no list, and signs whatever internal list
-/// the
+/// A domain whose progenitor is not a token: its keys are the test's, as a thief's would be. It looks into no list, and
+/// signs whatever internal list the
 /// test likes.
 class KnownDomain {
  public:
@@ -56,8 +56,8 @@ class KnownDomain {
     return value_or_throw(smartpro::RevocationList::make(std::move(list), revocation_key_));
   }
 
-  /// Makes the connected card's blank token a renderer of this domain, whose list is of index 1. `external` is the index of the token's external
-  /// list;
+  /// Makes the connected card's blank token a renderer of this domain, whose list is of index 1. `external` is the
+  /// index of the token's external list;
   /// `answer` gives what the token says after its questions about the progenitor.
   template <typename Answer>
   void activate(card::Card& token, std::uint64_t external, Answer answer) const {

@@ -9,7 +9,8 @@
 
 namespace cas::test {
 
-/// A small applet for tests of what carries applets: it echoes, keeps notes, and can be made to misbehave. Class 80 only.
+/// A small applet for tests of what carries applets: it echoes, keeps notes, and can be made to misbehave. Class 80
+/// only.
 ///
 ///   INS 10  echo: answers with the command's data
 ///   INS 12  answers with P1-P2 bytes of a pattern

@@ -12,8 +12,9 @@
 
 namespace cas::test {
 
-/// A pcscd of our own with virtual readers (vsmartcard's vpcd), beside any that the system runs: it is started by socket
-/// activation on a socket in a fresh directory, reads a configuration of its own, and ends with this object or process.
+/// A pcscd of our own with virtual readers (vsmartcard's vpcd), beside any that the system runs: it is started by
+/// socket activation on a socket in a fresh directory, reads a configuration of its own, and ends with this object or
+/// process.
 ///
 /// The client library reads the socket's name (PCSCLITE_CSOCK_NAME) once in the life of a process. So all daemons that
 /// one process starts, one after another, have the same socket name, and only one can run at a time.
@@ -24,8 +25,8 @@ class PrivatePcscd {
   /// Why this machine cannot run one: what is missing, and how to get it. Empty when it can.
   [[nodiscard]] static std::string missing();
 
-  /// Starts pcscd with `readers` readers (1 to 16) and returns when it serves all of them. PCSCLITE_CSOCK_NAME and VPCD_PORTS
-  /// (the ports in the order of the readers, separated by spaces) are in this process's environment then.
+  /// Starts pcscd with `readers` readers (1 to 16) and returns when it serves all of them. PCSCLITE_CSOCK_NAME and
+  /// VPCD_PORTS (the ports in the order of the readers, separated by spaces) are in this process's environment then.
   /// Call it from the main thread: the daemon ends with the thread that started it.
   [[nodiscard]] static Result<std::unique_ptr<PrivatePcscd>> start(std::size_t readers = 2);
   ~PrivatePcscd();

@@ -8,7 +8,8 @@
 
 namespace cas::test {
 
-/// A card with somebody between it and its user: every command passes `transmit_through`, which may change, answer or lose it.
+/// A card with somebody between it and its user: every command passes `transmit_through`, which may change, answer or
+/// lose it.
 class RelayedCard final : public card::Card {
  public:
   using Transmit = std::function<Result<card::ResponseApdu>(card::Card& inner, const card::CommandApdu& command)>;

@@ -18,8 +18,8 @@
 
 namespace cas::test {
 
-/// A whole SmartPRO system for tests, in a folder: a root, a host with every capability, and soft cards. What fails throws.
-/// The clock stands at the real time when the system was made, since elements and programs use the real one.
+/// A whole SmartPRO system for tests, in a folder: a root, a host with every capability, and soft cards. What fails
+/// throws. The clock stands at the real time when the system was made, since elements and programs use the real one.
 class TestSystem {
  public:
   explicit TestSystem(std::uint64_t seed = 1);

@@ -7,7 +7,8 @@
 
 namespace cas::test {
 
-/// An authority for TLS, and certificates that it issues, as PEM files in a folder: NAME.pem and NAME.key. P-256. Throws when it cannot.
+/// An authority for TLS, and certificates that it issues, as PEM files in a folder: NAME.pem and NAME.key. P-256.
+/// Throws when it cannot.
 class TlsAuthority {
  public:
   /// Writes NAME.pem.

@@ -14,8 +14,8 @@
 
 namespace cas::test {
 
-/// One group of `name = value` lines of a vector file. An attribute that the test does not read fails it: what stands in a
-/// file and is not looked at tests nothing.
+/// One group of `name = value` lines of a vector file. An attribute that the test does not read fails it: what stands
+/// in a file and is not looked at tests nothing.
 class Vector {
  public:
   /// Hexadecimal digits.
@@ -63,8 +63,8 @@ class Vector {
   friend void for_each_vector(const std::string& file, Test test);
 };
 
-/// Runs `test(Vector&)` on every group in tests/vectors/`file`. Groups are separated by empty lines; lines that begin with
-/// '#' are for people. Fails on a file that cannot be read, or has no group.
+/// Runs `test(Vector&)` on every group in tests/vectors/`file`. Groups are separated by empty lines; lines that begin
+/// with '#' are for people. Fails on a file that cannot be read, or has no group.
 template <typename Test>
 void for_each_vector(const std::string& file, Test test) {
   const std::string path = std::string(CAS_VECTORS) + "/" + file;

@@ -2,8 +2,9 @@
 // with-pcscd [READERS] -- COMMAND [ARGUMENT...]
 //
 // Runs a command beside a private pcscd with that many virtual readers (2 without a number), and ends with its exit
-// code. The command's environment has PCSCLITE_CSOCK_NAME, by which every PC/SC program finds this pcscd, and VPCD_PORTS,
-// the ports into whose readers a card can be put. Ends with 77, the code of a skipped test, where pcscd or vpcd is missing.
+// code. The command's environment has PCSCLITE_CSOCK_NAME, by which every PC/SC program finds this pcscd, and
+// VPCD_PORTS, the ports into whose readers a card can be put. Ends with 77, the code of a skipped test, where pcscd or
+// vpcd is missing.
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -9,8 +9,8 @@
 
 namespace cas::inspect {
 
-/// The file that is looked at. A regular file is read where it is asked for; a pipe is kept from its start on, as far as it is
-/// asked for (a header and a licence slot: 1.1 MiB at most).
+/// The file that is looked at. A regular file is read where it is asked for; a pipe is kept from its start on, as far
+/// as it is asked for (a header and a licence slot: 1.1 MiB at most).
 class Input final : public smartpro::ByteSource {
  public:
   /// "-" is standard input. ErrorKind::not_found, permission_denied or io.

@@ -43,8 +43,8 @@ struct Inspection {
   [[nodiscard]] bool is_sound() const { return problems.empty(); }
 };
 
-/// Reads header and licence slots, never content. Fails when it is not a protected file, when nothing can be told of it, or
-/// when it cannot be read; damage behind the header is told in Inspection::problems.
+/// Reads header and licence slots, never content. Fails when it is not a protected file, when nothing can be told of
+/// it, or when it cannot be read; damage behind the header is told in Inspection::problems.
 [[nodiscard]] Result<Inspection> inspect(Input& input, const Depth& depth);
 
 }  // namespace cas::inspect

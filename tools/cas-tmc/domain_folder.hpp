@@ -38,13 +38,14 @@ struct Domain {
   [[nodiscard]] std::filesystem::path description_file() const { return folder / "domain.json"; }
 };
 
-/// Where the folder of a domain is; ErrorKind::invalid_argument when it cannot be a domain's name: letters, digits, '.', '_' and '-',
-/// at most 64, the first one a letter or digit.
+/// Where the folder of a domain is; ErrorKind::invalid_argument when it cannot be a domain's name: letters, digits,
+/// '.', '_' and '-', at most 64, the first one a letter or digit.
 [[nodiscard]] Result<std::filesystem::path> domain_folder(const std::string& name);
 
 /// All domains, by name.
 [[nodiscard]] Result<std::vector<Domain>> load_domains();
-/// The domain of that name, or the only one there is when `name` is empty. ErrorKind::not_found; invalid_argument when a name is needed.
+/// The domain of that name, or the only one there is when `name` is empty. ErrorKind::not_found; invalid_argument when
+/// a name is needed.
 [[nodiscard]] Result<Domain> load_domain(const std::string& name);
 
 /// A folder that appears with a whole domain in it. `record` is what the progenitor has given.

@@ -161,8 +161,8 @@ Status DomainSession::connect() {
   return {};
 }
 
-/// A command that was stopped when the progenitor had a new list and this folder had not: the progenitor would have nothing to do with a host
-/// that does not know the list. The mark says which token was being revoked.
+/// A command that was stopped when the progenitor had a new list and this folder had not: the progenitor would have
+/// nothing to do with a host that does not know the list. The mark says which token was being revoked.
 Status DomainSession::finish_stopped_revocation(card::Card& card) {
   const auto mark = read_file(domain_.revoking_file(), 64);
   if (!mark) return mark.error().kind == ErrorKind::not_found ? Status{} : fail(mark.error());

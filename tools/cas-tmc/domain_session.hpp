@@ -15,8 +15,9 @@
 
 namespace cas::tmc {
 
-/// A domain with its progenitor at hand, held so that no other TMC works on it. What the folder of the domain has of lists and masks is the progenitor's newest:
-/// what a command that was stopped had not kept is made again from the register.
+/// A domain with its progenitor at hand, held so that no other TMC works on it. What the folder of the domain has of
+/// lists and masks is the progenitor's newest: what a command that was stopped had not kept is made again from the
+/// register.
 class DomainSession {
  public:
   /// Errors as ProgenitorSession::open; refused when the card is not this domain's progenitor.
@@ -45,7 +46,8 @@ class DomainSession {
   [[nodiscard]] Status set_bridge(std::uint32_t index, bool authorised);
   /// Bars every index but `except` that a token was registered under: how many there were.
   [[nodiscard]] Result<std::size_t> bar_bridges_of(smartpro::SerialNumber token, std::uint32_t except = 0);
-  /// Gives the domain a new domain key, once: where a command was stopped in the middle, this ends it. False when the progenitor had done all of it then.
+  /// Gives the domain a new domain key, once: where a command was stopped in the middle, this ends it. False when the
+  /// progenitor had done all of it then.
   [[nodiscard]] Result<bool> roll();
 
  private:

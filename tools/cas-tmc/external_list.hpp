@@ -9,11 +9,12 @@
 
 namespace cas::tmc {
 
-/// ErrorKind::not_found when there is no root in that folder, so that a wrong name is not taken for a root that has revoked nothing.
+/// ErrorKind::not_found when there is no root in that folder, so that a wrong name is not taken for a root that has
+/// revoked nothing.
 [[nodiscard]] Status check_is_root(const std::filesystem::path& root_folder);
 
-/// The newest external revocation list of the root in that folder (its file "erl"), verified with the root's revocation key; nothing when there is none yet, or
-/// no root.
+/// The newest external revocation list of the root in that folder (its file "erl"), verified with the root's revocation
+/// key; nothing when there is none yet, or no root.
 [[nodiscard]] Result<std::optional<smartpro::RevocationList>> load_external_list(
     const std::filesystem::path& root_folder);
 /// Keeps it there.

@@ -20,7 +20,8 @@ using card::CardUri;
 using smartpro::TokenKind;
 using tools::Json;
 
-/// There from the first step to the last, with the name of the domain in it: what is found beside it was begun by `init`, and goes on.
+/// There from the first step to the last, with the name of the domain in it: what is found beside it was begun by
+/// `init`, and goes on.
 constexpr const char* mark_name = "init-under-way";
 
 constexpr const char* protect_line =

@@ -107,7 +107,8 @@ Result<NewSlots> make_slots(const OpenFile& file, const LicensedFile& licensed,
   journal.bytes(journal_magic).bytes(licensed.header.digest);
   for (std::uint64_t period = 0; period < periods; ++period) {
     const std::uint64_t offset = layout.slot_offset(static_cast<std::uint32_t>(period));
-    // A file whose writer was killed ends anywhere, also in a slot; a slot without a segment behind it is of no use to anybody.
+    // A file whose writer was killed ends anywhere, also in a slot; a slot without a segment behind it is of no use to
+    // anybody.
     if (period > 0 && (offset >= file.size() || file.size() - offset < layout.slot_size())) break;
     CAS_TRY_ASSIGN(const Bytes slot, file.read(offset, layout.slot_size()));
     CAS_TRY_ASSIGN(const ByteView lecm, smartpro::parse_licence_slot(slot));

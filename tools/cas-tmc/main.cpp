@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cas-tmc: a Token Management Center. Makes roots and hosts, founds domains, brings tokens into them and out of them, revokes, bridges, backs up.
+// cas-tmc: a Token Management Center. Makes roots and hosts, founds domains, brings tokens into them and out of them,
+// revokes, bridges, backs up.
 #include <CLI/CLI.hpp>
 
 #include "commands.hpp"

@@ -35,8 +35,9 @@ struct FoundedDomain {
   Domain domain;
   Outcome outcome = Outcome::done;
 };
-/// Activates the progenitor and keeps its domain as `name`. A domain that this progenitor founded for a command that was stopped is taken up
-/// again. done_before when the domain of that name is this progenitor's; the place of the progenitor is noted anew then.
+/// Activates the progenitor and keeps its domain as `name`. A domain that this progenitor founded for a command that
+/// was stopped is taken up again. done_before when the domain of that name is this progenitor's; the place of the
+/// progenitor is noted anew then.
 [[nodiscard]] Result<FoundedDomain> found_domain(const std::string& name, const card::CardUri& progenitor,
                                                  const Host& host, const tools::Progress& progress);
 
@@ -44,7 +45,8 @@ struct EnrolledToken {
   smartpro::TokenInfo info;
   Outcome outcome = Outcome::done;
 };
-/// Brings a token into the domain. done_before when it is in the domain already, of that kind, and the register says so too.
+/// Brings a token into the domain. done_before when it is in the domain already, of that kind, and the register says so
+/// too.
 [[nodiscard]] Result<EnrolledToken> enrol_token(const Domain& domain, const card::CardUri& progenitor,
                                                 const card::CardUri& token, smartpro::TokenKind kind, const Host& host,
                                                 const tools::Progress& progress);

@@ -10,8 +10,8 @@
 
 namespace cas::tools {
 
-/// The card that an argument names: a card URI, or a path without a colon, which is a soft card whose pass phrase is in PATH.pin. What it
-/// names stays the same when the working folder changes: paths are absolute then.
+/// The card that an argument names: a card URI, or a path without a colon, which is a soft card whose pass phrase is in
+/// PATH.pin. What it names stays the same when the working folder changes: paths are absolute then.
 [[nodiscard]] Result<card::CardUri> parse_card_argument(const std::string& argument);
 
 /// Opens it for the token applet.

@@ -12,7 +12,8 @@
 
 namespace cas::tools {
 
-/// Where credentials are and what opens their keys, as options give them; empty for the default folder, and for keys in clear.
+/// Where credentials are and what opens their keys, as options give them; empty for the default folder, and for keys in
+/// clear.
 struct CredentialsPlace {
   std::string folder;
   std::string pin_source;

@@ -11,7 +11,8 @@ namespace cas::tools {
 ///   no tracing by others             PR_SET_DUMPABLE 0: processes of the same user can neither attach (ptrace) nor read /proc/PID/mem
 ///   files that nobody else reads     umask 077
 ///
-/// Secrets themselves are in locked memory (SecretBytes). None of this keeps out root, nor who can change this program or its libraries.
+/// Secrets themselves are in locked memory (SecretBytes). None of this keeps out root, nor who can change this program
+/// or its libraries.
 [[nodiscard]] Status harden_process();
 
 }  // namespace cas::tools

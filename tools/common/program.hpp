@@ -43,8 +43,9 @@ class Progress {
 
 using Command = std::function<Result<Report>(const Progress&)>;
 
-/// A program as all programs here are: subcommands, `--help` that teaches, `--version`, `--json`, errors as one sentence on stderr (as
-/// {"error": {"kind", "message"}} on stdout with --json), and the exit codes above. Hardens the process before it does anything.
+/// A program as all programs here are: subcommands, `--help` that teaches, `--version`, `--json`, errors as one
+/// sentence on stderr (as {"error": {"kind", "message"}} on stdout with --json), and the exit codes above. Hardens the
+/// process before it does anything.
 class Program {
  public:
   /// `name` is the program's, `description` a sentence, `footer` what --help ends with: examples.

@@ -9,8 +9,8 @@
 
 namespace cas::tools {
 
-/// A folder that appears whole or not at all: it is filled as FOLDER.unfinished and then renamed. What a process left there that was killed
-/// is cleared away by the next one. One process at a time.
+/// A folder that appears whole or not at all: it is filled as FOLDER.unfinished and then renamed. What a process left
+/// there that was killed is cleared away by the next one. One process at a time.
 class StagedFolder {
  public:
   /// ErrorKind::refused when `folder` is there already and not empty; io when another process is filling it.

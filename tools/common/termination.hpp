@@ -6,8 +6,8 @@
 
 namespace cas::tools {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop token, as long as it lives. Make it before any other thread: threads that are there already
-/// would still take the signals the usual way.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop token, as long as it lives. Make it before any other thread: threads
+/// that are there already would still take the signals the usual way.
 class Termination {
  public:
   Termination();

@@ -16,7 +16,8 @@
 #include "tests/support/test_system.hpp"
 
 // Protects and plays with gst-launch-1.0 and everything logged, and looks for every secret of the system in all that came out: as bytes, in
-// hexadecimal and in base64. What it looks for is taken out of the card stores, so that no secret is left out by oversight.
+// hexadecimal and in base64. What it looks for is taken out of the card stores, so that no secret is left out by
+// oversight.
 
 namespace cas {
 namespace {
@@ -36,7 +37,8 @@ std::vector<std::string> forms_of(ByteView secret) {
   std::string upper = forms[1];
   std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   forms.push_back(upper);
-  // Within a longer base64 text the secret may start at any of three places in a group: the groups that are all its own are the same.
+  // Within a longer base64 text the secret may start at any of three places in a group: the groups that are all its own
+  // are the same.
   for (std::size_t skipped = 0; skipped < 3; ++skipped) {
     const std::size_t whole = (secret.size() - skipped) / 3 * 3;
     forms.push_back(base64(secret.subspan(skipped, whole)));
@@ -63,8 +65,8 @@ class SecretsEndToEnd : public testing::Test {
   }
 
   /// Runs a pipeline; what it prints, its arguments among it, is added to the output. gst-launch-1.0 of GStreamer 1.22 may wait for ever when a
-  /// pipeline fails before its main loop runs (the error quits a loop that is not running yet), which logging everything makes likely:
-  /// hence the time-out, which is a failure of the pipeline like any other.
+  /// pipeline fails before its main loop runs (the error quits a loop that is not running yet), which logging
+  /// everything makes likely: hence the time-out, which is a failure of the pipeline like any other.
   int launch(const std::string& pipeline) {
     const std::string log = (system.folder() / "log").string();
     const std::string command = "GST_DEBUG='*:9' GST_DEBUG_NO_COLOR=1 exec timeout 20 gst-launch-1.0 -v -m -t " +

@@ -11,7 +11,8 @@
 
 namespace cas::test {
 
-/// Runs each command again and again, killed before its first change of a folder, before its second, and so on, and each time whole afterwards.
+/// Runs each command again and again, killed before its first change of a folder, before its second, and so on, and
+/// each time whole afterwards.
 template <typename Base>
 class InterruptedAs : public Base {
  protected:

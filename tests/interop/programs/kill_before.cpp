@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Loaded into a program (LD_PRELOAD), kills it before its Nth change to a folder: CAS_TEST_KILL_BEFORE=N. What a file holds changes by rename
-// or, where licences are replaced in place, by pwrite: the latter is killed in its middle. So the states between two such changes are all the states in
-// which a program can leave its files.
+// Loaded into a program (LD_PRELOAD), kills it before its Nth change to a folder: CAS_TEST_KILL_BEFORE=N. What a file
+// holds changes by rename or, where licences are replaced in place, by pwrite: the latter is killed in its middle. So
+// the states between two such changes are all the states in which a program can leave its files.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -85,7 +85,8 @@ void ProgramTest::expect_no_secret(const Outcome& outcome) const {
 }
 
 void ProgramTest::use_initialised_home() {
-  // Made once: most of its time goes into pass phrase derivation. The places in it are text, and are set right in each copy.
+  // Made once: most of its time goes into pass phrase derivation. The places in it are text, and are set right in each
+  // copy.
   static const std::unique_ptr<TemporaryFolder> made = [] {
     auto folder_made = std::make_unique<TemporaryFolder>();
     const Outcome outcome =

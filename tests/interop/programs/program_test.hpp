@@ -13,7 +13,8 @@
 
 namespace cas::test {
 
-/// Runs cas-tmc and cas-card in a folder of the test's own, with $CAS_HOME in it. Every output is searched for every pass phrase.
+/// Runs cas-tmc and cas-card in a folder of the test's own, with $CAS_HOME in it. Every output is searched for every
+/// pass phrase.
 class ProgramTest : public testing::Test {
  protected:
   using Json = nlohmann::json;
@@ -23,7 +24,8 @@ class ProgramTest : public testing::Test {
 
   Outcome tmc(const Arguments& arguments, const Environment& more = {});
   Outcome card(const Arguments& arguments, const Environment& more = {});
-  /// The same with --json, and what it printed, parsed; expects that exit code, one document on stdout and silence on stderr.
+  /// The same with --json, and what it printed, parsed; expects that exit code, one document on stdout and silence on
+  /// stderr.
   Json tmc_json(Arguments arguments, int exit_code = 0);
   Json card_json(Arguments arguments, int exit_code = 0);
 

@@ -75,8 +75,8 @@ TEST(SecretBytes, AssigningItToItselfKeepsIt) {
   EXPECT_EQ(copy_of(secret.reveal()), hex("0102"));
 }
 
-// Released blocks stay mapped in OpenSSL's secure heap, which keeps its own list in their first bytes; what a secret left behind
-// would still be there.
+// Released blocks stay mapped in OpenSSL's secure heap, which keeps its own list in their first bytes; what a secret
+// left behind would still be there.
 std::size_t left_behind(const std::uint8_t* memory, std::size_t size, std::uint8_t mark) {
   const volatile std::uint8_t* released = memory;
   std::size_t found = 0;

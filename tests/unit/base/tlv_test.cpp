@@ -172,7 +172,8 @@ TEST(SecretTlvWriter, WritesWhatTheOrdinaryOneWrites) {
   EXPECT_TRUE(secret.take().empty());
 }
 
-// --- random trees -----------------------------------------------------------------------------------------------------------
+// --- random trees
+// -----------------------------------------------------------------------------------------------------------
 
 struct Node {
   TlvTag tag = 0;

@@ -65,7 +65,8 @@ class FakePcsc {
 
   /// The n-th call of that kind from now (1 is the next) fails with `code`.
   void fail_call(PcscCall call, LONG code, int n = 1);
-  /// From now on each call fails with this probability, out of 256, with any of PC/SC's codes; waits see cards come and go.
+  /// From now on each call fails with this probability, out of 256, with any of PC/SC's codes; waits see cards come and
+  /// go.
   void misbehave(std::uint64_t seed, unsigned probability);
   /// Called on the calling thread before each call.
   std::function<void(PcscCall call)> before_call;

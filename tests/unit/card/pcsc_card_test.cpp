@@ -180,7 +180,8 @@ TEST(T0Tpdu, HasTheFormOfEachCase) {
   EXPECT_EQ(t0_tpdu(hex("8010010201aabbcc")), std::nullopt) << "too long for its length";
 }
 
-// ---- Failures of an exchange -----------------------------------------------------------------------------------------
+// ---- Failures of an exchange
+// -----------------------------------------------------------------------------------------
 
 struct ExchangeFailure {
   LONG code;
@@ -304,7 +305,8 @@ TEST_F(PcscCardTest, FailsToConnectWithAKindThatSaysWhetherToWait) {
   }
 }
 
-// ---- Which reader ----------------------------------------------------------------------------------------------------
+// ---- Which reader
+// ----------------------------------------------------------------------------------------------------
 
 TEST(ChooseReader, TakesTheWholeNameOrTheOnlyPart) {
   const std::vector<Reader> readers = {{"ACME CCID 00 00"}, {"ACME CCID 00 01"}, {"ACME CCID 00 0"}, {"Omnikey 00 00"}};
@@ -391,7 +393,8 @@ TEST_F(PcscCardTest, ListsReadersWithTheirCards) {
   EXPECT_FAILS(list_readers(), ErrorKind::card_absent);
 }
 
-// ---- Waiting ---------------------------------------------------------------------------------------------------------
+// ---- Waiting
+// ---------------------------------------------------------------------------------------------------------
 
 TEST_F(PcscCardTest, DoesNotWaitForACardThatIsThere) {
   pcsc_.readers = {reader("Reader A")};
@@ -553,7 +556,8 @@ TEST_F(PcscCardTest, WaitsOnAsManyReadersAsThereCanBe) {
   EXPECT_OK(waiting.get());
 }
 
-// ---- Everything at once ----------------------------------------------------------------------------------------------
+// ---- Everything at once
+// ----------------------------------------------------------------------------------------------
 
 bool one_of(ErrorKind kind, std::initializer_list<ErrorKind> kinds) {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();

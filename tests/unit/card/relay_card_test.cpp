@@ -72,7 +72,8 @@ TEST_F(RelayTest, TheLongestCommandsAndAnswersPass) {
   EXPECT_EQ(puppet->last.data, longest.data);
   EXPECT_EQ(puppet->last.cla, 0x84);
   EXPECT_EQ(puppet->last.ne, longest.ne);
-  // What no card can be told does not leave the machine, and an answer that is too long does not leave the other; the session goes on after the first.
+  // What no card can be told does not leave the machine, and an answer that is too long does not leave the other; the
+  // session goes on after the first.
   EXPECT_FAILS(card->transmit({0x80, 0x10, 0, 0, Bytes(65536), {}}), ErrorKind::invalid_argument);
   puppet->response = {{}, sw::ok};
   EXPECT_OK(echo(*card, 1));
@@ -156,7 +157,8 @@ TEST_F(RelayTest, AConnectionCutWithinACommandLeavesItsOutcomeUnknown) {
   RelayTarget cutting = target();
   cutting.port = relay.port;
   const auto card = open(cutting);
-  // What it sends in place of an answer, before it closes: nothing, half a frame, frames that cannot be, one that has no place there.
+  // What it sends in place of an answer, before it closes: nothing, half a frame, frames that cannot be, one that has
+  // no place there.
   const std::pair<Bytes, ErrorKind> endings[] = {{{}, ErrorKind::card_reset},
                                                  {hex("0500000010 90"), ErrorKind::card_reset},
                                                  {hex("05ffffffff"), ErrorKind::card_reset},

@@ -291,7 +291,8 @@ TEST(SecureMessaging, ReflectionCloses) {
 }
 
 TEST(SecureMessaging, ReflectionClosesEvenUnderOneKeyPair) {
-  // A careless key derivation with the same keys both ways still has no reflected message pass: the MACs cover other things.
+  // A careless key derivation with the same keys both ways still has no reflected message pass: the MACs cover other
+  // things.
   const auto same = [] { return SecureMessagingKeys{key(0), key(1), key(0), key(1)}; };
   SecureMessaging host(same());
   const auto command = host.wrap_command({0x80, 0x01, 0, 0, hex("AA"), {}});

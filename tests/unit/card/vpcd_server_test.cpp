@@ -154,8 +154,8 @@ TEST_F(VpcdServerTest, CarriesTheLongestMessages) {
   EXPECT_OK(finish());
 }
 
-// Nothing that the driver says reaches the card as an APDU unless it could be one, and nothing leaves the driver waiting
-// for an answer that it expects.
+// Nothing that the driver says reaches the card as an APDU unless it could be one, and nothing leaves the driver
+// waiting for an answer that it expects.
 TEST_F(VpcdServerTest, IsNotImpressedByNonsense) {
   serve();
   driver_.send_message({});

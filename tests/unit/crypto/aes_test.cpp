@@ -366,7 +366,8 @@ TEST_P(AesCtrOf, AsksForNoMemoryOnceItIsMade) {
   EXPECT_TRUE(good);
 }
 
-// ------------------------------------------------------------------------------------------- one library beside the other
+// ------------------------------------------------------------------------------------------- one library beside the
+// other
 
 /// `bytes` cut into one to nine pieces.
 std::vector<ByteView> cut_at_random(ByteView bytes, test::SeededRandom& random) {

@@ -10,8 +10,8 @@
 #include "support/seeded_random.hpp"
 #include "support/vector_file.hpp"
 
-// Certificates that are signed properly by the right key, and are not what they should be: what a careless or a captured
-// certification authority could issue, or a parser be attacked with.
+// Certificates that are signed properly by the right key, and are not what they should be: what a careless or a
+// captured certification authority could issue, or a parser be attacked with.
 
 namespace cas::crypto {
 namespace {
@@ -224,8 +224,8 @@ TEST_F(CertificateForgery, TheKeyIsAnUncompressedPointOnP256) {
   });
 }
 
-/// The curve written out instead of named (RFC 5480, 2.1.1 forbids it), once with the base point that makes every point the
-/// product of a key that the forger knows (CVE-2020-0601).
+/// The curve written out instead of named (RFC 5480, 2.1.1 forbids it), once with the base point that makes every point
+/// the product of a key that the forger knows (CVE-2020-0601).
 TEST_F(CertificateForgery, ACurveThatIsWrittenOutIsRefused) {
   const Bytes p = test::hex("00ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
   const Bytes a = test::hex("ffffffff00000001000000000000000000000000fffffffffffffffffffffffc");

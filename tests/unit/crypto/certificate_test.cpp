@@ -183,7 +183,8 @@ TEST_F(CertificateTest, ServesSeveralThreads) {
   EXPECT_EQ(good, (std::array<bool, 4>{true, true, true, true}));
 }
 
-// ------------------------------------------------------------------------------------------- what is refused to be issued
+// ------------------------------------------------------------------------------------------- what is refused to be
+// issued
 
 TEST_F(CertificateTest, IssuesNothingThatItWouldNotRead) {
   const CertificateSubject good = some_subject(11, true);
@@ -250,7 +251,8 @@ TEST_F(CertificateTest, TakesItsLimitsThemselves) {
   EXPECT_OK(leaf->verify_issued_by(root_, now));
 }
 
-// ------------------------------------------------------------------------------------------------------- damage and forgery
+// ------------------------------------------------------------------------------------------------------- damage and
+// forgery
 
 TEST_F(CertificateTest, RefusesEveryChangedBit) {
   const auto leaf = issue_certificate(root_, key_, some_subject(14, false));
@@ -325,7 +327,8 @@ TEST_F(CertificateTest, GarbageNeverDoesHarm) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------- the openssl program
+// ------------------------------------------------------------------------------------------------------- the openssl
+// program
 
 struct ProgramRun {
   int status = -1;

@@ -30,7 +30,8 @@ class TlsTest : public testing::Test {
     Result<bool> client = false;
     Result<bool> server = false;
   };
-  // Carries bytes to and fro until neither end has more to say, or one has failed; the one that failed has its last word.
+  // Carries bytes to and fro until neither end has more to say, or one has failed; the one that failed has its last
+  // word.
   static Ends shake_hands(TlsSession& client, TlsSession& server) {
     Ends ends;
     for (int round = 0; round < 8; ++round) {

@@ -26,7 +26,8 @@ Bytes signed_anyhow(TlvWriter writer, std::string_view label, const crypto::Sign
   return value_or_throw(sign_fields(std::move(writer), label, key));
 }
 
-// ----------------------------------------------------------------------------------------------------------------- Keys
+// -----------------------------------------------------------------------------------------------------------------
+// Keys
 
 class BridgeKeys : public testing::Test {
  protected:
@@ -100,7 +101,8 @@ TEST_F(BridgeKeys, SizesThatCannotBeAreRefused) {
                ErrorKind::invalid_argument);
 }
 
-// ----------------------------------------------------------------------------------------------------------------- Mask
+// -----------------------------------------------------------------------------------------------------------------
+// Mask
 
 class Mask : public testing::Test {
  protected:
@@ -272,7 +274,8 @@ TEST_F(Mask, AChangedFileIsNot) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------------- Record
+// ---------------------------------------------------------------------------------------------------------------
+// Record
 
 TEST(BridgeRecords, AreReadAsSigned) {
   const BridgeDomain domain(1);
@@ -314,7 +317,8 @@ TEST(BridgeRecords, HaveTheirOwnLabelAndForm) {
   EXPECT_FAILS(BridgeRecord::parse(Bytes(max_bridge_record_size + 1)), ErrorKind::malformed);
 }
 
-// ------------------------------------------------------------------------------------------------------ CDI and package
+// ------------------------------------------------------------------------------------------------------ CDI and
+// package
 
 class Package : public testing::Test {
  protected:

@@ -6,7 +6,8 @@
 namespace cas::smartpro {
 namespace {
 
-// ------------------------------------------------------------------------------------------------------------- The ways
+// ------------------------------------------------------------------------------------------------------------- The
+// ways
 
 TEST_F(Bridging, ALicenceGoesToSeveralDomainsAtOnce) {
   const TransferPackage package = sent();
@@ -79,7 +80,8 @@ TEST_F(Bridging, ADomainSendsOnWhatItHasReceived) {
   EXPECT_EQ(third.open(at_end).terms.origins,
             (std::vector<LicenceOrigin>{{source.vdid, master_serial}, {destination.vdid, 0x1002}}));
   EXPECT_EQ(third.open(at_end).terms.rights.bridge_hops, 0);
-  // From there it goes back one step, not to the first domain: that one's simple bridge, though registered there, returns it to the last sender alone.
+  // From there it goes back one step, not to the first domain: that one's simple bridge, though registered there,
+  // returns it to the last sender alone.
   EXPECT_FAILS(give_back(other, at_end), ErrorKind::wrong_domain);
   EXPECT_OK(give_back(end, at_end));
 }
@@ -94,7 +96,8 @@ TEST_F(Bridging, NoAnswerHoldsTheControlWord) {
     EXPECT_EQ(std::search(answer.begin(), answer.end(), control_word.begin(), control_word.end()), answer.end());
 }
 
-// ---------------------------------------------------------------------------------------------------------- SEND LICENCE
+// ---------------------------------------------------------------------------------------------------------- SEND
+// LICENCE
 
 TEST_F(Bridging, TheRightToBridgeIsNeeded) {
   EXPECT_FAILS(send(source.licence({}), {simple_serial}), ErrorKind::refused);
@@ -197,7 +200,8 @@ TEST_F(Bridging, ItPassesThroughEightDomainsAtMost) {
                ErrorKind::exhausted);
 }
 
-// ------------------------------------------------------------------------------------------------------ Mask and records
+// ------------------------------------------------------------------------------------------------------ Mask and
+// records
 
 TEST_F(Bridging, NothingIsSentToABridgeThatIsNotAdmitted) {
   EXPECT_FAILS(send(source.licence(bridgeable()), {0x2222}), ErrorKind::outdated);

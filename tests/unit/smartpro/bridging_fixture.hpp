@@ -74,7 +74,8 @@ inline Bytes licence_of(ByteView answer) {
   return copy_of(value_or_throw(fields.required(tag::converted_lecm)));
 }
 
-/// Source domain with a master bridge, destination domain with a simple bridge that is registered in the source, and another pair in a third domain.
+/// Source domain with a master bridge, destination domain with a simple bridge that is registered in the source, and
+/// another pair in a third domain.
 class Bridging : public testing::Test {
  protected:
   BridgeDomain source{0xa1};

@@ -210,7 +210,8 @@ TEST_F(DomainManagement, ARolledDomainHasNewTokensAndItsOldLicencesIssuedAnew) {
   const auto anew = session().reissue_old_licence(old);
   ASSERT_OK(anew);
   EXPECT_OK(system.session("renderer")->open_licence(*anew, {}));
-  // A token of before, hacked or not, opens nothing of after; and what is not under the previous key is not issued anew.
+  // A token of before, hacked or not, opens nothing of after; and what is not under the previous key is not issued
+  // anew.
   system.found_domain("stranger");
   system.enrol("stranger", "strange acquisition", TokenKind::acquisition);
   EXPECT_EQ(value_or_throw(session().reissue_old_licence(*anew)), *anew);

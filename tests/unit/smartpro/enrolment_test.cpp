@@ -14,7 +14,8 @@ namespace {
 using test::TestSystem;
 using test::value_or_throw;
 
-/// A card that keeps what passes, and can change or lose it: the relay between a progenitor and a token is nobody's friend.
+/// A card that keeps what passes, and can change or lose it: the relay between a progenitor and a token is nobody's
+/// friend.
 class RelayedCard final : public card::Card {
  public:
   explicit RelayedCard(std::shared_ptr<card::Card> inner) : inner_(std::move(inner)) {}
@@ -71,8 +72,8 @@ TEST(Enrolment, WorksInTheClassicSuiteToo) {
 }
 
 TEST(Enrolment, TheRelaySeesNoKey) {
-  // With the seed, the domain key is known: it is the first 32 bytes that the progenitor draws after the channel is up. It is simpler to
-  // look for every 32-byte window that opens the domain's licences; none of what passed may be one.
+  // With the seed, the domain key is known: it is the first 32 bytes that the progenitor draws after the channel is up.
+  // It is simpler to look for every 32-byte window that opens the domain's licences; none of what passed may be one.
   TestSystem system;
   system.found_domain("progenitor");
   system.enrol("progenitor", "acquisition", TokenKind::acquisition);

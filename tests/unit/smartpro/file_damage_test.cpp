@@ -139,8 +139,8 @@ TEST(FileDamage, OtherPlacesCanStillBeRead) {
   EXPECT_EQ(must(reader->read(10'000, out)), 0U) << "the end is intact";
 }
 
-/// Bytes behind the end: all content where its end is known without them (the last segment is full, or the size is stated), else
-/// all but the last segment; then an error.
+/// Bytes behind the end: all content where its end is known without them (the last segment is full, or the size is
+/// stated), else all but the last segment; then an error.
 TEST(FileDamage, BytesBehindTheEndAreFound) {
   test::SeededRandom random(17);
   for (const std::uint32_t period_segments : {0U, 1U, 2U})

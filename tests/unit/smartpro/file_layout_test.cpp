@@ -42,7 +42,8 @@ TEST(FileLayout, PartsFollowOneAnotherWithoutAGap) {
   }
 }
 
-/// Every size of file near the borders of the first periods: it is the size of exactly one content, or it is called cut.
+/// Every size of file near the borders of the first periods: it is the size of exactly one content, or it is called
+/// cut.
 TEST(FileLayout, SizesOfFilesAndContentsMatchOneToOne) {
   for (const ContentCipher cipher : ciphers) {
     for (const std::uint32_t period_segments : {0U, 1U, 3U}) {

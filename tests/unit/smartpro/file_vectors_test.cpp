@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// tests/vectors/smartpro/protected_files.json: written by this code once, computed again by check_protected_files.py beside it.
+// tests/vectors/smartpro/protected_files.json: written by this code once, computed again by check_protected_files.py
+// beside it.
 #include <gtest/gtest.h>
 
 #include <fstream>

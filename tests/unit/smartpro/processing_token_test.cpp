@@ -22,7 +22,8 @@ using test::ProgenitorPeer;
 using test::TestSystem;
 using test::value_or_throw;
 
-/// A domain with the cards "worker", "player" and "camera". Licences are made here under its key, so that anything can be in them.
+/// A domain with the cards "worker", "player" and "camera". Licences are made here under its key, so that anything can
+/// be in them.
 class Processing : public testing::Test {
  protected:
   TestSystem system;

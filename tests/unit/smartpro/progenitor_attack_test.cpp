@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A progenitor, a backup and a member against a management host, a card or another progenitor that does what no Token Management Center would.
+// A progenitor, a backup and a member against a management host, a card or another progenitor that does what no Token
+// Management Center would.
 #include <algorithm>
 #include <set>
 

@@ -328,7 +328,8 @@ TEST(SacFfdhe2048, ElementsOfSmallSubgroupsAreRefused) {
   for (const Bytes& value : {zero, one, above_p})
     EXPECT_FAILS(SacResponder::answer(peer_party, with_field(initiator.message1(), tag_public_value, value), random),
                  ErrorKind::authentication_failed);
-  // g = 2 generates the subgroup of order q; -x of a member x = p - x is no member, as -1 is a non-residue for p = 3 mod 4.
+  // g = 2 generates the subgroup of order q; -x of a member x = p - x is no member, as -1 is a non-residue for p = 3
+  // mod 4.
   const Bytes p = test::hex(
       "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE249B3EF97D2FE363630C75D8"
       "F681B202AEC4617A"

@@ -6,7 +6,8 @@
 namespace cas::smartpro {
 namespace {
 
-// ------------------------------------------------------------------------------------------------------- RECEIVE LICENCE
+// ------------------------------------------------------------------------------------------------------- RECEIVE
+// LICENCE
 
 TEST_F(Bridging, ACdiOfAnotherBridgeIsRefused) {
   const TransferPackage package = sent();
@@ -36,7 +37,8 @@ TEST_F(Bridging, AnotherTokenOfTheDomainDoesNotReceiveIt) {
 }
 
 TEST_F(Bridging, AVdidThatTheHostHasSwappedIsFound) {
-  // A token that was moved to another domain, with all its registrations: what is addressed to it there does not open here.
+  // A token that was moved to another domain, with all its registrations: what is addressed to it there does not open
+  // here.
   third.activate(simple_memory, TokenKind::simple_bridge, simple_serial);
   const TransferPackage package = sent();
   EXPECT_FAILS(simple.receive_licence(incoming(package.lecm, package.cdis[0])), ErrorKind::refused);
@@ -251,7 +253,8 @@ TEST_F(Bridging, ABridgeSpeaksForTheDomainInItsRecord) {
   EXPECT_FAILS(master.take_back_licence(incoming(package.lecm, package.cdis[0])), ErrorKind::malformed);
 }
 
-// ------------------------------------------------------------------------------------------------------ REGISTER BRIDGE
+// ------------------------------------------------------------------------------------------------------ REGISTER
+// BRIDGE
 
 class Registration : public testing::Test {
  protected:

@@ -75,7 +75,8 @@ class TokenRevocation : public testing::TestWithParam<Way> {
       ++asked;
       const auto& numbers = numbers_of(list, question->type);
       if (GetParam() == Way::proof) {
-        // For a number on the list there is no proof. A neighbour's is what a host would try, and it has the number in it.
+        // For a number on the list there is no proof. A neighbour's is what a host would try, and it has the number in
+        // it.
         const auto prover = value_or_throw(AbsenceProver::create(numbers));
         auto proof = prover.prove(question->number);
         if (!proof) proof = prover.prove(question->number + 1);

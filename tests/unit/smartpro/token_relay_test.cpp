@@ -191,7 +191,8 @@ TEST_F(Run, ComparesExternalLists) {
   const Bytes message2 = value_or_throw(plain_command(*token, ins::sac_initiate, run.message1()));
   ASSERT_OK(run.authenticate(memory, message2));
 
-  // A token that says it has no list, and that is asked by one that has one: the token would refuse, unless it is hacked.
+  // A token that says it has no list, and that is asked by one that has one: the token would refuse, unless it is
+  // hacked.
   const HostCredentials& host = *system.host();
   SacParty other;
   other.root = &host.root;

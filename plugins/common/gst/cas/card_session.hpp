@@ -31,18 +31,19 @@ struct CardRequest {
   bool operator==(const CardRequest&) const = default;
 };
 
-/// What the kinds of token are that an element can work with; the first one of which this machine has a default card names it.
+/// What the kinds of token are that an element can work with; the first one of which this machine has a default card
+/// names it.
 using AcceptedKinds = std::initializer_list<smartpro::TokenKind>;
 
-/// Finds the session that the pipeline already has, if it is with the card that is asked for (URI, host and suite are unset or the
-/// same, and the token is of an accepted kind); otherwise opens one and tells the pipeline. To be called without
-/// locks: it queries the neighbours and posts messages. Exchanges no more than SELECT and a public command with the card.
-/// A token of another kind is ErrorKind::invalid_argument.
+/// Finds the session that the pipeline already has, if it is with the card that is asked for (URI, host and suite are
+/// unset or the same, and the token is of an accepted kind); otherwise opens one and tells the pipeline. To be called
+/// without locks: it queries the neighbours and posts messages. Exchanges no more than SELECT and a public command with
+/// the card. A token of another kind is ErrorKind::invalid_argument.
 [[nodiscard]] Result<CardSessionPtr> acquire_card_session(GstElement* element, const CardRequest& request,
                                                           AcceptedKinds kinds);
 
-/// A session that an application has made itself, over a card that it reaches in its own way, for a context. `opened` says what elements
-/// compare their properties with. Asks the token what it is.
+/// A session that an application has made itself, over a card that it reaches in its own way, for a context. `opened`
+/// says what elements compare their properties with. Asks the token what it is.
 [[nodiscard]] Result<CardSessionPtr> wrap_token_session(std::unique_ptr<smartpro::TokenSession> token,
                                                         CardRequest opened);
 

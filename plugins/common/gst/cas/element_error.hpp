@@ -40,8 +40,8 @@ struct ErrorCode {
 /// "error-kind" (cas::error_kind_name), for applications that branch. To be called without locks.
 void post_error(GstElement* element, ErrorCode code, const Error& error);
 
-/// Runs the body of a virtual function that C code calls: no exception gets past. What is thrown (memory that ran out, in
-/// practice) is posted as RESOURCE/NO_SPACE_LEFT, and `fallback` is the result.
+/// Runs the body of a virtual function that C code calls: no exception gets past. What is thrown (memory that ran out,
+/// in practice) is posted as RESOURCE/NO_SPACE_LEFT, and `fallback` is the result.
 template <typename Fallback, typename Body>
 auto shielded(GstElement* element, Fallback fallback, Body&& body) noexcept -> decltype(body()) {
   try {

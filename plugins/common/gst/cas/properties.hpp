@@ -23,7 +23,8 @@ inline constexpr GParamFlags settable_until_ready =
     static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
 inline constexpr GParamFlags readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
-/// Installs "card", "host", "host-pin-source", "suite" and "lists". `card_default` says which card an unset property means.
+/// Installs "card", "host", "host-pin-source", "suite" and "lists". `card_default` says which card an unset property
+/// means.
 void install_card_properties(GObjectClass* object_class, const char* card_description);
 
 /// Whether a property may be set now; warns when not. Takes the object's lock.
