@@ -29,7 +29,7 @@ run_packages=(
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 test_packages=(libgtest-dev libgmock-dev python3)
-ci_packages=(clang libclang-rt-14-dev valgrind debootstrap)
+ci_packages=(clang clang-format-14 libclang-rt-14-dev valgrind debootstrap)
 
 case $level in
   build) wanted=("${build_packages[@]}") ;;
