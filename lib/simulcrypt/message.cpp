@@ -91,7 +91,12 @@ MessageWriter::MessageWriter(ByteQueue& out, std::uint8_t version, std::uint16_t
 }
 
 MessageWriter::~MessageWriter() {
-  if (!finished_) out_.truncate(start_);
+  if (!finished_) abandon();
+}
+
+void MessageWriter::abandon() {
+  out_.truncate(start_);
+  finished_ = true;
 }
 
 void MessageWriter::tag_and_length(std::uint16_t tag, std::size_t length) {

@@ -108,6 +108,8 @@ class MessageWriter {
 
   /// The message is complete. ErrorKind::exhausted: its body would be longer than 65,535 bytes; `out` is as it was then.
   [[nodiscard]] Status finish();
+  /// Leaves `out` as it was before the message; the writer is done.
+  void abandon();
 
  private:
   void tag_and_length(std::uint16_t tag, std::size_t length);
