@@ -112,7 +112,7 @@ void EcmgClient::take_channel_status(const MessageView& message) {
   const ecmg::ChannelParameters& asked = status.parameters;
   if (state_ == State::open) {
     test_deadline_.reset();
-    // TS 103 197, 5.5: they hold as long as the channel lives.
+    // TS 103 197, 5.4.3: they hold as long as the channel lives.
     if (asked != parameters_)
       report(Misbehaviour::unexpected_message, 0,
              "the ECMG changed the parameters of the open channel; those of the set-up are kept");

@@ -94,7 +94,7 @@ class EcmgClient {
                                    Instant now);
   /// Asks for the ECM of a crypto-period. After provision_failed, the same crypto-period may be asked for again with the same
   /// words, for an answer may still be on its way. ErrorKind::refused: the stream is not open, or its last answer is
-  /// outstanding (5.4: one at a time); invalid_argument: the words are not those that the ECMG wants; exhausted: too long.
+  /// outstanding (5.5: one at a time); invalid_argument: the words are not those that the ECMG wants; exhausted: too long.
   [[nodiscard]] Status provision(std::uint16_t stream_id, const CwProvisionRequest& request, Instant now);
   /// ErrorKind::refused: it is not open.
   [[nodiscard]] Status close_stream(std::uint16_t stream_id, Instant now);

@@ -2,7 +2,7 @@
 #include "simulcrypt/ecmg_messages.hpp"
 #include "simulcrypt/grammar.hpp"
 
-// TS 103 197, 5.4: the tables of the messages; 5.3: the parameters; 5.6: the errors.
+// TS 103 197, 5.2 and 5.3: the parameters; 5.4 and 5.5: the tables of the messages; 5.6: the errors.
 namespace cas::simulcrypt {
 
 using namespace ecmg;

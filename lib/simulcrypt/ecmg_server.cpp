@@ -189,7 +189,7 @@ std::optional<Fault> EcmgSession::order_words(ecmg::CwProvision& provision) cons
 void EcmgSession::take_provision(Streams::iterator stream, const ecmg::CwProvision& received, Instant now) {
   Stream& it = stream->second;
   const std::uint16_t id = stream->first;
-  // TS 103 197, 5.4: the next CW_provision follows the answer to the last.
+  // TS 103 197, 5.5: the next CW_provision follows the answer to the last.
   if (it.pending) return refuse(id, Error::invalid_message);
   ecmg::CwProvision provision = received;
   if (const auto fault = order_words(provision)) return refuse(id, *fault);

@@ -2,7 +2,7 @@
 #include "simulcrypt/emmg_messages.hpp"
 #include "simulcrypt/grammar.hpp"
 
-// TS 103 197, 6.2.3: the tables of the messages; 6.2.2: the parameters; 6.2.6: the errors.
+// TS 103 197, 6.2.2: the parameters; 6.2.4 and 6.2.5: the tables of the messages; 6.2.6: the errors.
 namespace cas::simulcrypt {
 
 using namespace emmg;

@@ -11,7 +11,7 @@
 namespace cas::simulcrypt {
 
 // The interfaces of SimulCrypt as data: which messages there are, which parameters each of them has, how long and how often
-// (TS 103 197, clauses 5.4 and 6.2.3). One checker reads them all.
+// (TS 103 197, clauses 5.4, 5.5, 6.2.4 and 6.2.5). One checker reads them all.
 
 /// A parameter in a message.
 struct ParameterRule {

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <array>
+
+#include "simulcrypt/mux_server.hpp"
+
+namespace cas::simulcrypt {
+
+namespace {
+
+using emmg::Error;
+
+std::uint16_t code(Error error) { return static_cast<std::uint16_t>(error); }
+
+// Write functions of messages of a fixed size cannot fail.
+void cannot_fail(const Status&) {}
+
+}  // namespace
+
+MuxSession::MuxSession(MuxServer& server, Instant now)
+    : server_(server),
+      framing_(server.settings_.longest_message),
+      version_(emmg_grammar().newest_version),
+      last_heard_(now) {}
+
+MuxSession::~MuxSession() { close_channel(); }
+
+void MuxSession::receive(ByteView bytes, Instant now) {
+  if (closed_) return;
+  framing_.append(bytes);
+  for (auto next = framing_.next(); next.found != MessageFraming::Found::nothing; next = framing_.next()) {
+    take(next, now);
+    if (closed_) return;
+  }
+}
+
+void MuxSession::take(const MessageFraming::Next& next, Instant now) {
+  const Grammar& grammar = emmg_grammar();
+  if (next.found == MessageFraming::Found::too_long)
+    return fault({grammar.codes.message_too_long, {}}, find_message(grammar, next.header.type));
+  const CheckedMessage checked = check(grammar, next.header, next.body);
+  // Until the channel is open, the answer is in a version that both may speak (TS 103 197, 4.4.1).
+  if (!open_) version_ = std::clamp(next.header.version, grammar.oldest_version, grammar.newest_version);
+  if (checked.fault) return fault(*checked.fault, checked.rule);
+  if (open_ && next.header.version != version_) return fault({grammar.codes.unsupported_version, {}}, checked.rule);
+  faults_ = 0;
+  dispatch(*checked.message, now);
+  if (open_) last_heard_ = now;  // before, the time for the set-up runs on
+}
+
+void MuxSession::dispatch(const MessageView& message, Instant now) {
+  const emmg::ChannelId channel = emmg::ChannelMessage::from(message).channel;
+  if (message.type() == emmg::channel_setup) return set_up_channel(emmg::ChannelSetup::from(message));
+  if (message.type() == emmg::channel_error || message.type() == emmg::stream_error) {
+    const auto error = emmg::ErrorMessage::from(message);
+    return report(Misbehaviour::reported_error, error.statuses[0],
+                  "the generator reported " + error_sentence(emmg_grammar(), error.statuses[0]));
+  }
+  if (!open_) {
+    channel_ = channel;  // the error names what it is about
+    return refuse(std::nullopt, Error::unknown_channel_id);
+  }
+  if (message.type() == emmg::data_provision) return take_data(message, now);
+  if (channel.client_id != channel_.client_id) return refuse(std::nullopt, Error::unknown_client_id);
+  if (channel.channel_id != channel_.channel_id) return refuse(std::nullopt, Error::unknown_channel_id);
+  switch (message.type()) {
+    case emmg::channel_test:
+      return cannot_fail(emmg::ChannelSetup{channel_, section_tspkt_flag_}.write(out_, version_, emmg::channel_status));
+    case emmg::channel_status: return test_deadline_.reset();
+    case emmg::channel_close: {
+      close_channel();
+      closed_ = true;
+      return;
+    }
+    case emmg::stream_setup: return set_up_stream(emmg::StreamSetup::from(message), now);
+    default: return take_stream_message(message, now);
+  }
+}
+
+void MuxSession::set_up_channel(const emmg::ChannelSetup& setup) {
+  if (open_)
+    return refuse(std::nullopt, setup.channel == channel_ ? Error::channel_id_in_use : Error::too_many_channels);
+  channel_ = setup.channel;
+  const std::uint8_t flag = setup.section_tspkt_flag;
+  const bool known_form =
+      server_.settings_.binary_messages ? flag == emmg::binary_messages : flag <= emmg::transport_packets;
+  if (!known_form) return refuse(std::nullopt, Fault{code(Error::invalid_value), emmg::section_tspkt_flag});
+  if (server_.channels_.contains(channel_)) return refuse(std::nullopt, Error::channel_id_in_use);
+  if (server_.channels_.size() >= server_.settings_.max_channels) return refuse(std::nullopt, Error::too_many_channels);
+  if (const auto granted = server_.sink_.open_channel(channel_, flag); !granted)
+    return refuse(std::nullopt, granted.error());
+  section_tspkt_flag_ = flag;
+  open_ = true;
+  server_.channels_.insert(channel_);
+  cannot_fail(setup.write(out_, version_, emmg::channel_status));
+  if (server_.listener_ != nullptr) server_.listener_->channel_opened(channel_);
+}
+
+void MuxSession::set_up_stream(const emmg::StreamSetup& setup, Instant now) {
+  const std::uint16_t id = setup.stream_id;
+  if (streams_.contains(id)) return refuse(id, Error::stream_id_in_use);
+  if (streams_.size() >= server_.settings_.max_streams_on_channel)
+    return refuse(id, Error::too_many_streams_on_channel);
+  if (server_.stream_count_ >= server_.settings_.max_streams) return refuse(id, Error::too_many_streams_on_mux);
+  // 2 is for ECMs, which come another way; what is above is reserved.
+  if (setup.data_type > emmg::private_data) return refuse(id, Fault{code(Error::invalid_value), emmg::data_type});
+  const MuxServer::DataKey key{channel_.client_id, setup.data_id, setup.data_type};
+  if (server_.by_data_.contains(key)) return refuse(id, Error::data_id_in_use);
+  auto grant = server_.sink_.open_stream({channel_.client_id, channel_.channel_id, id, setup.data_id, setup.data_type});
+  if (!grant) return refuse(id, grant.error());
+  grant->section_tspkt_flag = section_tspkt_flag_;
+  MuxServer::Stream& stream = streams_.emplace(id, server_.make_stream(*grant, now)).first->second;
+  stream.channel = channel_;
+  stream.stream_id = id;
+  stream.data_id = setup.data_id;
+  stream.data_type = setup.data_type;
+  server_.by_data_.emplace(key, &stream);
+  ++server_.stream_count_;
+  cannot_fail(setup.write(out_, version_, emmg::stream_status));
+}
+
+void MuxSession::take_stream_message(const MessageView& message, Instant now) {
+  const std::uint16_t id = message.u16(emmg::data_stream_id).value_or(0);
+  const auto stream = streams_.find(id);
+  if (stream == streams_.end()) return refuse(id, Error::unknown_stream_id);
+  switch (message.type()) {
+    case emmg::stream_bw_request: return take_bandwidth(stream, emmg::StreamBandwidth::from(message), now);
+    case emmg::stream_test:
+      return cannot_fail(emmg::StreamSetup{channel_, id, stream->second.data_id, stream->second.data_type}.write(
+          out_, version_, emmg::stream_status));
+    case emmg::stream_status: return;
+    case emmg::stream_close_request:
+      close_stream(stream);
+      return cannot_fail(emmg::StreamMessage{channel_, id}.write(out_, version_, emmg::stream_close_response));
+    default: return refuse(id, Error::invalid_message);
+  }
+}
+
+void MuxSession::take_bandwidth(Streams::iterator stream, const emmg::StreamBandwidth& request, Instant now) {
+  MuxServer::Stream& it = stream->second;
+  if (request.bandwidth) {
+    const std::uint16_t granted =
+        std::min(server_.sink_.allocate_bandwidth(it.grant.handle, *request.bandwidth), *request.bandwidth);
+    if (it.bucket)
+      it.bucket->set(granted, server_.depth_of(granted), now);
+    else
+      it.bucket.emplace(granted, server_.depth_of(granted), now);
+  }
+  // The answer always says a number: there are generators that cannot read one without. 65,535 is as much as can be said.
+  const std::uint16_t allocated = it.bucket ? it.bucket->rate() : std::uint16_t{0xffff};
+  cannot_fail(
+      emmg::StreamBandwidth{channel_, stream->first, allocated}.write(out_, version_, emmg::stream_bw_allocation));
+}
+
+void MuxSession::take_data(const MessageView& message, Instant now) {
+  const auto provision = emmg::DataProvision::from(message);
+  // Over TCP, they are mandatory (TS 103 197, 6.2.5: only the UDP of 6.3 knows no stream).
+  if (!provision.channel_id) return refuse(std::nullopt, Fault{code(Error::missing_parameter), emmg::data_channel_id});
+  if (!provision.stream_id) return refuse(std::nullopt, Fault{code(Error::missing_parameter), emmg::data_stream_id});
+  if (provision.client_id != channel_.client_id) return refuse(std::nullopt, Error::unknown_client_id);
+  if (*provision.channel_id != channel_.channel_id) return refuse(std::nullopt, Error::unknown_channel_id);
+  const std::uint16_t id = *provision.stream_id;
+  const auto stream = streams_.find(id);
+  if (stream == streams_.end()) return refuse(id, Error::unknown_stream_id);
+  MuxServer::Stream& it = stream->second;
+  if (provision.data_id != it.data_id) return refuse(id, Error::unknown_data_id);
+  if (!server_.are_well_formed(message, section_tspkt_flag_))
+    return refuse(id, Fault{code(Error::invalid_value), emmg::datagram});
+  // All of a message or nothing: a generator that is told 000F knows what to send again.
+  if (it.bucket && !it.bucket->pass(emmg::size_of_datagrams(message), now))
+    return refuse(id, Error::exceeded_bandwidth);
+  server_.deliver(it, message);
+}
+
+void MuxSession::close_stream(Streams::iterator stream) {
+  const MuxServer::Stream& it = stream->second;
+  server_.sink_.close_stream(it.grant.handle);
+  server_.by_data_.erase({channel_.client_id, it.data_id, it.data_type});
+  --server_.stream_count_;
+  streams_.erase(stream);
+}
+
+void MuxSession::close_channel() {
+  if (!open_) return;
+  while (!streams_.empty()) close_stream(streams_.begin());
+  open_ = false;
+  server_.channels_.erase(channel_);
+  if (server_.listener_ != nullptr) server_.listener_->channel_closed(channel_);
+}
+
+// A message that is not one. What is invalid is answered, except for errors: two peers could go on for ever.
+void MuxSession::fault(const Fault& fault, const MessageRule* rule) {
+  if (rule == nullptr || !rule->is_error) {
+    refuse(std::nullopt, fault);
+  } else {
+    report(Misbehaviour::invalid_message, fault.error_status, "the generator sent an error that is malformed");
+  }
+  if (++faults_ < server_.settings_.max_faults) return;
+  close_channel();
+  closed_ = true;
+  report(Misbehaviour::invalid_message, fault.error_status, "the generator sends one invalid message after another");
+}
+
+void MuxSession::refuse(std::optional<std::uint16_t> stream_id, const Fault& fault) {
+  emmg::ErrorMessage error;
+  error.channel = channel_;
+  error.stream_id = stream_id;
+  error.statuses[0] = fault.error_status;
+  error.status_count = 1;
+  const std::uint16_t tag = fault.tag.value_or(0);
+  const std::array<std::uint8_t, 2> tag_bytes{static_cast<std::uint8_t>(tag >> 8), static_cast<std::uint8_t>(tag)};
+  if (fault.tag) error.information = tag_bytes;
+  cannot_fail(error.write(out_, version_));
+  if (server_.listener_ == nullptr) return;
+  const std::string where = stream_id ? "refused on stream " + std::to_string(*stream_id) : "refused";
+  report(Misbehaviour::invalid_message, fault.error_status, where + ": " + fault_sentence(emmg_grammar(), fault));
+}
+
+void MuxSession::refuse(std::optional<std::uint16_t> stream_id, Error error) {
+  refuse(stream_id, Fault{code(error), {}});
+}
+
+void MuxSession::report(Misbehaviour what, std::uint16_t error_status, std::string message) {
+  if (server_.listener_ != nullptr)
+    server_.listener_->peer_misbehaved(channel_, {what, error_status, std::move(message)}, closed_);
+}
+
+std::optional<Instant> MuxSession::next_deadline() const {
+  if (closed_) return std::nullopt;
+  if (!open_) return last_heard_ + server_.settings_.set_up_time_out;
+  return test_deadline_.value_or(last_heard_ + server_.settings_.test_interval);
+}
+
+void MuxSession::tick(Instant now) {
+  if (closed_) return;
+  const bool no_set_up = !open_ && now >= last_heard_ + server_.settings_.set_up_time_out;
+  if (no_set_up || (open_ && test_deadline_ && now >= *test_deadline_)) {
+    close_channel();
+    closed_ = true;
+    return report(Misbehaviour::no_answer, 0,
+                  no_set_up ? "no channel was set up in time" : "the test of the channel was not answered in time");
+  }
+  if (!open_ || test_deadline_ || now < last_heard_ + server_.settings_.test_interval) return;
+  test_deadline_ = now + server_.settings_.test_time_out;
+  cannot_fail(emmg::ChannelMessage{channel_}.write(out_, version_, emmg::channel_test));
+}
+
+}  // namespace cas::simulcrypt
