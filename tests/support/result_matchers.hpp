@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/hex.hpp"
@@ -37,6 +42,13 @@ inline Bytes hex(std::string text) {
   auto bytes = from_hex(text, text.size());
   if (!bytes) throw std::invalid_argument(bytes.error().message);
   return std::move(*bytes);
+}
+
+/// The value, or an exception with the error's message: for set-up code.
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 }  // namespace cas::test

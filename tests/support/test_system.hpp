@@ -13,6 +13,7 @@
 #include "smartpro/token_management.hpp"
 #include "smartpro/token_session.hpp"
 #include "tests/support/manual_clock.hpp"
+#include "tests/support/result_matchers.hpp"
 #include "tests/support/seeded_random.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -69,12 +70,5 @@ class TestSystem {
   std::map<std::string, std::shared_ptr<card::Card>> cards_;  // keeps stores open: scrypt once
   std::map<std::string, std::unique_ptr<smartpro::RegisterFile>> registers_;
 };
-
-/// The value, or an exception with the error's message: for set-up code.
-template <typename T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 }  // namespace cas::test
