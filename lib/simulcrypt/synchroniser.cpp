@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "simulcrypt/synchroniser.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace cas::simulcrypt {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// A packet may be so late for what is due and still keep the grid: periods do not slide by a packet time each.
+constexpr nanoseconds on_the_grid = std::chrono::milliseconds(40);
+/// How far beyond the period that is on ECMs are asked for, at most.
+constexpr PeriodIndex request_horizon = 8;
+/// Words of periods so long past are in no window of words (max_cw_per_msg).
+constexpr PeriodIndex word_memory = 2 * max_cw_per_msg;
+
+}  // namespace
+
+/// An ECM that has come in, until it is off the air.
+struct Synchroniser::Ecm {
+  PeriodIndex period = 0;
+  Bytes bytes;
+  std::optional<StreamTime> arrived;     ///< Known at the first advance after.
+  bool criteria_changed = false;         ///< Against those of the ECM before.
+  bool after_clear = false;              ///< Its period was the first after clear.
+  bool before_clear = false;             ///< Its period was the last before clear.
+  bool criteria_change_next = false;     ///< The period after it has other criteria.
+  std::optional<StreamTime> start, end;  ///< Of its period, once they have come.
+  std::optional<StreamTime> on_since;    ///< On the air.
+  StreamTime next_send{};
+};
+
+struct Synchroniser::Stream {
+  WithoutEcm without = WithoutEcm::hold;
+  bool open = false;
+  EcmStreamTerms terms;
+  std::optional<PeriodIndex> asked;  ///< For which no answer has come.
+  std::vector<Ecm> ecms;             ///< By period.
+  Bytes criteria;
+  std::uint64_t criteria_version = 1;   ///< Counts changes.
+  std::uint64_t version_of_newest = 0;  ///< That the newest ECM was made with; 0: there was none.
+  std::uint64_t version_asked = 0;
+  std::optional<PeriodIndex> reported_missing;
+
+  [[nodiscard]] Ecm* ecm(PeriodIndex period) {
+    const auto found = std::ranges::find(ecms, period, &Ecm::period);
+    return found == ecms.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] const Ecm* ecm(PeriodIndex period) const { return const_cast<Stream*>(this)->ecm(period); }
+  [[nodiscard]] nanoseconds start_delay(bool after_clear, bool criteria_changed) const {
+    if (after_clear && terms.transition_delay_start) return *terms.transition_delay_start;
+    if (criteria_changed && terms.ac_delay_start) return *terms.ac_delay_start;
+    return terms.delay_start;
+  }
+  [[nodiscard]] nanoseconds stop_delay(const Ecm& ecm) const {
+    if (ecm.before_clear && terms.transition_delay_stop) return *terms.transition_delay_stop;
+    if (ecm.criteria_change_next && terms.ac_delay_stop) return *terms.ac_delay_stop;
+    return terms.delay_stop;
+  }
+  /// The earliest that an ECM which is yet to be made could be wanted on the air, against the start of its period.
+  [[nodiscard]] nanoseconds earliest_start_delay() const {
+    return std::min({nanoseconds(0), nanoseconds(terms.delay_start),
+                     nanoseconds(terms.transition_delay_start.value_or(terms.delay_start)),
+                     nanoseconds(terms.ac_delay_start.value_or(terms.delay_start))});
+  }
+};
+
+Synchroniser::Synchroniser(const Options& options, SynchroniserActions& actions, ControlWordSource& words)
+    : options_(options), actions_(actions), words_(words), current_(options.first_period - 1) {}
+Synchroniser::~Synchroniser() = default;
+
+// ------------------------------------------------------------------------------------------------------- What comes in
+
+std::size_t Synchroniser::add_stream(WithoutEcm without) {
+  streams_.emplace_back().without = without;
+  return streams_.size() - 1;
+}
+
+Status Synchroniser::stream_opened(std::size_t stream, const EcmStreamTerms& terms) {
+  CAS_TRY(check_ecm_stream_terms(terms));
+  Stream& opened = streams_.at(stream);
+  opened.open = true;
+  opened.terms = terms;
+  opened.asked.reset();
+  next_event_ = StreamTime::min();
+  return {};
+}
+
+void Synchroniser::stream_lost(std::size_t stream) {
+  Stream& lost = streams_.at(stream);
+  lost.open = false;
+  lost.asked.reset();
+  next_event_ = StreamTime::min();
+}
+
+Status Synchroniser::ecm_arrived(std::size_t stream, std::uint16_t cp_number, Bytes ecm) {
+  Stream& asking = streams_.at(stream);
+  if (!asking.asked || simulcrypt::cp_number(*asking.asked) != cp_number)
+    return fail(ErrorKind::malformed, "an ECM came for crypto-period " + std::to_string(cp_number) +
+                                          ", which was not asked for: it is left aside");
+  const PeriodIndex period = *asking.asked;
+  asking.asked.reset();
+  next_event_ = StreamTime::min();
+  if (period < current_ || (period == current_ && !scrambling_)) return {};  // It has taken too long: nobody needs it.
+  Ecm& fresh = asking.ecms.emplace_back();
+  fresh.period = period;
+  fresh.bytes = std::move(ecm);
+  fresh.criteria_changed = asking.version_of_newest != 0 && asking.version_asked != asking.version_of_newest;
+  asking.version_of_newest = asking.version_asked;
+  if (Ecm* before = asking.ecm(period - 1)) before->criteria_change_next = fresh.criteria_changed;
+  return {};
+}
+
+void Synchroniser::ecm_refused(std::size_t stream) {
+  streams_.at(stream).asked.reset();
+  next_event_ = StreamTime::min();
+}
+
+void Synchroniser::set_access_criteria(std::size_t stream, Bytes criteria) {
+  Stream& changed = streams_.at(stream);
+  changed.criteria = std::move(criteria);
+  ++changed.criteria_version;
+}
+
+void Synchroniser::set_scrambling(bool on) {
+  wanted_ = on;
+  next_event_ = StreamTime::min();
+}
+
+// ---------------------------------------------------------------------------------------------------------- What is due
+
+nanoseconds Synchroniser::duration() const {
+  nanoseconds longest = options_.period;
+  for (const Stream& stream : streams_)
+    if (stream.open) longest = std::max<nanoseconds>(longest, stream.terms.min_cp_duration);
+  return longest;
+}
+
+/// While nothing holds it up. While clear, the next period is due when the clear lead is over.
+StreamTime Synchroniser::expected_start(PeriodIndex period, StreamTime now) const {
+  if (period <= current_) return started_;
+  if (scrambling_) return started_ + (period - current_) * duration();
+  return began_.value_or(now) + options_.clear_lead + (period - current_ - 1) * duration();
+}
+
+StreamTime Synchroniser::on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const {
+  const bool after_clear = ecm.start ? ecm.after_clear : !scrambling_ && ecm.period == current_ + 1;
+  const nanoseconds delay = stream.start_delay(after_clear, ecm.criteria_changed);
+  // After the start of a period that has not begun yet: when it has.
+  if (!ecm.start && delay >= nanoseconds(0)) return StreamTime::max();
+  return std::max(ecm.arrived.value_or(now), ecm.start.value_or(expected_start(ecm.period, now)) + delay);
+}
+
+std::optional<StreamTime> Synchroniser::off_air_from(const Stream& stream, const Ecm& ecm) const {
+  const nanoseconds delay = stream.stop_delay(ecm);
+  if (ecm.end) return *ecm.end + delay;
+  // Before the end of its period, when that is certain: each ECMG has answered for the next one.
+  if (delay >= nanoseconds(0) || !ecm.start || ecm.period != current_) return {};
+  const bool answered =
+      std::ranges::all_of(streams_, [&](const Stream& other) { return other.ecm(current_ + 1) != nullptr; });
+  return answered ? std::optional(started_ + duration() + delay) : std::nullopt;
+}
+
+void Synchroniser::wake_at(StreamTime time) { next_event_ = std::min(next_event_, time); }
+
+Status Synchroniser::request(std::size_t number, StreamTime now) {
+  Stream& stream = streams_[number];
+  if (!stream.open || stream.asked) return {};
+  PeriodIndex period = scrambling_ ? current_ : current_ + 1;
+  while (stream.ecm(period) != nullptr) ++period;
+  if (period > current_ + request_horizon) return {};
+  if (period > current_ && (scrambling_ || period > current_ + 1)) {
+    const StreamTime ask = expected_start(period, now) + stream.earliest_start_delay() - stream.terms.max_comp_time -
+                           options_.request_ahead;
+    if (now < ask) {
+      wake_at(ask);
+      return {};
+    }
+  }
+  EcmRequest request;
+  request.cp_number = simulcrypt::cp_number(period);
+  request.duration = std::chrono::duration_cast<std::chrono::milliseconds>(duration());
+  const PeriodIndex first = period + stream.terms.lead_cw - stream.terms.cw_per_msg + 1;
+  for (PeriodIndex of = first; of < first + stream.terms.cw_per_msg; ++of) {
+    auto word = words_.word(of);
+    if (!word && word.error().kind == ErrorKind::not_found) {  // A key from outside that is not there yet.
+      wake_at(now + options_.request_ahead);
+      return {};
+    }
+    if (!word) return fail(std::move(word).error());
+    request.words.push_back({simulcrypt::cp_number(of), std::move(*word)});
+  }
+  request.access_criteria = stream.criteria;
+  stream.version_asked = stream.criteria_version;
+  stream.asked = period;
+  actions_.request_ecm(number, request);
+  return {};
+}
+
+/// Finds which ECMs are on the air from now on.
+void Synchroniser::put_on_air(Stream& stream, StreamTime now) {
+  for (Ecm& ecm : stream.ecms) {
+    if (ecm.on_since) continue;
+    const StreamTime from = on_air_from(stream, ecm, now);
+    if (now < from) {
+      if (from != StreamTime::max()) wake_at(from);
+      continue;
+    }
+    ecm.on_since = now - from < on_the_grid ? from : now;
+    ecm.next_send = *ecm.on_since;
+  }
+}
+
+void Synchroniser::broadcast(std::size_t number, StreamTime now) {
+  Stream& stream = streams_[number];
+  std::erase_if(stream.ecms, [&](const Ecm& ecm) {
+    const auto off = off_air_from(stream, ecm);
+    return (off && ecm.end && now >= *off) || (ecm.period < current_ && !ecm.start);
+  });
+  for (Ecm& ecm : stream.ecms) {
+    const auto off = off_air_from(stream, ecm);
+    if (!ecm.on_since || (off && now >= *off)) continue;
+    if (now >= ecm.next_send) {
+      actions_.send_ecm(number, ecm.bytes);
+      ecm.next_send += stream.terms.repetition;
+      if (ecm.next_send <= now) ecm.next_send = now + stream.terms.repetition;
+    }
+    wake_at(off ? std::min(ecm.next_send, *off) : ecm.next_send);
+  }
+}
+
+/// Whether the stream's ECM of the next period is there, and was on the air for long enough.
+bool Synchroniser::ready(const Stream& stream, StreamTime now) {
+  const Ecm* next = stream.ecm(current_ + 1);
+  if (next == nullptr) return false;
+  const nanoseconds delay = stream.start_delay(!scrambling_, next->criteria_changed);
+  if (delay >= nanoseconds(0)) return true;
+  if (!next->on_since) return false;
+  if (now >= *next->on_since - delay) return true;
+  wake_at(*next->on_since - delay);
+  return false;
+}
+
+/// The next period is due: whether the policies let it begin.
+bool Synchroniser::may_begin(StreamTime now) {
+  bool one_is_ready = false, held = false, missing = false;
+  for (std::size_t number = 0; number < streams_.size(); ++number) {
+    Stream& stream = streams_[number];
+    if (ready(stream, now)) {
+      one_is_ready = true;
+      continue;
+    }
+    if (stream.ecm(current_ + 1) != nullptr) {  // On its way: a matter of its own delay.
+      held = true;
+      continue;
+    }
+    if (scrambling_ && stream.reported_missing != current_ + 1) {
+      stream.reported_missing = current_ + 1;
+      actions_.ecm_missing(number, simulcrypt::cp_number(current_ + 1), stream.without);
+    }
+    if (stream.without != WithoutEcm::go_on) held = missing = true;
+  }
+  if (options_.policy == ServicePolicy::any) return one_is_ready;
+  if (!held) return one_is_ready || (scrambling_ && !streams_.empty());
+  if (missing && scrambling_ && options_.policy == ServicePolicy::clear) stop_scrambling(now);
+  return false;
+}
+
+Status Synchroniser::change_period(StreamTime now) {
+  const PeriodIndex next = current_ + 1;
+  CAS_TRY_ASSIGN(const SecretBytes word, words_.word(next));
+  const StreamTime due = expected_start(next, now);
+  const StreamTime start = scrambling_ && now - due < on_the_grid ? due : now;
+  for (Stream& stream : streams_) {
+    if (Ecm* ending = stream.ecm(current_); ending != nullptr && scrambling_) ending->end = start;
+    if (Ecm* starting = stream.ecm(next)) {
+      starting->start = start;
+      starting->after_clear = !scrambling_;
+    }
+  }
+  current_ = next;
+  started_ = start;
+  scrambling_ = true;
+  words_.forget_before(current_ - word_memory);
+  actions_.begin_period(cp_number(), word);
+  return {};
+}
+
+void Synchroniser::stop_scrambling(StreamTime now) {
+  for (Stream& stream : streams_)
+    if (Ecm* ending = stream.ecm(current_)) {
+      ending->end = now;
+      ending->before_clear = true;
+    }
+  scrambling_ = false;
+  actions_.go_clear();
+}
+
+Status Synchroniser::advance(StreamTime now) {
+  if (!began_) began_ = now;
+  for (Stream& stream : streams_)
+    for (Ecm& ecm : stream.ecms) {
+      if (!ecm.arrived) ecm.arrived = now;
+      // It has come after its period had begun without it.
+      if (!ecm.start && scrambling_ && ecm.period == current_) ecm.start = started_;
+    }
+  if (!wanted_ && scrambling_) {
+    stop_scrambling(now);
+    // What was asked for ahead may be out of date when scrambling is wanted again.
+    for (Stream& stream : streams_) std::erase_if(stream.ecms, [&](const Ecm& ecm) { return ecm.period > current_; });
+  }
+  next_event_ = StreamTime::max();
+  // First which period is on: nobody needs the ECM of one that ends now.
+  const Status changed = wanted_ ? change_periods(now) : Status{};
+  for (std::size_t number = 0; number < streams_.size(); ++number) broadcast(number, now);
+  if (!changed) next_event_ = StreamTime::min();
+  return changed;
+}
+
+/// Begins the periods that are due and may begin, and asks for ECMs. More than one is due only where the stream's time has
+/// jumped.
+Status Synchroniser::change_periods(StreamTime now) {
+  for (int turn = 0; turn < 4; ++turn) {
+    for (std::size_t number = 0; number < streams_.size(); ++number) {
+      CAS_TRY(request(number, now));
+      put_on_air(streams_[number], now);
+    }
+    const StreamTime due = expected_start(current_ + 1, now);
+    if (now < due) {
+      wake_at(due);
+      return {};
+    }
+    if (!may_begin(now)) return {};
+    CAS_TRY(change_period(now));
+  }
+  wake_at(now);
+  return {};
+}
+
+}  // namespace cas::simulcrypt

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+#include "simulcrypt/control_words.hpp"
+#include "simulcrypt/ecm_stream_terms.hpp"
+
+namespace cas::simulcrypt {
+
+/// Time of the stream itself, as its PCRs tell it, from any beginning; never goes back.
+using StreamTime = std::chrono::nanoseconds;
+
+/// What becomes of a service when an ECMG has not answered by the end of a crypto-period.
+enum class WithoutEcm {
+  hold,   ///< The period goes on, with its word and its ECMs, until the answer is there.
+  go_on,  ///< The next period begins; who depends on that ECMG sees nothing until it answers.
+  stop,   ///< The period goes on, and the one who drives is told to end the service.
+};
+
+/// Whose ECMs a service needs.
+enum class ServicePolicy {
+  all,    ///< Those of each ECMG, by its own WithoutEcm.
+  any,    ///< At least one, whichever it is.
+  clear,  ///< Those of each ECMG; the service goes on in clear where one has to be waited for.
+};
+
+/// What one ECM stream is asked for: the ECM of a period (CW_provision, TS 103 197, 5.5.7).
+struct EcmRequest {
+  struct Word {
+    std::uint16_t cp_number = 0;
+    SecretBytes word;
+  };
+  std::uint16_t cp_number = 0;
+  std::vector<Word> words;               ///< CW_per_msg of them, in the order of their periods.
+  std::chrono::milliseconds duration{};  ///< The period's nominal one.
+  ByteView access_criteria;              ///< Those in force for the period; empty: none were ever given.
+};
+
+/// What a synchroniser wants done, called from within its own functions and on their thread. No call back into it.
+class SynchroniserActions {
+ public:
+  virtual ~SynchroniserActions() = default;
+  /// Ask ECM stream `stream` for an ECM; the next request comes after ecm_arrived or ecm_refused.
+  virtual void request_ecm(std::size_t stream, const EcmRequest& request) = 0;
+  /// Packets from now on are scrambled with `word`, whose parity is that of `cp_number`.
+  virtual void begin_period(std::uint16_t cp_number, const SecretBytes& word) = 0;
+  /// Packets from now on are clear.
+  virtual void go_clear() = 0;
+  /// Put an ECM on the air, now.
+  virtual void send_ecm(std::size_t stream, ByteView ecm) = 0;
+  /// The ECM of `cp_number` is not there at the end of the period before. Once for each stream and period.
+  virtual void ecm_missing(std::size_t stream, std::uint16_t cp_number, WithoutEcm consequence) = 0;
+};
+
+/// The SimulCrypt synchroniser of one word for one service or component (SCS; TS 103 197, 4.3 and annex on delays):
+/// draws the line between crypto-periods, asks each ECM stream for its ECMs in time, and puts them on the air when their
+/// ECMGs want it. All of it in stream time, which the caller gives; there is no other clock in it, and no thread.
+///
+/// A period begins when it is due and the ECMs that the policies ask for are there, and have been on the air for as long
+/// as a negative delay_start says. ECMs of an earlier period stay on the air until then.
+class Synchroniser {
+ public:
+  struct Options {
+    std::chrono::milliseconds period{10'000};  ///< Nominal; a longer min_CP_duration of an ECMG prevails.
+    ServicePolicy policy = ServicePolicy::all;
+    std::chrono::milliseconds clear_lead{};  ///< Clear at the beginning, at least for so long.
+    std::chrono::milliseconds request_ahead{
+        500};  ///< So long before it is needed an ECM is asked for, beside max_comp_time.
+    PeriodIndex first_period = 0;
+  };
+  /// `actions` and `words` outlive the synchroniser.
+  Synchroniser(const Options& options, SynchroniserActions& actions, ControlWordSource& words);
+  ~Synchroniser();
+  Synchroniser(const Synchroniser&) = delete;
+  Synchroniser& operator=(const Synchroniser&) = delete;
+
+  /// One more ECM stream, which is not open yet. Gives its number: 0, 1, ...
+  [[nodiscard]] std::size_t add_stream(WithoutEcm without);
+
+  /// The ECMG has opened the stream, or opened it again. Errors: check_ecm_stream_terms.
+  [[nodiscard]] Status stream_opened(std::size_t stream, const EcmStreamTerms& terms);
+  /// The ECMG is gone. What it has answered stays in use.
+  void stream_lost(std::size_t stream);
+  /// The answer to the last request. An ECM for another period than the one asked for is left aside:
+  /// ErrorKind::malformed, and the request stands.
+  [[nodiscard]] Status ecm_arrived(std::size_t stream, std::uint16_t cp_number, Bytes ecm);
+  /// There will be no answer to the last request; it is given again when the next advance comes.
+  void ecm_refused(std::size_t stream);
+  /// For the next period that has not been asked for.
+  void set_access_criteria(std::size_t stream, Bytes criteria);
+  /// Off: the service goes clear at the next advance. It is on at first.
+  void set_scrambling(bool on);
+
+  /// Does what is due at `now`. Errors: those of the words' source; what was due stays due.
+  [[nodiscard]] Status advance(StreamTime now);
+  /// Before this time advance does nothing, unless something arrives. Cheap: for each packet.
+  [[nodiscard]] StreamTime next_event() const { return next_event_; }
+
+  [[nodiscard]] bool scrambling() const { return scrambling_; }
+  /// The period that is on, while scrambling.
+  [[nodiscard]] std::uint16_t cp_number() const { return simulcrypt::cp_number(current_); }
+
+ private:
+  struct Ecm;
+  struct Stream;
+
+  [[nodiscard]] std::chrono::nanoseconds duration() const;
+  [[nodiscard]] StreamTime expected_start(PeriodIndex period, StreamTime now) const;
+  [[nodiscard]] StreamTime on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const;
+  [[nodiscard]] std::optional<StreamTime> off_air_from(const Stream& stream, const Ecm& ecm) const;
+  [[nodiscard]] Status request(std::size_t number, StreamTime now);
+  [[nodiscard]] bool ready(const Stream& stream, StreamTime now);
+  [[nodiscard]] bool may_begin(StreamTime now);
+  [[nodiscard]] Status change_periods(StreamTime now);
+  [[nodiscard]] Status change_period(StreamTime now);
+  void stop_scrambling(StreamTime now);
+  void put_on_air(Stream& stream, StreamTime now);
+  void broadcast(std::size_t number, StreamTime now);
+  void wake_at(StreamTime time);
+
+  Options options_;
+  SynchroniserActions& actions_;
+  ControlWordSource& words_;
+  std::vector<Stream> streams_;
+  bool wanted_ = true;
+  bool scrambling_ = false;
+  PeriodIndex current_;              ///< While clear: the last one that was on.
+  StreamTime started_{};             ///< Of the period that is on.
+  std::optional<StreamTime> began_;  ///< The first time that was given.
+  StreamTime next_event_ = StreamTime::min();
+};
+
+}  // namespace cas::simulcrypt
