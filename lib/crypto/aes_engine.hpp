@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-// Internal to crypto/, not installed: what AesGcm and AesCtr ask of a library that computes them.
+// Internal to crypto/, not installed: what AesGcm, AesCtr and AesCbcBatch ask of a library that computes them.
 
 #include <array>
 #include <memory>
@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "crypto/aes.hpp"
+#include "crypto/aes_cbc_batch.hpp"
 
 namespace cas::crypto {
 
@@ -54,13 +55,24 @@ class CtrEngine {
   [[nodiscard]] virtual Status apply(ByteView in, std::uint8_t* out) = 0;
 };
 
+/// AES-128-CBC on batches. The caller has checked the sizes, and sets a key before the first batch.
+class CbcBatchEngine {
+ public:
+  virtual ~CbcBatchEngine() = default;
+  /// `key` has 16 bytes.
+  [[nodiscard]] virtual Status set_key(const SecretBytes& key) = 0;
+  [[nodiscard]] virtual Status run(Direction direction, std::span<const CbcMessage> messages) = 0;
+};
+
 // OpenSSL: everywhere, and best for single messages. A key has 16 or 32 bytes.
 [[nodiscard]] Result<std::unique_ptr<GcmEngine>> make_openssl_gcm(const SecretBytes& key);
 [[nodiscard]] Result<std::unique_ptr<CtrEngine>> make_openssl_ctr(const SecretBytes& key);
+[[nodiscard]] Result<std::unique_ptr<CbcBatchEngine>> make_openssl_cbc_batch();
 
 // libipsec-mb: nothing where it is not built in, or this processor has no vector AES (VAES and VPCLMULQDQ with
 // AVX-512), without which it is no faster than OpenSSL.
 [[nodiscard]] std::unique_ptr<GcmEngine> make_ipsec_mb_gcm(const SecretBytes& key);
 [[nodiscard]] std::unique_ptr<CtrEngine> make_ipsec_mb_ctr(const SecretBytes& key);
+[[nodiscard]] std::unique_ptr<CbcBatchEngine> make_ipsec_mb_cbc_batch();
 
 }  // namespace cas::crypto

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <intel-ipsec-mb.h>
-
 #include <algorithm>
-#include <mutex>
 #include <utility>
-#include <vector>
 
 #include "crypto/aes_engine.hpp"
 #include "crypto/constant_time.hpp"
+#include "crypto/ipsec_mb_manager.hpp"
 
 // AES as libipsec-mb computes it, with the widest vectors of the processor.
 
@@ -15,89 +12,9 @@ namespace cas::crypto {
 
 namespace {
 
-struct FreeManager {
-  void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
-};
-using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
-
-/// Nothing if the library cannot be used, or is no faster than OpenSSL here.
-ManagerPtr make_manager() {
-  ManagerPtr manager(alloc_mb_mgr(0));
-  if (!manager) return nullptr;
-  IMB_ARCH arch = IMB_ARCH_NONE;
-  init_mb_mgr_auto(manager.get(), &arch);
-  constexpr std::uint64_t vector_aes = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ;
-  const bool usable =
-      imb_get_errno(manager.get()) == 0 && arch == IMB_ARCH_AVX512 && (manager->features & vector_aes) == vector_aes;
-  return usable ? std::move(manager) : nullptr;
-}
-
-/// Managers that nobody uses at the moment. Making one takes 150 microseconds, and the first of a process, which tests
-/// the library, 5 milliseconds: too much for each key of a stream. They keep nothing of a key.
-class ManagerStock {
- public:
-  [[nodiscard]] ManagerPtr take() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (useless_) return nullptr;
-      if (!idle_.empty()) {
-        ManagerPtr manager = std::move(idle_.back());
-        idle_.pop_back();
-        return manager;
-      }
-    }
-    ManagerPtr manager = make_manager();
-    if (!manager) {
-      const std::lock_guard lock(mutex_);
-      useless_ = true;
-    }
-    return manager;
-  }
-
-  void give_back(ManagerPtr manager) {
-    const std::lock_guard lock(mutex_);
-    if (idle_.size() < max_idle) idle_.push_back(std::move(manager));
-  }
-
-  /// Never destroyed: a cipher may outlive the static objects.
-  static ManagerStock& instance() {
-    static auto* const stock = new ManagerStock;
-    return *stock;
-  }
-
- private:
-  static constexpr std::size_t max_idle = 16;  // of 200 KB each
-
-  ManagerStock() { idle_.reserve(max_idle); }
-
-  std::mutex mutex_;
-  bool useless_ = false;
-  std::vector<ManagerPtr> idle_;
-};
-
-/// A manager for as long as a cipher lives.
-class Manager {
- public:
-  Manager() : manager_(ManagerStock::instance().take()) {}
-  ~Manager() {
-    if (manager_) ManagerStock::instance().give_back(std::move(manager_));
-  }
-  Manager(Manager&&) noexcept = default;
-  Manager& operator=(Manager&&) = delete;
-  [[nodiscard]] IMB_MGR* get() const { return manager_.get(); }
-
- private:
-  ManagerPtr manager_;
-};
-
-template <typename T>
-MutableByteView bytes_of(T& object) {
-  return {reinterpret_cast<std::uint8_t*>(&object), sizeof object};
-}
-
 class IpsecMbGcm final : public GcmEngine {
  public:
-  IpsecMbGcm(Manager manager, const SecretBytes& key) : manager_(std::move(manager)), wide_(key.size() == 32) {
+  IpsecMbGcm(IpsecMbManager manager, const SecretBytes& key) : manager_(std::move(manager)), wide_(key.size() == 32) {
     if (wide_) {
       IMB_AES256_GCM_PRE(manager_.get(), key.reveal().data(), &key_);
     } else {
@@ -163,14 +80,14 @@ class IpsecMbGcm final : public GcmEngine {
 
   alignas(64) gcm_key_data key_{};
   gcm_context_data message_{};
-  Manager manager_;
+  IpsecMbManager manager_;
   const bool wide_;
   Direction direction_ = Direction::encrypt;
 };
 
 class IpsecMbCtr final : public CtrEngine {
  public:
-  IpsecMbCtr(Manager manager, const SecretBytes& key) : manager_(std::move(manager)), key_size_(key.size()) {
+  IpsecMbCtr(IpsecMbManager manager, const SecretBytes& key) : manager_(std::move(manager)), key_size_(key.size()) {
     RoundKeys unused{};  // the schedule of decryption, which CTR does not need
     if (key_size_ == 32) {
       IMB_AES_KEYEXP_256(manager_.get(), key.reveal().data(), round_keys_.words, unused.words);
@@ -255,7 +172,7 @@ class IpsecMbCtr final : public CtrEngine {
   RoundKeys round_keys_{};
   CounterBlock counter_{};
   std::size_t inside_ = 0;
-  Manager manager_;
+  IpsecMbManager manager_;
   const std::size_t key_size_;
 };
 
@@ -264,7 +181,7 @@ bool is_key_size(const SecretBytes& key) { return key.size() == 16 || key.size()
 template <typename Engine>
 std::unique_ptr<Engine> make(const SecretBytes& key) {
   if (!is_key_size(key)) return nullptr;  // OpenSSL's engine says what is wrong
-  Manager manager;
+  IpsecMbManager manager;
   return manager.get() != nullptr ? std::make_unique<Engine>(std::move(manager), key) : nullptr;
 }
 
