@@ -40,7 +40,7 @@ prepare() {  # prepare NAME
     step "installing what is missing"
     "$top/tools/dev/install-deps.sh" run
     step "building in $build"
-    [ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top"
+    [ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top" -Dcsa=enabled
     quietly meson compile -C "$build" cas-card cas-tmc cas-inspect gstsmartpro
     # What an installed version needs none of: where the programs and the plugin are.
     export PATH=$build/tools/cas-card:$build/tools/cas-tmc:$build/tools/cas-inspect:$PATH

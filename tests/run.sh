@@ -90,7 +90,7 @@ werror_option=-Dwerror=$werror
 
 if $fast || $valgrind; then
   step "building in $build"
-  configure "$build" "$werror_option"
+  configure "$build" "$werror_option" -Dcsa=enabled
 fi
 
 if $fast; then
@@ -124,7 +124,7 @@ if $sanitize || [ -n "$fuzz_seconds" ]; then
   step "building with the sanitizers in $sanitized"
   if [ ! -f "$sanitized/build.ninja" ]; then export CC=clang CXX=clang++; fi
   configure "$sanitized" "$werror_option" -Doptimization=1 -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false \
-    -Dbench=disabled
+    -Dbench=disabled -Dcsa=enabled
   unset CC CXX
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1

@@ -27,7 +27,7 @@ done
 
 {
   "$top/tools/dev/install-deps.sh" test
-  options=(-Dbuildtype=release -Db_ndebug=true -Dbench=enabled)
+  options=(-Dbuildtype=release -Db_ndebug=true -Dbench=enabled -Dcsa=enabled)
   if [ -f "$build/build.ninja" ]; then meson configure "$build" "${options[@]}"; else meson setup "$build" "$top" "${options[@]}"; fi
   ninja -C "$build"
 } >&2

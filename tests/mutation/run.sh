@@ -75,7 +75,7 @@ mkdir "$work/tree"
 (cd "$top" && git -c safe.directory="$top" ls-files -z --cached --others --exclude-standard |
   while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
   tar --null --files-from=- -cf -) | tar -C "$work/tree" -xf -
-meson setup "$work/build" "$work/tree" -Dbuildtype=debug -Dbench=disabled >"$work/setup.log" || { cat "$work/setup.log"; exit 1; }
+meson setup "$work/build" "$work/tree" -Dbuildtype=debug -Dbench=disabled -Dcsa=enabled >"$work/setup.log" || { cat "$work/setup.log"; exit 1; }
 
 # run_test PATCH: 0 when the test passes, 1 when it fails, 2 when it did not build or there is no such test
 run_test() {
