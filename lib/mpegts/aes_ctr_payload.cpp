@@ -5,7 +5,7 @@
 
 #include "crypto/aes_cbc_batch.hpp"
 #include "mpegts/payload_cipher.hpp"
-#include "mpegts/ts_header.hpp"
+#include "mpegts/packet.hpp"
 
 namespace cas::mpegts {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mpegts/payload_cipher.hpp"
-#include "mpegts/ts_header.hpp"
+#include "mpegts/packet.hpp"
 
 // DVB-CSA2 as libdvbcsa computes it: bit-sliced, a packet in each bit of a vector.
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mpegts/payload_cipher.hpp"
-#include "mpegts/ts_header.hpp"
+#include "mpegts/packet.hpp"
 
 namespace cas::mpegts {
 
