@@ -26,8 +26,8 @@ struct CaDescriptor {
 
   /// What is behind tag and length. ErrorKind::truncated.
   [[nodiscard]] static Result<CaDescriptor> parse(ByteView payload);
-  /// Appends it to a loop. ErrorKind::exhausted for more than 251 bytes of private data; invalid_argument for a PID of more
-  /// than 13 bits.
+  /// Appends it to a loop. ErrorKind::exhausted for more than 251 bytes of private data; invalid_argument for a PID of
+  /// more than 13 bits.
   [[nodiscard]] Status append_to(Bytes& loop) const;
 };
 

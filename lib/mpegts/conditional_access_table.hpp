@@ -10,8 +10,8 @@
 
 namespace cas::mpegts {
 
-/// The conditional access table (ISO/IEC 13818-1, 2.4.4.6): descriptors and nothing else, CA descriptors that tell where the
-/// EMMs are (ca_descriptor.hpp) among them.
+/// The conditional access table (ISO/IEC 13818-1, 2.4.4.6): descriptors and nothing else, CA descriptors that tell
+/// where the EMMs are (ca_descriptor.hpp) among them.
 struct ConditionalAccessTable {
   std::uint16_t reserved_extension = 0xffff;  ///< The 16 bits where other tables have an identifier; kept as they came.
   std::uint8_t version = 0;                   ///< 0 to 31.
@@ -20,8 +20,8 @@ struct ConditionalAccessTable {
   Bytes descriptors;               ///< Those of all sections, kept bit for bit.
   bool operator==(const ConditionalAccessTable&) const = default;
 
-  /// All sections of one version, in order. ErrorKind as parse_table_sections; malformed for descriptors that overrun a section
-  /// of several, since what follows could not be told from them.
+  /// All sections of one version, in order. ErrorKind as parse_table_sections; malformed for descriptors that overrun a
+  /// section of several, since what follows could not be told from them.
   [[nodiscard]] static Result<ConditionalAccessTable> parse(std::span<const ByteView> sections);
   /// As many sections as the descriptors need, at least one; a descriptor stays in one piece. ErrorKind::exhausted.
   [[nodiscard]] Result<std::vector<Bytes>> encode() const;

@@ -37,7 +37,8 @@ class DescriptorReader {
 /// The first descriptor with this tag; nothing: there is none before the end or the damage.
 [[nodiscard]] std::optional<Descriptor> find_descriptor(ByteView loop, std::uint8_t tag);
 
-/// Appends a descriptor to a loop. ErrorKind::exhausted for a payload of more than 255 bytes; the loop stays as it is then.
+/// Appends a descriptor to a loop. ErrorKind::exhausted for a payload of more than 255 bytes; the loop stays as it is
+/// then.
 [[nodiscard]] Status append_descriptor(Bytes& loop, std::uint8_t tag, ByteView payload);
 
 /// The loop without the descriptors for which `unwanted` is true. What is damaged stays as it is.

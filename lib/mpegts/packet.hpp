@@ -10,9 +10,9 @@
 
 #include "base/bytes.hpp"
 
-/// Transport packets (ISO/IEC 13818-1, 2.4.3), read and changed where they lie. Nothing here allocates, waits or fails with
-/// a sentence: these functions are called for each packet. Each works on exactly 188 bytes that start with a sync byte;
-/// who gives them has looked at that (packet_framing.hpp).
+/// Transport packets (ISO/IEC 13818-1, 2.4.3), read and changed where they lie. Nothing here allocates, waits or fails
+/// with a sentence: these functions are called for each packet. Each works on exactly 188 bytes that start with a sync
+/// byte; who gives them has looked at that (packet_framing.hpp).
 namespace cas::mpegts {
 
 inline constexpr std::size_t packet_size = 188;
@@ -80,8 +80,8 @@ inline void set_continuity_counter(MutablePacketView packet, std::uint8_t counte
 [[nodiscard]] inline bool has_adaptation_field(PacketView packet) { return (packet[3] & 0x20) != 0; }
 [[nodiscard]] inline bool has_payload(PacketView packet) { return (packet[3] & 0x10) != 0; }
 
-/// Whether adaptation_field_length is one that the packet may have: 0 to 182 before a payload, 183 without one (2.4.3.5).
-/// True of a packet without an adaptation field.
+/// Whether adaptation_field_length is one that the packet may have: 0 to 182 before a payload, 183 without one
+/// (2.4.3.5). True of a packet without an adaptation field.
 [[nodiscard]] inline bool adaptation_field_fits(PacketView packet) {
   if (!has_adaptation_field(packet)) return true;
   return has_payload(packet) ? packet[4] <= max_payload_size - 2 : packet[4] == max_payload_size - 1;
@@ -124,8 +124,8 @@ inline constexpr std::uint64_t clock_hz = 27'000'000;
 /// A program clock reference is a number below this: 33 bits of 90 kHz, each of 300 ticks (2.4.2.2).
 inline constexpr std::uint64_t pcr_modulus = (std::uint64_t{1} << 33) * 300;
 
-/// The program clock reference in ticks of 27 MHz, below pcr_modulus. Nothing: the packet has none, or it is damaged: the
-/// field does not fit, or its extension is 300 or more, which no clock gives (2.4.2.2, equation 2-3).
+/// The program clock reference in ticks of 27 MHz, below pcr_modulus. Nothing: the packet has none, or it is damaged:
+/// the field does not fit, or its extension is 300 or more, which no clock gives (2.4.2.2, equation 2-3).
 [[nodiscard]] inline std::optional<std::uint64_t> pcr_of(PacketView packet) {
   constexpr std::uint8_t flags_and_pcr = 7;
   if ((detail::adaptation_flags(packet) & 0x10) == 0 || packet[4] < flags_and_pcr) return std::nullopt;
@@ -136,8 +136,8 @@ inline constexpr std::uint64_t pcr_modulus = (std::uint64_t{1} << 33) * 300;
   return base * 300 + extension;
 }
 
-/// Puts another program clock reference (taken modulo pcr_modulus) in the place of the packet's; its reserved bits stay.
-/// False, and nothing has changed: the packet has none that pcr_of would read.
+/// Puts another program clock reference (taken modulo pcr_modulus) in the place of the packet's; its reserved bits
+/// stay. False, and nothing has changed: the packet has none that pcr_of would read.
 [[nodiscard]] inline bool set_pcr(MutablePacketView packet, std::uint64_t pcr) {
   if (!pcr_of(packet)) return false;
   pcr %= pcr_modulus;
@@ -152,8 +152,8 @@ inline constexpr std::uint64_t pcr_modulus = (std::uint64_t{1} << 33) * 300;
   return true;
 }
 
-/// Adds `delta` ticks of 27 MHz, which may be negative, to the packet's program clock reference, modulo pcr_modulus. False,
-/// and nothing has changed: the packet has none.
+/// Adds `delta` ticks of 27 MHz, which may be negative, to the packet's program clock reference, modulo pcr_modulus.
+/// False, and nothing has changed: the packet has none.
 [[nodiscard]] inline bool restamp_pcr(MutablePacketView packet, std::int64_t delta) {
   const auto pcr = pcr_of(packet);
   if (!pcr) return false;
@@ -171,8 +171,8 @@ inline void make_null_packet(MutablePacketView packet) {
   packet[3] = 0x10;
 }
 
-/// Makes the packet one of `pid` that carries nothing: an adaptation field of stuffing alone. `counter` is that of the packet
-/// of this PID before it, since packets without payload do not count (2.4.3.3).
+/// Makes the packet one of `pid` that carries nothing: an adaptation field of stuffing alone. `counter` is that of the
+/// packet of this PID before it, since packets without payload do not count (2.4.3.3).
 inline void make_stuffing_packet(MutablePacketView packet, Pid pid, std::uint8_t counter) {
   std::ranges::fill(packet, std::uint8_t{0xff});
   packet[0] = sync_byte;

@@ -18,9 +18,9 @@ struct FramingCounts {
   std::uint64_t sync_losses = 0;    ///< After packets had been found.
 };
 
-/// Finds the packets in a stream of bytes, however it comes: packets of 188 bytes that start anywhere, with garbage before and
-/// between. It believes an alignment when five sync bytes stand 188 bytes apart (TS 101 290, 5.2.1 asks for as many), and
-/// leaves it at the first that is missing.
+/// Finds the packets in a stream of bytes, however it comes: packets of 188 bytes that start anywhere, with garbage
+/// before and between. It believes an alignment when five sync bytes stand 188 bytes apart (TS 101 290, 5.2.1 asks for
+/// as many), and leaves it at the first that is missing.
 ///
 ///   framing.push(bytes);
 ///   for (;;) {
@@ -30,18 +30,18 @@ struct FramingCounts {
 ///     ... **run               // whole packets, to be read and changed in place
 ///   }
 ///
-/// A run lies in the pushed bytes and is not copied, but for a packet that spans two pushes and the packets by which the
-/// alignment was found. Memory is part of the object.
+/// A run lies in the pushed bytes and is not copied, but for a packet that spans two pushes and the packets by which
+/// the alignment was found. Memory is part of the object.
 class PacketFraming {
  public:
   /// `bytes` must stay where they are until `next` has nothing more. Only then may more be pushed.
   void push(MutableByteView bytes);
   /// Nothing more will be pushed: the last packets are looked for among less than five. `next` gives them.
   void end();
-  /// The next run of whole packets, one after the other, each with its sync byte, in the order of the stream; good until the
-  /// next call of `next`. Nothing: more bytes are needed. ErrorKind::unsupported for packets of 192 or 204 bytes, malformed
-  /// when no packets were found in 64 KiB, or none at all up to the end; the message says what to do. After an error the next
-  /// call goes on behind the bytes that it was about.
+  /// The next run of whole packets, one after the other, each with its sync byte, in the order of the stream; good
+  /// until the next call of `next`. Nothing: more bytes are needed. ErrorKind::unsupported for packets of 192 or 204
+  /// bytes, malformed when no packets were found in 64 KiB, or none at all up to the end; the message says what to do.
+  /// After an error the next call goes on behind the bytes that it was about.
   [[nodiscard]] Result<std::optional<MutableByteView>> next();
 
   /// Forgets all that was pushed: another stream starts. The counts stay.

@@ -8,7 +8,8 @@ namespace cas::mpegts {
 namespace {
 
 constexpr std::uint64_t max_gap_ticks = clock_hz * static_cast<std::uint64_t>(max_pcr_gap.count());
-// Each new interval counts for a quarter: the rate follows a change within a few references, and one odd value does little.
+// Each new interval counts for a quarter: the rate follows a change within a few references, and one odd value does
+// little.
 constexpr double share_of_the_new = 0.25;
 
 }  // namespace

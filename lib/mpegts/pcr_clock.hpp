@@ -16,13 +16,13 @@ struct PcrCounts {
   std::uint64_t unannounced_jumps = 0;  ///< Backwards, or further than max_pcr_gap.
 };
 
-/// Two program clock references of one time base stand closer together: 13818-1 asks for 100 ms (2.7.2); ten seconds allow for
-/// what was lost.
+/// Two program clock references of one time base stand closer together: 13818-1 asks for 100 ms (2.7.2); ten seconds
+/// allow for what was lost.
 inline constexpr std::chrono::seconds max_pcr_gap{10};
 
-/// The time of a stream as it passes, from the program clock references of one PID (13818-1, 2.4.2.2), in ticks of 27 MHz
-/// since the first of them. Between two, and over a jump of the time base, time is interpolated by the packets of the whole
-/// multiplex, so each of them is given to `push`. It never goes back.
+/// The time of a stream as it passes, from the program clock references of one PID (13818-1, 2.4.2.2), in ticks of 27
+/// MHz since the first of them. Between two, and over a jump of the time base, time is interpolated by the packets of
+/// the whole multiplex, so each of them is given to `push`. It never goes back.
 class PcrClock {
  public:
   explicit PcrClock(Pid pcr_pid) : pid_(pcr_pid) {}
@@ -37,7 +37,8 @@ class PcrClock {
   [[nodiscard]] std::optional<std::uint64_t> ticks() const;
   /// The same in nanoseconds, rounded down.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> time() const;
-  /// Bits a second of the multiplex, all PIDs, smoothed over the last few references. Nothing: fewer than two of one time base.
+  /// Bits a second of the multiplex, all PIDs, smoothed over the last few references. Nothing: fewer than two of one
+  /// time base.
   [[nodiscard]] std::optional<double> bit_rate() const;
   [[nodiscard]] const PcrCounts& counts() const { return counts_; }
 

@@ -41,8 +41,8 @@ struct ProgramMap {
   std::vector<Stream> streams;
   bool operator==(const ProgramMap&) const = default;
 
-  /// One section. ErrorKind as LongSection::parse; malformed for another table, a section_number other than 0 and loops that
-  /// overrun the section.
+  /// One section. ErrorKind as LongSection::parse; malformed for another table, a section_number other than 0 and loops
+  /// that overrun the section.
   [[nodiscard]] static Result<ProgramMap> parse(ByteView section);
   /// ErrorKind::exhausted when it does not fit into a section of 1,024 bytes.
   [[nodiscard]] Result<Bytes> encode() const;

@@ -12,8 +12,8 @@ namespace cas::mpegts {
 
 inline constexpr std::uint8_t scrambling_descriptor_tag = 0x65;
 
-/// scrambling_mode (EN 300 468, 6.2.32). Values between those here are reserved, ranges are ATIS's (70 to 7F, ATIS-0800006)
-/// and the user's (80 to FE): a variable of this type may hold any byte.
+/// scrambling_mode (EN 300 468, 6.2.32). Values between those here are reserved, ranges are ATIS's (70 to 7F,
+/// ATIS-0800006) and the user's (80 to FE): a variable of this type may hold any byte.
 enum class ScramblingMode : std::uint8_t {
   csa1 = 0x01,  ///< What holds when there is no scrambling descriptor.
   csa2 = 0x02,
@@ -33,8 +33,8 @@ enum class ScramblingMode : std::uint8_t {
 /// The mode that a PMT's loop of a program states. Nothing: no scrambling descriptor with a mode in it.
 [[nodiscard]] std::optional<ScramblingMode> find_scrambling_mode(ByteView loop);
 
-/// The loop with this mode, in the place of what it stated before; all else as it was. ErrorKind::invalid_argument for a mode
-/// that is reserved.
+/// The loop with this mode, in the place of what it stated before; all else as it was. ErrorKind::invalid_argument for
+/// a mode that is reserved.
 [[nodiscard]] Result<Bytes> with_scrambling_mode(ByteView loop, ScramblingMode mode);
 
 }  // namespace cas::mpegts

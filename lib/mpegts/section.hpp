@@ -55,8 +55,8 @@ struct LongSection {
   std::uint8_t last_section_number = 0;
   ByteView payload;  ///< Between header and CRC.
 
-  /// One whole section of at most `max_size` bytes; `payload` points into it. The CRC is checked before anything else behind
-  /// section_length. ErrorKind::truncated, malformed; authentication_failed for a wrong CRC.
+  /// One whole section of at most `max_size` bytes; `payload` points into it. The CRC is checked before anything else
+  /// behind section_length. ErrorKind::truncated, malformed; authentication_failed for a wrong CRC.
   [[nodiscard]] static Result<LongSection> parse(ByteView section, std::size_t max_size = max_psi_section_size);
   /// The section with its CRC. ErrorKind::exhausted when it would have more than `max_size` bytes.
   [[nodiscard]] Result<Bytes> encode(std::size_t max_size = max_psi_section_size) const;
@@ -67,13 +67,14 @@ struct LongSection {
   return static_cast<std::uint8_t>((version + 1) & 0x1f);
 }
 
-/// The parts of one table, in order: sections 0 to last_section_number of one table_id, extension and version. `name` is for
-/// the sentence of an error. ErrorKind as LongSection::parse, and malformed for parts that do not belong together.
+/// The parts of one table, in order: sections 0 to last_section_number of one table_id, extension and version. `name`
+/// is for the sentence of an error. ErrorKind as LongSection::parse, and malformed for parts that do not belong
+/// together.
 [[nodiscard]] Result<std::vector<LongSection>> parse_table_sections(std::span<const ByteView> sections,
                                                                     std::uint8_t table_id, const char* name);
 
-/// The sections of a table: `header` for each, numbered, with one of `payloads` each. ErrorKind::exhausted for more than 256
-/// sections or one that is too long; invalid_argument for none.
+/// The sections of a table: `header` for each, numbered, with one of `payloads` each. ErrorKind::exhausted for more
+/// than 256 sections or one that is too long; invalid_argument for none.
 [[nodiscard]] Result<std::vector<Bytes>> encode_table_sections(const LongSection& header,
                                                                const std::vector<Bytes>& payloads);
 

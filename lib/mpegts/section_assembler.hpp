@@ -20,9 +20,9 @@ struct SectionCounts {
   std::uint64_t damaged = 0;     ///< Packets or sections that cannot be what they say; transport errors.
 };
 
-/// Takes the sections out of the packets of one PID (13818-1, 2.4.4). What is given has the size that its header says and
-/// nothing more: form and CRC are the reader's to check. A section with a gap in it is never given: after a loss or damage it
-/// goes on with the next section that a pointer_field points at.
+/// Takes the sections out of the packets of one PID (13818-1, 2.4.4). What is given has the size that its header says
+/// and nothing more: form and CRC are the reader's to check. A section with a gap in it is never given: after a loss or
+/// damage it goes on with the next section that a pointer_field points at.
 ///
 ///   assembler.push(packet);
 ///   while (const auto section = assembler.next()) ...
@@ -35,7 +35,8 @@ class SectionAssembler {
 
   /// The next packet of the PID, which the caller has chosen. It must stay as it is until `next` has nothing more.
   void push(PacketView packet);
-  /// A section that has become complete, good until the next call of `next` or `push`; nothing: more packets are needed.
+  /// A section that has become complete, good until the next call of `next` or `push`; nothing: more packets are
+  /// needed.
   [[nodiscard]] std::optional<ByteView> next();
 
   /// Forgets what has begun: the stream starts anew.

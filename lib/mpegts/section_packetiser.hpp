@@ -19,16 +19,16 @@ class SectionPacketiser {
 
   [[nodiscard]] Pid pid() const { return pid_; }
 
-  /// Appends the packets of these sections, which stand back to back; behind the last, its packet is filled with FF. `out`
-  /// grows when it has no room: who calls often keeps it. ErrorKind::malformed for a section whose section_length is not its
-  /// size, or that starts with FF; nothing is appended then, and the counter stays.
+  /// Appends the packets of these sections, which stand back to back; behind the last, its packet is filled with FF.
+  /// `out` grows when it has no room: who calls often keeps it. ErrorKind::malformed for a section whose section_length
+  /// is not its size, or that starts with FF; nothing is appended then, and the counter stays.
   [[nodiscard]] Status packetise(std::span<const ByteView> sections, Bytes& out);
   /// One section, in packets of its own.
   [[nodiscard]] Status packetise(ByteView section, Bytes& out) { return packetise({&section, 1}, out); }
 
-  /// Packets that another has made, as ECMs and EMMs come in TS 103 197 when section_TSpkt_flag says packets: gives them
-  /// this PID and the running counter, in place. ErrorKind::malformed when they are not whole packets in the clear with sync
-  /// bytes and adaptation fields that fit; nothing has changed then.
+  /// Packets that another has made, as ECMs and EMMs come in TS 103 197 when section_TSpkt_flag says packets: gives
+  /// them this PID and the running counter, in place. ErrorKind::malformed when they are not whole packets in the clear
+  /// with sync bytes and adaptation fields that fit; nothing has changed then.
   [[nodiscard]] Status stamp(MutableByteView packets);
 
  private:

@@ -41,8 +41,8 @@ struct ServiceDescription {
   std::vector<Service> services;
   bool operator==(const ServiceDescription&) const = default;
 
-  /// All sections of one version, in order. ErrorKind as parse_table_sections; truncated or malformed for services that overrun
-  /// their section, malformed for sections of different networks.
+  /// All sections of one version, in order. ErrorKind as parse_table_sections; truncated or malformed for services that
+  /// overrun their section, malformed for sections of different networks.
   [[nodiscard]] static Result<ServiceDescription> parse(std::span<const ByteView> sections);
   /// As many sections as the services need, at least one; a service stays in one piece. ErrorKind::exhausted.
   [[nodiscard]] Result<std::vector<Bytes>> encode() const;

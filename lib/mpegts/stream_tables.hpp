@@ -35,8 +35,9 @@ struct TableChange {
   std::string why;                   ///< Of refused: a sentence. The same table is refused once.
 };
 
-/// Follows the tables of a transport stream as it passes: PAT, from it the map of each program, CAT, and the SDT of this
-/// stream. Only tables that apply now (current_next_indicator) count. A section with a wrong CRC is as good as lost.
+/// Follows the tables of a transport stream as it passes: PAT, from it the map of each program, CAT, and the SDT of
+/// this stream. Only tables that apply now (current_next_indicator) count. A section with a wrong CRC is as good as
+/// lost.
 ///
 /// A packet that carries no table costs a look at its PID; memory is taken when a table changes, and for at most
 /// max_programs programs.

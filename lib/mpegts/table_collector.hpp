@@ -9,8 +9,8 @@
 
 namespace cas::mpegts {
 
-/// Puts the sections of one table together that come one by one, again and again, in any order. Holds at most 256 sections of
-/// 1,024 bytes.
+/// Puts the sections of one table together that come one by one, again and again, in any order. Holds at most 256
+/// sections of 1,024 bytes.
 class TableCollector {
  public:
   enum class Outcome {
@@ -19,8 +19,8 @@ class TableCollector {
     complete,    ///< New, and `sections` is a table that was not there before.
   };
 
-  /// `parsed` is what `section` says, a section of the table, with its CRC right. One of another version, or with other content
-  /// than it had, starts a new table.
+  /// `parsed` is what `section` says, a section of the table, with its CRC right. One of another version, or with other
+  /// content than it had, starts a new table.
   [[nodiscard]] Outcome add(const LongSection& parsed, ByteView section);
   /// All sections in order, after `complete`.
   [[nodiscard]] std::vector<ByteView> sections() const { return {sections_.begin(), sections_.end()}; }

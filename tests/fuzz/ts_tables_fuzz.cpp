@@ -80,8 +80,8 @@ void check_packets(const std::vector<Bytes>& sections) {
 
 }  // namespace
 
-// The input is packets, without their sync bytes, of 187 bytes; the last one is filled up. Sections of the first packet's PID
-// get a right CRC, so that what is behind it is reached.
+// The input is packets, without their sync bytes, of 187 bytes; the last one is filled up. Sections of the first
+// packet's PID get a right CRC, so that what is behind it is reached.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   SectionAssembler assembler;
   StreamTables tables;
