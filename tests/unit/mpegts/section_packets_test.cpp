@@ -170,6 +170,18 @@ TEST(SectionAssembler, ASectionWithAGapIsNotGiven) {
   }
 }
 
+// The start of one and the end of another, of the same length: only the counter tells.
+TEST(SectionAssembler, TwoSectionsAreNotSpliced) {
+  SectionPacketiser packetiser(test_pid);
+  Bytes packets;
+  ASSERT_OK(packetiser.packetise(section_of(700, 1), packets));
+  ASSERT_OK(packetiser.packetise(section_of(700, 9), packets));
+  for (int i = 0; i < 4; ++i) remove(packets, 1);
+  SectionAssembler assembler;
+  EXPECT_TRUE(push(assembler, packets).empty());
+  EXPECT_EQ(assembler.counts().losses, 1U);
+}
+
 TEST(SectionAssembler, APacketOfTheSameNumberAndOtherContentIsNoDuplicate) {
   Bytes packets = packets_of({section_of(4096), section_of(4000, 9)});
   // Fifteen are gone: the next one has the number of the last, and other content.
@@ -263,6 +275,14 @@ TEST(SectionAssembler, ATooLongSectionIsNotTaken) {
   lies[7] = 0xff;
   EXPECT_TRUE(push(longest, lies).empty());
   EXPECT_EQ(longest.counts().damaged, 1U);
+}
+
+TEST(SectionAssembler, ATooLongSectionWithinAPacketIsNotTaken) {
+  SectionAssembler assembler(100);
+  EXPECT_EQ(push(assembler, packets_of({section_of(100), section_of(120)})), std::vector<Bytes>{section_of(100)});
+  SectionAssembler other(100);
+  EXPECT_EQ(push(other, packets_of({section_of(20), section_of(101)})), std::vector<Bytes>{section_of(20)});
+  EXPECT_EQ(other.counts().damaged, 1U);
 }
 
 TEST(SectionAssembler, ATooLongSectionWhoseHeaderIsCutIsNotTaken) {
