@@ -40,6 +40,19 @@ void MuxServer::deliver(const Stream& stream, const MessageView& message) {
     if (each.tag == emmg::datagram && !each.value.empty()) sink_.take_datagram(stream.grant.handle, each.value);
 }
 
+std::map<MuxServer::DataKey, MuxServer::Stream>::iterator MuxServer::close_udp_stream(
+    std::map<DataKey, Stream>::iterator stream) {
+  sink_.close_stream(stream->second.grant.handle);
+  by_data_.erase(stream->first);
+  --stream_count_;
+  return udp_streams_.erase(stream);
+}
+
+void MuxServer::tick(Instant now) {
+  for (auto stream = udp_streams_.begin(); stream != udp_streams_.end();)
+    stream = now >= stream->second.last_heard + settings_.udp_time_out ? close_udp_stream(stream) : std::next(stream);
+}
+
 MuxServer::Stream* MuxServer::find_udp_stream(const emmg::DataProvision& provision, Instant now) {
   for (const std::uint8_t type : {emmg::emm, emmg::private_data}) {
     const auto found = by_data_.find({provision.client_id, provision.data_id, type});
@@ -58,6 +71,7 @@ MuxServer::Stream* MuxServer::find_udp_stream(const emmg::DataProvision& provisi
   if (!grant) return nullptr;
   Stream& stream = udp_streams_.emplace(key, make_stream(*grant, now)).first->second;
   stream.data_id = provision.data_id;
+  stream.last_heard = now;
   by_data_.emplace(key, &stream);
   ++stream_count_;
   return &stream;
@@ -77,6 +91,7 @@ UdpOutcome MuxServer::receive_datagram(ByteView bytes, Instant now) {
   if (!are_well_formed(message, stream->grant.section_tspkt_flag)) return UdpOutcome::malformed;
   if (stream->bucket && !stream->bucket->pass(emmg::size_of_datagrams(message), now))
     return UdpOutcome::exceeded_bandwidth;
+  stream->last_heard = now;
   deliver(*stream, message);
   return UdpOutcome::taken;
 }

@@ -72,6 +72,8 @@ struct MuxServerSettings {
   std::size_t least_burst = 8 * 1024;
   std::size_t longest_message = max_message_body;  ///< In bytes; of a body.
   std::size_t output_limit = 64 * 1024;            ///< As EcmgServerSettings has it.
+  /// A stream that comes over UDP alone is closed when nothing came for so long.
+  std::chrono::milliseconds udp_time_out{300000};
   std::chrono::milliseconds set_up_time_out{10000};
   std::chrono::milliseconds test_interval{30000};
   std::chrono::milliseconds test_time_out{10000};
@@ -100,6 +102,8 @@ class MuxServer {
   /// A data_provision that came over UDP, with or without channel and stream (TS 103 197, 6.3). It belongs to the stream of its
   /// client_id and data_id, and counts to its bandwidth; there is no answer.
   UdpOutcome receive_datagram(ByteView bytes, Instant now);
+  /// Closes the streams over UDP that went silent; call it now and then.
+  void tick(Instant now);
 
   [[nodiscard]] std::size_t channel_count() const { return channels_.size(); }
   [[nodiscard]] std::size_t stream_count() const { return stream_count_; }
@@ -113,6 +117,7 @@ class MuxServer {
     std::uint16_t data_id = 0;
     std::uint8_t data_type = 0;
     std::optional<LeakyBucket> bucket;
+    Instant last_heard{};  // over UDP alone
   };
   /// client_id, data_id and data_type name a stream of data in the whole system.
   using DataKey = std::tuple<std::uint32_t, std::uint16_t, std::uint8_t>;
@@ -122,6 +127,8 @@ class MuxServer {
   [[nodiscard]] Stream* find_udp_stream(const emmg::DataProvision& provision, Instant now);
   [[nodiscard]] bool are_well_formed(const MessageView& message, std::uint8_t section_tspkt_flag) const;
   void deliver(const Stream& stream, const MessageView& message);
+  /// Gives the one behind it.
+  std::map<DataKey, Stream>::iterator close_udp_stream(std::map<DataKey, Stream>::iterator stream);
 
   MuxServerSettings settings_;
   DataSink& sink_;

@@ -101,11 +101,13 @@ void MuxSession::set_up_stream(const emmg::StreamSetup& setup, Instant now) {
   if (streams_.contains(id)) return refuse(id, Error::stream_id_in_use);
   if (streams_.size() >= server_.settings_.max_streams_on_channel)
     return refuse(id, Error::too_many_streams_on_channel);
-  if (server_.stream_count_ >= server_.settings_.max_streams) return refuse(id, Error::too_many_streams_on_mux);
   // 2 is for ECMs, which come another way; what is above is reserved.
   if (setup.data_type > emmg::private_data) return refuse(id, Fault{code(Error::invalid_value), emmg::data_type});
   const MuxServer::DataKey key{channel_.client_id, setup.data_id, setup.data_type};
+  // Anybody can send a datagram: a stream over UDP alone gives way to one that is set up.
+  if (const auto udp = server_.udp_streams_.find(key); udp != server_.udp_streams_.end()) server_.close_udp_stream(udp);
   if (server_.by_data_.contains(key)) return refuse(id, Error::data_id_in_use);
+  if (server_.stream_count_ >= server_.settings_.max_streams) return refuse(id, Error::too_many_streams_on_mux);
   auto grant = server_.sink_.open_stream({channel_.client_id, channel_.channel_id, id, setup.data_id, setup.data_type});
   if (!grant) return refuse(id, grant.error());
   grant->section_tspkt_flag = section_tspkt_flag_;

@@ -289,6 +289,33 @@ TEST_F(MuxServerTest, TakesDataOverUdpWithAndWithoutItsStream) {
   EXPECT_TRUE(sink.open.empty());
 }
 
+TEST_F(MuxServerTest, AStreamThatIsSetUpTakesThePlaceOfOneOverUdp) {
+  settings.max_streams = 1;
+  session = connect();
+  const Bytes datagram = data({section(0x82, 20)}, {channel.client_id, {}, {}, 4});
+  EXPECT_EQ(server->receive_datagram(datagram, now), UdpOutcome::taken);
+  ask(setup());
+  EXPECT_EQ(ask(stream_setup(2, 9)), "stream_error 0009");
+  EXPECT_EQ(ask(stream_setup(3, 4)), "stream_status");
+  EXPECT_EQ(sink.open, std::set<std::uint64_t>{101});
+  EXPECT_EQ(server->receive_datagram(datagram, now), UdpOutcome::taken);
+  EXPECT_EQ(sink.last_handle, 101U);
+}
+
+TEST_F(MuxServerTest, ClosesSilentStreamsOverUdp) {
+  session = connect();
+  EXPECT_EQ(server->receive_datagram(data({section(0x82, 20)}, {8, {}, {}, 4}), now), UdpOutcome::taken);
+  now += std::chrono::minutes(4);
+  EXPECT_EQ(server->receive_datagram(data({section(0x82, 20)}, {8, {}, {}, 4}), now), UdpOutcome::taken);
+  now += std::chrono::minutes(5) - milliseconds(1);
+  server->tick(now);
+  EXPECT_EQ(server->stream_count(), 1U);
+  now += milliseconds(1);
+  server->tick(now);
+  EXPECT_EQ(server->stream_count(), 0U);
+  EXPECT_TRUE(sink.open.empty());
+}
+
 TEST_F(MuxServerTest, PolicesUdpToo) {
   sink.bandwidth = 8;
   settings.least_burst = 50;
