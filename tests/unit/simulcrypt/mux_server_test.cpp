@@ -113,6 +113,7 @@ TEST(LeakyBucket, LetsARatePassExactly) {
   EXPECT_TRUE(bucket.pass(1, start + milliseconds(1)));
   EXPECT_FALSE(bucket.pass(1, start + milliseconds(1)));
   EXPECT_FALSE(bucket.pass(1, start));  // time does not go back
+  EXPECT_FALSE(bucket.pass(1, start + milliseconds(1)));
   EXPECT_FALSE(bucket.pass(1001, start + std::chrono::hours(1000)));
   EXPECT_TRUE(bucket.pass(1000, start + std::chrono::hours(200000)));
   bucket.set(0, 1000, start + std::chrono::hours(200000));
