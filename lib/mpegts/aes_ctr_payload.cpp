@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "crypto/aes_cbc_batch.hpp"
-#include "mpegts/payload_cipher.hpp"
 #include "mpegts/packet.hpp"
+#include "mpegts/payload_cipher.hpp"
 
 namespace cas::mpegts {
 

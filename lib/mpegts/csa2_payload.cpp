@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "mpegts/payload_cipher.hpp"
 #include "mpegts/packet.hpp"
+#include "mpegts/payload_cipher.hpp"
 
 // DVB-CSA2 as libdvbcsa computes it: bit-sliced, a packet in each bit of a vector.
 

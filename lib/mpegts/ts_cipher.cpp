@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "mpegts/payload_cipher.hpp"
 #include "mpegts/packet.hpp"
+#include "mpegts/payload_cipher.hpp"
 
 namespace cas::mpegts {
 

@@ -30,8 +30,8 @@ class ControlWordSource {
 class ControlWordGenerator final : public ControlWordSource {
  public:
   enum class Form {
-    plain,  ///< All bits are random.
-    csa_checked,  ///< 8 bytes: bytes 3 and 7 are the sums of the three before them, as old descramblers expect; 48 bits are random.
+    plain,        ///< All bits are random.
+    csa_checked,  ///< 8 bytes with the sums of DVB-CSA2 in bytes 3 and 7: 48 bits are random.
   };
   /// `size` is that of the scrambler's words, in bytes; 8 for csa_checked. `random` outlives the generator.
   ControlWordGenerator(Random& random, std::size_t size, Form form) : random_(random), size_(size), form_(form) {}
