@@ -15,9 +15,9 @@ Result<ProgramMap> ProgramMap::parse(ByteView section) {
   map.current = header.current;
   map.reserved = reserved_of(header);
   ByteReader reader(header.payload);
-  const auto read_loop = [&reader](std::uint8_t& reserved) -> Result<Bytes> {
+  const auto read_loop = [&reader](std::uint8_t& upper_bits) -> Result<Bytes> {
     CAS_TRY_ASSIGN(const ReservedAndValue length, read_reserved_and_value(reader, loop_length_width));
-    reserved = length.reserved;
+    upper_bits = length.reserved;
     if (length.value > reader.remaining())
       return fail(ErrorKind::malformed, "a program map has a loop of descriptors that overruns its section");
     CAS_TRY_ASSIGN(const ByteView loop, reader.bytes(length.value));
