@@ -8,9 +8,9 @@
 
 namespace cas::simulcrypt {
 
-/// Bytes that wait: received and not yet understood, or written and not yet sent. Control words pass through both ways, so
-/// what leaves is cleansed, and so is memory that is given back. Memory grows to the most that ever waited and is kept:
-/// a session that has been running asks for none.
+/// Bytes that wait: received and not yet understood, or written and not yet sent. Control words pass through both ways,
+/// so what leaves is cleansed, and so is memory that is given back. Memory grows to the most that ever waited and is
+/// kept: a session that has been running asks for none.
 class ByteQueue {
  public:
   ByteQueue() = default;

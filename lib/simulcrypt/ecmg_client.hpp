@@ -29,13 +29,14 @@ struct EcmgClientSettings {
   /// The channel is tested when nothing came for so long, and given up when the test is not answered in time.
   std::chrono::milliseconds test_interval{10000};
   std::chrono::milliseconds test_time_out{5000};
-  /// Messages one after another that are not valid, and ECMs of a stream one after another that are late, which end the channel.
+  /// Messages one after another that are not valid, and ECMs of a stream one after another that are late, which end the
+  /// channel.
   unsigned max_faults = 3;
   unsigned max_late_ecms = 3;
 };
 
-/// What happens on a channel. Called from within the client's own functions; may call the client's open_stream, provision,
-/// close_stream and close_channel, and must not destroy it.
+/// What happens on a channel. Called from within the client's own functions; may call the client's open_stream,
+/// provision, close_stream and close_channel, and must not destroy it.
 class EcmgClientListener {
  public:
   virtual ~EcmgClientListener() = default;
@@ -45,14 +46,15 @@ class EcmgClientListener {
   virtual void stream_opened(std::uint16_t stream_id) = 0;
   /// `why` is nothing when close_stream was called. A provision in flight has failed before.
   virtual void stream_closed(std::uint16_t stream_id, const Problem* why) = 0;
-  /// The ECM, or short term key message, of a crypto-period: of the form that section_TSpkt_flag says, possibly empty. `ecm` is
-  /// good for the call.
+  /// The ECM, or short term key message, of a crypto-period: of the form that section_TSpkt_flag says, possibly empty.
+  /// `ecm` is good for the call.
   virtual void ecm_received(std::uint16_t stream_id, std::uint16_t cp_number, ByteView ecm) = 0;
   /// There will be no ECM for this; the stream takes the next provision.
   virtual void provision_failed(std::uint16_t stream_id, std::uint16_t cp_number, const Problem& why) = 0;
   /// The peer did what it must not do, and the channel goes on.
   virtual void peer_misbehaved(const Problem& problem) = 0;
-  /// The channel and its streams are gone, with no further event. When output() is empty, the connection is to be closed.
+  /// The channel and its streams are gone, with no further event. When output() is empty, the connection is to be
+  /// closed.
   virtual void channel_closed(const Problem& why) = 0;
 };
 
@@ -62,13 +64,14 @@ struct CwProvisionRequest {
   /// Of the crypto-periods that words_for() says, in this order.
   std::span<const ecmg::ControlWord> words;
   std::optional<std::uint16_t> cp_duration;  ///< 100 ms; when it is not the nominal one.
-  /// Those in force for this crypto-period. They go out when the ECMG wants them: the first time, when they changed, or always.
+  /// Those in force for this crypto-period. They go out when the ECMG wants them: the first time, when they changed, or
+  /// always.
   ByteView access_criteria;
   std::optional<ByteView> cw_encryption;  ///< Version 3 only.
 };
 
-/// The synchroniser's side of one channel to an ECMG over one TCP connection (TS 103 197, clause 5). Bytes and the time in,
-/// bytes and events out. A new connection takes a new client.
+/// The synchroniser's side of one channel to an ECMG over one TCP connection (TS 103 197, clause 5). Bytes and the time
+/// in, bytes and events out. A new connection takes a new client.
 class EcmgClient {
  public:
   /// `listener` lives as long as the client.
@@ -88,13 +91,14 @@ class EcmgClient {
   [[nodiscard]] ByteView output() const { return out_.view(); }
   void sent(std::size_t count) { out_.consume(count); }
 
-  /// ErrorKind::refused: the channel is not open, the stream is, or the ECMG takes no more; invalid_argument: the duration is
-  /// shorter than it allows. `nominal_cp_duration` in 100 ms.
+  /// ErrorKind::refused: the channel is not open, the stream is, or the ECMG takes no more; invalid_argument: the
+  /// duration is shorter than it allows. `nominal_cp_duration` in 100 ms.
   [[nodiscard]] Status open_stream(std::uint16_t stream_id, std::uint16_t ecm_id, std::uint16_t nominal_cp_duration,
                                    Instant now);
-  /// Asks for the ECM of a crypto-period. After provision_failed, the same crypto-period may be asked for again with the same
-  /// words, for an answer may still be on its way. ErrorKind::refused: the stream is not open, or its last answer is
-  /// outstanding (5.5: one at a time); invalid_argument: the words are not those that the ECMG wants; exhausted: too long.
+  /// Asks for the ECM of a crypto-period. After provision_failed, the same crypto-period may be asked for again with
+  /// the same words, for an answer may still be on its way. ErrorKind::refused: the stream is not open, or its last
+  /// answer is outstanding (5.5: one at a time); invalid_argument: the words are not those that the ECMG wants;
+  /// exhausted: too long.
   [[nodiscard]] Status provision(std::uint16_t stream_id, const CwProvisionRequest& request, Instant now);
   /// ErrorKind::refused: it is not open.
   [[nodiscard]] Status close_stream(std::uint16_t stream_id, Instant now);
@@ -107,7 +111,8 @@ class EcmgClient {
   [[nodiscard]] std::uint8_t version() const { return version_; }
   /// Good once the channel was opened.
   [[nodiscard]] const ecmg::ChannelParameters& parameters() const { return parameters_; }
-  /// The first crypto-period whose word the provision for `cp_number` carries; parameters().cw_per_msg follow one another.
+  /// The first crypto-period whose word the provision for `cp_number` carries; parameters().cw_per_msg follow one
+  /// another.
   [[nodiscard]] std::uint16_t words_for(std::uint16_t cp_number) const {
     return ecmg::first_word_of(cp_number, parameters_);
   }

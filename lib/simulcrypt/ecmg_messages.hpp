@@ -10,9 +10,9 @@
 #include "base/error.hpp"
 #include "simulcrypt/message.hpp"
 
-// The messages of ECMG <-> SCS (TS 103 197, clause 5). A from() reads a message that check() has passed; of any other it takes
-// what is there, and zero for the rest. Views point into the message. write() puts the message behind what waits in `out`, and
-// fails only with ErrorKind::exhausted, when what it is to carry is longer than a message can be.
+// The messages of ECMG <-> SCS (TS 103 197, clause 5). A from() reads a message that check() has passed; of any other
+// it takes what is there, and zero for the rest. Views point into the message. write() puts the message behind what
+// waits in `out`, and fails only with ErrorKind::exhausted, when what it is to carry is longer than a message can be.
 namespace cas::simulcrypt::ecmg {
 
 enum MessageType : std::uint16_t {
@@ -107,8 +107,8 @@ struct ChannelSetup {
   [[nodiscard]] Status write(ByteQueue& out, std::uint8_t version) const;
 };
 
-/// What an ECMG asks of the synchroniser for as long as the channel lives. Delays and times in milliseconds, where a delay that
-/// is negative means before the crypto-period; durations of crypto-periods in 100 ms.
+/// What an ECMG asks of the synchroniser for as long as the channel lives. Delays and times in milliseconds, where a
+/// delay that is negative means before the crypto-period; durations of crypto-periods in 100 ms.
 struct ChannelParameters {
   std::uint8_t section_tspkt_flag = sections;
   std::optional<std::int16_t> ac_delay_start;
@@ -126,8 +126,8 @@ struct ChannelParameters {
   [[nodiscard]] bool operator==(const ChannelParameters&) const = default;
 };
 
-/// The crypto-periods whose words the CW_provision for `cp` carries: n + lead_CW - CW_per_msg + 1 to n + lead_CW, modulo 65,536.
-/// Gives the first; there are cw_per_msg.
+/// The crypto-periods whose words the CW_provision for `cp` carries: n + lead_CW - CW_per_msg + 1 to n + lead_CW,
+/// modulo 65,536. Gives the first; there are cw_per_msg.
 [[nodiscard]] std::uint16_t first_word_of(std::uint16_t cp, const ChannelParameters& parameters);
 
 struct ChannelStatus {

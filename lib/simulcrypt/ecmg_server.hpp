@@ -71,8 +71,8 @@ class EcmGenerator {
   virtual void close_stream(std::uint64_t handle) = 0;
   /// The longest ECM that it makes, in bytes; the same for as long as it lives.
   [[nodiscard]] virtual std::size_t longest_ecm() const = 0;
-  /// Writes the ECM of `order` to `out`, which has longest_ecm() bytes. Or `later`: then EcmgServer::complete or refuse is called
-  /// with the ticket within max_comp_time; the order's views are gone by then.
+  /// Writes the ECM of `order` to `out`, which has longest_ecm() bytes. Or `later`: then EcmgServer::complete or refuse
+  /// is called with the ticket within max_comp_time; the order's views are gone by then.
   [[nodiscard]] virtual EcmAnswer make_ecm(const EcmOrder& order, MutableByteView out) = 0;
 };
 
@@ -91,7 +91,8 @@ struct EcmgServerSettings {
   std::size_t max_streams = 10000;  ///< On all channels.
   /// Refuse an ECM_channel_id that another connection has. Two synchronisers that choose theirs apart need false.
   bool channel_ids_unique = true;
-  /// Refuse an ECM_id that another stream of the same Super_CAS_id has (TS 103 197, 5.3: together they name an ECM stream).
+  /// Refuse an ECM_id that another stream of the same Super_CAS_id has (TS 103 197, 5.3: together they name an ECM
+  /// stream).
   bool ecm_ids_unique = true;
   std::size_t longest_message = max_message_body;  ///< In bytes; of a body.
   /// More than this waiting for a client that does not read: read nothing from it (EcmgSession::wants_input).
@@ -112,8 +113,8 @@ class EcmgServer {
   EcmgServer(const EcmgServer&) = delete;
   EcmgServer& operator=(const EcmgServer&) = delete;
 
-  /// The ECM of an order that was put off. Gives the session that has something to send now; nothing: nobody waits for it any
-  /// more, for the stream, the channel or the connection is gone, or it took too long.
+  /// The ECM of an order that was put off. Gives the session that has something to send now; nothing: nobody waits for
+  /// it any more, for the stream, the channel or the connection is gone, or it took too long.
   EcmgSession* complete(const EcmTicket& ticket, ByteView ecm);
   EcmgSession* refuse(const EcmTicket& ticket, ecmg::Error error);
 
@@ -135,8 +136,8 @@ class EcmgServer {
   std::size_t streams_ = 0;
 };
 
-/// The ECMG's side of one TCP connection, which carries one channel (TS 103 197, clause 5). Bytes and the time in, bytes out.
-/// Destroying it closes its streams. In the steady state a CW_provision is answered without taking memory.
+/// The ECMG's side of one TCP connection, which carries one channel (TS 103 197, clause 5). Bytes and the time in,
+/// bytes out. Destroying it closes its streams. In the steady state a CW_provision is answered without taking memory.
 class EcmgSession {
  public:
   EcmgSession(EcmgServer& server, Instant now);

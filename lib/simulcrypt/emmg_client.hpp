@@ -31,7 +31,8 @@ struct EmmgClientSettings {
   unsigned max_faults = 3;
 };
 
-/// What happens on a channel. Called from within the client's own functions; may call these, and must not destroy the client.
+/// What happens on a channel. Called from within the client's own functions; may call these, and must not destroy the
+/// client.
 class EmmgClientListener {
  public:
   virtual ~EmmgClientListener() = default;
@@ -41,16 +42,19 @@ class EmmgClientListener {
   virtual void stream_closed(std::uint16_t stream_id, const Problem* why) = 0;
   /// In kbit/s; nothing: the MUX did not say.
   virtual void bandwidth_allocated(std::uint16_t stream_id, std::optional<std::uint16_t> kbit_per_second) = 0;
-  /// The MUX reported an error of the stream, which goes on: what was sent last may be lost. error_status 0x000F: too fast.
+  /// The MUX reported an error of the stream, which goes on: what was sent last may be lost. error_status 0x000F: too
+  /// fast.
   virtual void stream_error(std::uint16_t stream_id, const Problem& problem) = 0;
   /// The peer did what it must not do, and the channel goes on.
   virtual void peer_misbehaved(const Problem& problem) = 0;
-  /// The channel and its streams are gone, with no further event. When output() is empty, the connection is to be closed.
+  /// The channel and its streams are gone, with no further event. When output() is empty, the connection is to be
+  /// closed.
   virtual void channel_closed(const Problem& why) = 0;
 };
 
-/// The generator's side of one channel to a MUX over one TCP connection (TS 103 197, clause 6). Bytes and the time in, bytes and
-/// events out. A new connection takes a new client. Over UDP there is no session: emmg::DataProvision::write is all.
+/// The generator's side of one channel to a MUX over one TCP connection (TS 103 197, clause 6). Bytes and the time in,
+/// bytes and events out. A new connection takes a new client. Over UDP there is no session: emmg::DataProvision::write
+/// is all.
 class EmmgClient {
  public:
   /// `listener` lives as long as the client.
@@ -71,13 +75,13 @@ class EmmgClient {
 
   /// ErrorKind::refused: the channel is not open, or the stream is.
   [[nodiscard]] Status open_stream(std::uint16_t stream_id, std::uint16_t data_id, std::uint8_t data_type, Instant now);
-  /// Asks for so many kbit/s; without a number, what is allocated. ErrorKind::refused: the stream is not open, or its last request is
-  /// not answered.
+  /// Asks for so many kbit/s; without a number, what is allocated. ErrorKind::refused: the stream is not open, or its
+  /// last request is not answered.
   [[nodiscard]] Status request_bandwidth(std::uint16_t stream_id, std::optional<std::uint16_t> kbit_per_second,
                                          Instant now);
-  /// Sends datagrams of the form that section_tspkt_flag says in one message; there is no answer but errors. ErrorKind::refused: the
-  /// stream is not open; invalid_argument: none, or not of the form; exhausted: too long for one message, or too much waits to be
-  /// sent.
+  /// Sends datagrams of the form that section_tspkt_flag says in one message; there is no answer but errors.
+  /// ErrorKind::refused: the stream is not open; invalid_argument: none, or not of the form; exhausted: too long for
+  /// one message, or too much waits to be sent.
   [[nodiscard]] Status provide(std::uint16_t stream_id, std::span<const ByteView> datagrams);
   [[nodiscard]] Status close_stream(std::uint16_t stream_id, Instant now);
   /// Says so to the MUX. No event follows.

@@ -10,9 +10,10 @@
 #include "base/error.hpp"
 #include "simulcrypt/message.hpp"
 
-// The messages of EMMG/PDG <-> MUX (TS 103 197, clause 6). A from() reads a message that check() has passed; of any other it
-// takes what is there, and zero for the rest. Views point into the message. write() puts the message behind what waits in
-// `out`, and fails only with ErrorKind::exhausted, when what it is to carry is longer than a message can be.
+// The messages of EMMG/PDG <-> MUX (TS 103 197, clause 6). A from() reads a message that check() has passed; of any
+// other it takes what is there, and zero for the rest. Views point into the message. write() puts the message behind
+// what waits in `out`, and fails only with ErrorKind::exhausted, when what it is to carry is longer than a message can
+// be.
 namespace cas::simulcrypt::emmg {
 
 enum MessageType : std::uint16_t {
@@ -152,7 +153,8 @@ struct StreamBandwidth {
   [[nodiscard]] Status write(ByteQueue& out, std::uint8_t version, MessageType type) const;
 };
 
-/// The head of a data_provision; its datagrams are read from the message one by one. Over UDP, channel and stream may be missing.
+/// The head of a data_provision; its datagrams are read from the message one by one. Over UDP, channel and stream may
+/// be missing.
 struct DataProvision {
   std::uint32_t client_id = 0;
   std::optional<std::uint16_t> channel_id;

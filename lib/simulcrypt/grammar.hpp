@@ -10,8 +10,8 @@
 
 namespace cas::simulcrypt {
 
-// The interfaces of SimulCrypt as data: which messages there are, which parameters each of them has, how long and how often
-// (TS 103 197, clauses 5.4, 5.5, 6.2.4 and 6.2.5). One checker reads them all.
+// The interfaces of SimulCrypt as data: which messages there are, which parameters each of them has, how long and how
+// often (TS 103 197, clauses 5.4, 5.5, 6.2.4 and 6.2.5). One checker reads them all.
 
 /// A parameter in a message.
 struct ParameterRule {
@@ -110,8 +110,8 @@ struct CheckedMessage {
 /// The fault as a sentence: "0x0010: a mandatory parameter is missing (ECM_id)".
 [[nodiscard]] std::string fault_sentence(const Grammar& grammar, const Fault& fault);
 
-/// The message as one JSON object for a log: name, version, and each parameter by its name. What may be secret is told by
-/// its size alone, and of long values only the beginning is there.
+/// The message as one JSON object for a log: name, version, and each parameter by its name. What may be secret is told
+/// by its size alone, and of long values only the beginning is there.
 [[nodiscard]] std::string describe(const Grammar& grammar, const MessageView& message);
 
 }  // namespace cas::simulcrypt

@@ -42,8 +42,8 @@ struct Parameter {
   ByteView value;  ///< Points into the message.
 };
 
-/// A message whose parameters fill its body exactly; what they say has not been looked at. Points into the bytes that it was
-/// parsed from, and takes no memory.
+/// A message whose parameters fill its body exactly; what they say has not been looked at. Points into the bytes that
+/// it was parsed from, and takes no memory.
 class MessageView {
  public:
   /// A whole message and nothing behind it. ErrorKind::truncated, malformed.
@@ -85,8 +85,8 @@ class MessageView {
   ByteView body_;
 };
 
-/// Writes one message behind what waits in `out`. Until finish() was called, nothing else may touch `out`; a writer that is
-/// destroyed before leaves `out` as it was.
+/// Writes one message behind what waits in `out`. Until finish() was called, nothing else may touch `out`; a writer
+/// that is destroyed before leaves `out` as it was.
 class MessageWriter {
  public:
   MessageWriter(ByteQueue& out, std::uint8_t version, std::uint16_t type);
@@ -106,7 +106,8 @@ class MessageWriter {
   /// The value has its first `size` bytes.
   void end_value(std::size_t size);
 
-  /// The message is complete. ErrorKind::exhausted: its body would be longer than 65,535 bytes; `out` is as it was then.
+  /// The message is complete. ErrorKind::exhausted: its body would be longer than 65,535 bytes; `out` is as it was
+  /// then.
   [[nodiscard]] Status finish();
   /// Leaves `out` as it was before the message; the writer is done.
   void abandon();

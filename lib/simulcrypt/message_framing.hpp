@@ -6,8 +6,8 @@
 
 namespace cas::simulcrypt {
 
-/// Finds the messages in the bytes of a TCP connection, however these come. Holds at most one message that is not whole and
-/// what append() was given behind it.
+/// Finds the messages in the bytes of a TCP connection, however these come. Holds at most one message that is not whole
+/// and what append() was given behind it.
 class MessageFraming {
  public:
   enum class Found {
@@ -21,7 +21,8 @@ class MessageFraming {
     ByteView body;  ///< Good until the next call.
   };
 
-  /// `longest_body`: in bytes; a longer message is announced by its header and then passed over, so that it takes no memory.
+  /// `longest_body`: in bytes; a longer message is announced by its header and then passed over, so that it takes no
+  /// memory.
   explicit MessageFraming(std::size_t longest_body = max_message_body) : longest_body_(longest_body) {}
 
   void append(ByteView bytes);

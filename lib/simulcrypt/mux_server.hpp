@@ -34,15 +34,16 @@ struct DataStreamGrant {
   std::uint8_t section_tspkt_flag = emmg::sections;
 };
 
-/// What takes the data into a multiplex. Called by the server and its sessions, in their thread; must not call back into them.
+/// What takes the data into a multiplex. Called by the server and its sessions, in their thread; must not call back
+/// into them.
 class DataSink {
  public:
   virtual ~DataSink() = default;
   /// Whether a channel whose datagrams hold `section_tspkt_flag` may be opened; an error refuses it.
   [[nodiscard]] virtual tl::expected<void, emmg::Error> open_channel(const emmg::ChannelId& channel,
                                                                      std::uint8_t section_tspkt_flag) = 0;
-  /// Called for a stream of a channel, and for the first datagram of a pair of client_id and data_id that comes over UDP and
-  /// belongs to no stream.
+  /// Called for a stream of a channel, and for the first datagram of a pair of client_id and data_id that comes over
+  /// UDP and belongs to no stream.
   [[nodiscard]] virtual tl::expected<DataStreamGrant, emmg::Error> open_stream(const DataStreamOrder& order) = 0;
   virtual void close_stream(std::uint64_t handle) = 0;
   /// What of `wanted` kbit/s the stream gets from now on.
@@ -99,8 +100,8 @@ class MuxServer {
   MuxServer(const MuxServer&) = delete;
   MuxServer& operator=(const MuxServer&) = delete;
 
-  /// A data_provision that came over UDP, with or without channel and stream (TS 103 197, 6.3). It belongs to the stream of its
-  /// client_id and data_id, and counts to its bandwidth; there is no answer.
+  /// A data_provision that came over UDP, with or without channel and stream (TS 103 197, 6.3). It belongs to the
+  /// stream of its client_id and data_id, and counts to its bandwidth; there is no answer.
   UdpOutcome receive_datagram(ByteView bytes, Instant now);
   /// Closes the streams over UDP that went silent; call it now and then.
   void tick(Instant now);
@@ -139,8 +140,8 @@ class MuxServer {
   std::size_t stream_count_ = 0;
 };
 
-/// The MUX's side of one TCP connection, which carries one channel (TS 103 197, clause 6). Bytes and the time in, bytes out, and
-/// datagrams into the sink. Destroying it closes its streams.
+/// The MUX's side of one TCP connection, which carries one channel (TS 103 197, clause 6). Bytes and the time in, bytes
+/// out, and datagrams into the sink. Destroying it closes its streams.
 class MuxSession {
  public:
   MuxSession(MuxServer& server, Instant now);

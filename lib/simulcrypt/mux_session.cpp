@@ -148,7 +148,8 @@ void MuxSession::take_bandwidth(Streams::iterator stream, const emmg::StreamBand
     else
       it.bucket.emplace(granted, server_.depth_of(granted), now);
   }
-  // The answer always says a number: there are generators that cannot read one without. 65,535 is as much as can be said.
+  // The answer always says a number: there are generators that cannot read one without. 65,535 is as much as can be
+  // said.
   const std::uint16_t allocated = it.bucket ? it.bucket->rate() : std::uint16_t{0xffff};
   cannot_fail(
       emmg::StreamBandwidth{channel_, stream->first, allocated}.write(out_, version_, emmg::stream_bw_allocation));

@@ -30,8 +30,9 @@ struct Problem {
   std::string message;             ///< A sentence, which holds nothing secret and only printable ASCII.
 };
 
-/// Whether a datagram has the form that section_TSpkt_flag says: whole sections one after another (ISO/IEC 13818-1, 2.4.4), or
-/// transport packets of 188 bytes; of binary messages (flag 2) nothing is known here. An empty datagram is well-formed.
+/// Whether a datagram has the form that section_TSpkt_flag says: whole sections one after another (ISO/IEC 13818-1,
+/// 2.4.4), or transport packets of 188 bytes; of binary messages (flag 2) nothing is known here. An empty datagram is
+/// well-formed.
 [[nodiscard]] bool is_well_formed_datagram(std::uint8_t section_tspkt_flag, ByteView datagram);
 
 }  // namespace cas::simulcrypt

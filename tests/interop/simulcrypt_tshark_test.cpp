@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::uint16_t port = 2000;  // in the capture only: nothing is opened
 
-// A capture of raw IPv4 with one TCP segment for each message, from and to 10.0.0.1. The dissector does not need checksums.
+// A capture of raw IPv4 with one TCP segment for each message, from and to 10.0.0.1. The dissector does not need
+// checksums.
 class Capture {
  public:
   Capture() {
