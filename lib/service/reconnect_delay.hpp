@@ -9,7 +9,7 @@
 
 namespace cas::service {
 
-/// How long to wait before the next try: `first`, then twice as long each time up to `longest`, of which the second half
+/// How long to wait before the next try: `first`, then twice as long each time up to `longest`; the second half of it
 /// is random, so that those who lost the same server do not come back all at once.
 class ReconnectDelay {
  public:
