@@ -36,7 +36,8 @@ prepare() {  # prepare NAME
   mkdir -p "$build"
   log=$build/$1.log
   work=$build/$1
-  if ! { command -v cas-card && command -v cas-tmc && command -v cas-inspect && gst-inspect-1.0 --exists smartpro-scramble; } >/dev/null 2>&1; then
+  # Not --exists, which asks for a plugin of GStreamer's own version.
+  if ! { command -v cas-card && command -v cas-tmc && command -v cas-inspect && gst-inspect-1.0 smartpro-scramble; } >/dev/null 2>&1; then
     step "installing what is missing"
     "$top/tools/dev/install-deps.sh" run
     step "building in $build"
