@@ -58,6 +58,7 @@ void TcpConnection::State::on_received(const std::shared_ptr<TcpConnection>& sel
     in_handler = false;
     flush(self);
   }
+  cleanse(MutableByteView(in).first(size));
   receive(self);
 }
 
@@ -98,26 +99,22 @@ Status TcpConnection::send(ByteView bytes) {
     return fail(ErrorKind::io, "the connection with " + state.peer.text() + " is closed");
   if (bytes.size() > room())
     return fail(ErrorKind::exhausted, state.peer.text() + " takes its bytes too slowly: " +
-                                          std::to_string(state.waiting()) + " are waiting for it");
-  if (state.waiting() == 0) state.last_sent = state.loop.now();
-  if (state.out_begin > 0 && state.out_begin >= state.waiting()) {
-    state.out.erase(state.out.begin(), state.out.begin() + static_cast<std::ptrdiff_t>(state.out_begin));
-    state.out_begin = 0;
-  }
-  append(state.out, bytes);
+                                          std::to_string(state.out.size()) + " are waiting for it");
+  if (state.out.size() == 0) state.last_sent = state.loop.now();
+  state.out.append(bytes);
   if (!state.in_handler) state.flush(shared_from_this());
-  if (state.waiting() > state.limits.send_queue / 2) state.was_half_full = true;
+  if (state.out.size() > state.limits.send_queue / 2) state.was_half_full = true;
   return {};
 }
 
 void TcpConnection::State::flush(const std::shared_ptr<TcpConnection>& self) {
   if (sending || phase == Phase::ended || phase == Phase::farewell) return;
-  while (waiting() != 0) {
+  while (!out.empty()) {
     boost::system::error_code code;
-    const std::size_t sent = socket.write_some(asio::buffer(out.data() + out_begin, waiting()), code);
+    const std::size_t sent = socket.write_some(asio::buffer(out.view().data(), out.size()), code);
     if (code == asio::error::would_block) return wait_for_room(self);
     if (code) return end(self, fail(error_of(code, "the connection with " + peer.text() + " broke")));
-    out_begin += sent;
+    out.consume(sent);
     last_sent = loop.now();
   }
   on_sent(self);
@@ -135,8 +132,6 @@ void TcpConnection::State::wait_for_room(const std::shared_ptr<TcpConnection>& s
 }
 
 void TcpConnection::State::on_sent(const std::shared_ptr<TcpConnection>& self) {
-  out.clear();
-  out_begin = 0;
   if (phase == Phase::closing) return say_farewell(self);
   if (!was_half_full) return;
   was_half_full = false;
@@ -150,10 +145,10 @@ void TcpConnection::State::on_sent(const std::shared_ptr<TcpConnection>& self) {
   });
 }
 
-std::size_t TcpConnection::queued() const { return state_->waiting(); }
+std::size_t TcpConnection::queued() const { return state_->out.size(); }
 
 std::size_t TcpConnection::room() const {
-  return state_->limits.send_queue - std::min(state_->limits.send_queue, state_->waiting());
+  return state_->limits.send_queue - std::min(state_->limits.send_queue, state_->out.size());
 }
 
 // ------------------------------------------------------------------------------------------------------------- limits
@@ -168,7 +163,7 @@ std::optional<std::chrono::nanoseconds> TcpConnection::State::deadline() const {
     return first;
   }
   if (phase == Phase::open && !paused) take(last_received, limits.idle);
-  if (waiting() != 0) take(last_sent, limits.stalled);
+  if (out.size() != 0) take(last_sent, limits.stalled);
   return first;
 }
 
@@ -185,7 +180,7 @@ void TcpConnection::State::watch(const std::shared_ptr<TcpConnection>& self) {
     const auto now_due = deadline();
     if (!now_due || *now_due > loop.now()) return watch(connection);
     if (phase == Phase::farewell) return end(connection, {});
-    end(connection, fail(ErrorKind::expired, waiting() != 0 && last_sent + limits.stalled == *now_due
+    end(connection, fail(ErrorKind::expired, out.size() != 0 && last_sent + limits.stalled == *now_due
                                                  ? peer.text() + " takes none of the bytes that wait for it"
                                                  : peer.text() + " has not been heard of for " +
                                                        std::to_string(limits.idle.count() / 1000) + " s"));

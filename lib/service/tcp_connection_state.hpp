@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 
+#include "base/byte_queue.hpp"
+#include "base/secret.hpp"
 #include "service/event_loop_state.hpp"
 #include "service/tcp_connection.hpp"
 
@@ -18,6 +20,9 @@ using TcpSocket = asio::ip::tcp::socket;
 struct TcpConnection::State {
   State(EventLoop& given_loop, TcpSocket given_socket, TcpLimits given_limits)
       : loop(given_loop), socket(std::move(given_socket)), limits(given_limits), in(given_limits.receive_buffer) {}
+  ~State() { cleanse(in); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   enum class Phase {
     open,
@@ -37,7 +42,6 @@ struct TcpConnection::State {
   void watch(const std::shared_ptr<TcpConnection>& self);
   [[nodiscard]] std::optional<std::chrono::nanoseconds> deadline() const;
   void end(const std::shared_ptr<TcpConnection>& self, Status why);
-  [[nodiscard]] std::size_t waiting() const { return out.size() - out_begin; }
 
   EventLoop& loop;
   TcpSocket socket;
@@ -48,14 +52,13 @@ struct TcpConnection::State {
   std::function<void()> on_ended;
 
   Phase phase = Phase::open;
-  Bytes in;
+  Bytes in;  ///< Control words may pass through: cleansed when the handler has seen them, as `out` does by itself.
   bool paused = false;
   std::size_t held = 0;    ///< Bytes of `in` that came after the pause.
   bool receiving = false;  ///< A read is under way.
   bool in_handler = false;
   bool peer_closed = false;
-  Bytes out;
-  std::size_t out_begin = 0;
+  ByteQueue out;
   bool sending = false;  ///< A wait for room in the system's buffer is under way.
   bool was_half_full = false;
   Timer watchdog;

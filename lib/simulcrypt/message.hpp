@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/byte_queue.hpp"
 #include "base/bytes.hpp"
 #include "base/error.hpp"
-#include "simulcrypt/byte_queue.hpp"
 
 namespace cas::simulcrypt {
 

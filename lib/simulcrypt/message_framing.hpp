@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "simulcrypt/byte_queue.hpp"
+#include "base/byte_queue.hpp"
 #include "simulcrypt/message.hpp"
 
 namespace cas::simulcrypt {

@@ -6,7 +6,7 @@
 
 #include "base/bytes.hpp"
 
-namespace cas::simulcrypt {
+namespace cas {
 
 /// Bytes that wait: received and not yet understood, or written and not yet sent. Control words pass through both ways,
 /// so what leaves is cleansed, and so is memory that is given back. Memory grows to the most that ever waited and is
@@ -45,4 +45,4 @@ class ByteQueue {
   std::size_t end_ = 0;
 };
 
-}  // namespace cas::simulcrypt
+}  // namespace cas

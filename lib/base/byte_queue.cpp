@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "simulcrypt/byte_queue.hpp"
+#include "base/byte_queue.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,7 @@
 
 #include "base/secret.hpp"
 
-namespace cas::simulcrypt {
+namespace cas {
 
 namespace {
 
@@ -76,4 +76,4 @@ MutableByteView ByteQueue::from(std::size_t position) {
   return MutableByteView(buffer_).subspan(begin_ + position, size() - position);
 }
 
-}  // namespace cas::simulcrypt
+}  // namespace cas
