@@ -3,8 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <stop_token>
-#include <string>
+#include <functional>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -56,6 +55,9 @@ class EcmSupply {
   [[nodiscard]] virtual bool has_events() const = 0;
   /// Moves what has happened since the last time to the end of `events`, in its order.
   virtual void take(std::vector<EcmEvent>& events) = 0;
+  /// `ring` is called, on the thread of the one who answers and without a lock, each time that something can be taken:
+  /// for those who wait. Once, before the first open_stream.
+  virtual void on_events(std::function<void()> ring) = 0;
 };
 
 }  // namespace cas::simulcrypt
