@@ -70,12 +70,21 @@ std::optional<std::uint64_t> PcrClock::ticks() const {
   return shown_;
 }
 
+std::optional<std::uint64_t> PcrClock::exact_ticks() const {
+  if (!anchor_) return std::nullopt;
+  return interpolated();
+}
+
 std::optional<std::chrono::nanoseconds> PcrClock::time() const {
   if (!anchor_) return std::nullopt;
+  return duration_of_ticks(shown_);
+}
+
+std::chrono::nanoseconds duration_of_ticks(std::uint64_t ticks) {
   // In two parts, so that nothing overflows within centuries.
   constexpr std::uint64_t ns_per_s = 1'000'000'000;
-  const std::uint64_t whole = shown_ / clock_hz * ns_per_s;
-  const std::uint64_t part = shown_ % clock_hz * ns_per_s / clock_hz;
+  const std::uint64_t whole = ticks / clock_hz * ns_per_s;
+  const std::uint64_t part = ticks % clock_hz * ns_per_s / clock_hz;
   return std::chrono::nanoseconds(static_cast<std::int64_t>(whole + part));
 }
 

@@ -20,6 +20,9 @@ struct PcrCounts {
 /// allow for what was lost.
 inline constexpr std::chrono::seconds max_pcr_gap{10};
 
+/// Ticks of 27 MHz in nanoseconds, rounded down.
+[[nodiscard]] std::chrono::nanoseconds duration_of_ticks(std::uint64_t ticks);
+
 /// The time of a stream as it passes, from the program clock references of one PID (13818-1, 2.4.2.2), in ticks of 27
 /// MHz since the first of them. Between two, and over a jump of the time base, time is interpolated by the packets of
 /// the whole multiplex, so each of them is given to `push`. It never goes back.
@@ -35,7 +38,10 @@ class PcrClock {
 
   /// Ticks of 27 MHz from the first reference to the packet pushed last. Nothing: there was no reference yet.
   [[nodiscard]] std::optional<std::uint64_t> ticks() const;
-  /// The same in nanoseconds, rounded down.
+  /// The same where going back does no harm: as the references say it, also where the interpolation before one was too
+  /// fast. For those who restamp.
+  [[nodiscard]] std::optional<std::uint64_t> exact_ticks() const;
+  /// `ticks` in nanoseconds, rounded down.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> time() const;
   /// Bits a second of the multiplex, all PIDs, smoothed over the last few references. Nothing: fewer than two of one
   /// time base.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "mpegts/section.hpp"
 
@@ -84,6 +85,20 @@ Status SectionPacketiser::packetise(std::span<const ByteView> sections, Bytes& o
     }
   }
   return {};
+}
+
+Status SectionPacketiser::packetise_datagram(ByteView sections, Bytes& out) {
+  std::vector<ByteView> each;
+  while (!sections.empty()) {
+    const std::size_t size = sections.size() < section_header_size
+                                 ? section_header_size
+                                 : section_size_of(sections.first<section_header_size>());
+    if (size > sections.size())
+      return fail(ErrorKind::truncated, "sections that came in one piece end within a section");
+    each.push_back(sections.first(size));
+    sections = sections.subspan(size);
+  }
+  return packetise(each, out);
 }
 
 Status SectionPacketiser::stamp(MutableByteView packets) {

@@ -26,6 +26,10 @@ class SectionPacketiser {
   /// One section, in packets of its own.
   [[nodiscard]] Status packetise(ByteView section, Bytes& out) { return packetise({&section, 1}, out); }
 
+  /// Sections as ECMs and EMMs come in TS 103 197: back to back in one piece. ErrorKind as `packetise`, and truncated
+  /// when the last one is not whole.
+  [[nodiscard]] Status packetise_datagram(ByteView sections, Bytes& out);
+
   /// Packets that another has made, as ECMs and EMMs come in TS 103 197 when section_TSpkt_flag says packets: gives
   /// them this PID and the running counter, in place. ErrorKind::malformed when they are not whole packets in the clear
   /// with sync bytes and adaptation fields that fit; nothing has changed then.

@@ -104,6 +104,8 @@ class Synchroniser {
   [[nodiscard]] StreamTime next_event() const { return next_event_; }
 
   [[nodiscard]] bool scrambling() const { return scrambling_; }
+  /// Whether a period should have begun before `now`, and waits for ECMs.
+  [[nodiscard]] bool is_overdue(StreamTime now) const { return wanted_ && now >= expected_start(current_ + 1, now); }
   /// The period that is on, while scrambling.
   [[nodiscard]] std::uint16_t cp_number() const { return simulcrypt::cp_number(current_); }
 
