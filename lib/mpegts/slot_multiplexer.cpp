@@ -34,10 +34,11 @@ void SlotMultiplexer::Slots::advance() {
 }
 std::uint64_t SlotMultiplexer::Slots::after() const { return time + ticks_times_rate / bit_rate; }
 
-void SlotMultiplexer::insert(std::size_t position, ByteView packets) {
+void SlotMultiplexer::insert(std::size_t position, ByteView packets, Order order) {
   for (; packets.size() >= packet_size; packets = packets.subspan(packet_size)) {
     Insertion& added = insertions_.emplace_back();
     added.position = position;
+    added.order = order;
     std::ranges::copy(packets.first(packet_size), added.packet.begin());
   }
 }
@@ -101,8 +102,7 @@ std::optional<std::size_t> SlotMultiplexer::multiplex_in_place(MutableByteView r
     while (next_free < free.size() && free[next_free] < position) ++next_free;
     const std::uint64_t now = times.empty() ? 0 : times[position];
     if (bit_rate && !times.empty() && lacks_room(now)) return position;
-    for (; insertion_position() <= position && next_insertion_ < insertions_.size(); ++next_insertion_)
-      urgent_.push_back(insertions_[next_insertion_].packet);
+    take_insertions(position);
     place(packet_at(run, position), next_free < free.size() && free[next_free] == position, now);
     if (delayed_.empty() && urgent_.empty()) {
       crowded_since_.reset();
@@ -121,6 +121,18 @@ std::optional<std::size_t> SlotMultiplexer::multiplex_in_place(MutableByteView r
   return std::nullopt;
 }
 
+/// Those whose position has come.
+void SlotMultiplexer::take_insertions(std::size_t position) {
+  for (; next_insertion_ < insertions_.size() && insertions_[next_insertion_].position <= position; ++next_insertion_) {
+    const Insertion& insertion = insertions_[next_insertion_];
+    if (insertion.order == Order::at_once) {
+      urgent_.push_back(insertion.packet);
+    } else {
+      delayed_.push_back({std::nullopt, insertion.packet});
+    }
+  }
+}
+
 /// Decides what goes out in the slot of one packet.
 void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t now) {
   const bool busy = !urgent_.empty() || !delayed_.empty();
@@ -137,7 +149,11 @@ void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t 
     ++counts_.inserted;
   } else if (!delayed_.empty()) {
     copy(slot, delayed_.front().packet);
-    static_cast<void>(restamp_pcr(slot, static_cast<std::int64_t>(now - delayed_.front().time)));
+    if (const auto stood = delayed_.front().time) {
+      static_cast<void>(restamp_pcr(slot, static_cast<std::int64_t>(now - *stood)));
+    } else {
+      ++counts_.inserted;
+    }
     delayed_.pop_front();
   } else if (is_free && !waiting_.empty()) {
     copy(slot, waiting_.front());
@@ -203,7 +219,14 @@ void SlotMultiplexer::emit_insertions(std::size_t position) {
 void SlotMultiplexer::stuff(MutableByteView run, std::size_t from, std::span<const std::uint32_t> free,
                             std::span<const std::uint64_t> times, std::optional<double> bit_rate) {
   for (; !urgent_.empty(); urgent_.pop_front(), ++counts_.inserted) emit(urgent_.front());
-  for (; !delayed_.empty(); delayed_.pop_front()) emit_moved(delayed_.front().packet, delayed_.front().time);
+  for (; !delayed_.empty(); delayed_.pop_front()) {
+    if (const auto stood = delayed_.front().time) {
+      emit_moved(delayed_.front().packet, *stood);
+    } else {
+      emit(delayed_.front().packet);
+      ++counts_.inserted;
+    }
+  }
   const std::size_t packets = run.size() / packet_size;
   std::size_t next_free = 0;
   while (next_free < free.size() && free[next_free] < from) ++next_free;

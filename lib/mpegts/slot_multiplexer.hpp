@@ -53,8 +53,12 @@ class SlotMultiplexer {
   };
   explicit SlotMultiplexer(const Options& options) : options_(options) {}
 
+  enum class Order {
+    at_once,  ///< Packets of the stream that have been moved back stay behind.
+    in_turn,  ///< Behind all packets of the stream that stood before it.
+  };
   /// Before the packet at `position` of the run that `multiplex` is called for next; positions do not go back.
-  void insert(std::size_t position, ByteView packets);
+  void insert(std::size_t position, ByteView packets, Order order = Order::at_once);
   /// Where there is room. False, and nothing was taken: too many wait already.
   [[nodiscard]] bool offer(ByteView packets);
   /// Bits a second that are put in on time, about: when the stream is stuffed anew, there is room for them and a quarter
@@ -81,10 +85,11 @@ class SlotMultiplexer {
   using Packet = std::array<std::uint8_t, packet_size>;
   struct Insertion {
     std::size_t position = 0;
+    Order order = Order::at_once;
     Packet packet;
   };
   struct Delayed {
-    std::uint64_t time = 0;
+    std::optional<std::uint64_t> time;  ///< Nothing: it is one of ours.
     Packet packet;
   };
   /// When the next packet goes out, at a constant bit rate.
@@ -99,6 +104,7 @@ class SlotMultiplexer {
   [[nodiscard]] std::optional<std::size_t> multiplex_in_place(MutableByteView run, std::span<const std::uint32_t> free,
                                                               std::span<const std::uint64_t> times,
                                                               std::optional<double> bit_rate);
+  void take_insertions(std::size_t position);
   void place(MutablePacketView slot, bool is_free, std::uint64_t now);
   [[nodiscard]] bool lacks_room(std::uint64_t now) const;
   void start_slots(std::uint64_t now, double bit_rate);

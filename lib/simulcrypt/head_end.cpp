@@ -70,6 +70,7 @@ Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& st
   times_.resize(count);
   bool timed = true;
   position_ = 0;
+  period_position_.reset();
   if (has_events()) take_events();
   for (; position_ < count; ++position_) {
     const MutablePacketView packet(run.data() + position_ * mpegts::packet_size, mpegts::packet_size);
@@ -214,7 +215,15 @@ void HeadEnd::send_cat_when_due(StreamTime now) {
   cat_sent_ = now;
 }
 
+void HeadEnd::send_packets(ByteView packets) {
+  // An ECM may have a word that takes the place of one which packets before this period still need.
+  slots_.insert(position_, packets,
+                period_position_ == position_ ? mpegts::SlotMultiplexer::Order::in_turn
+                                              : mpegts::SlotMultiplexer::Order::at_once);
+}
+
 void HeadEnd::period_began(const GroupName& group, std::uint16_t cp_number) {
+  period_position_ = position_;
   listener_.period_began(group, cp_number, packets_ + position_, now_);
 }
 
@@ -246,15 +255,20 @@ void HeadEnd::push_data(std::uint32_t client_id, std::uint16_t data_id, std::uin
   if (found == data_streams_.end()) {
     if (data_streams_.size() >= max_data_streams)
       return refuse("EMMs and data of more than 256 streams came: the others are left out");
-    DataStream stream{data_type, false, mpegts::SectionPacketiser(0)};
-    Result<Pid> pid = Pid{0};
-    for (const DataPid& given : settings_.data_pids)
-      if (given.client_id == client_id && given.data_id == data_id) pid = given.pid, stream.pid_is_given = true;
-    if (!stream.pid_is_given) pid = free_pid();
-    if (!pid) return refuse(pid.error().message);
-    stream.packetiser = mpegts::SectionPacketiser(*pid);
-    ours_.set(*pid);
-    found = data_streams_.emplace(std::pair(client_id, data_id), std::move(stream)).first;
+    const auto given = std::ranges::find_if(settings_.data_pids, [&](const DataPid& candidate) {
+      return candidate.client_id == client_id && candidate.data_id == data_id;
+    });
+    const bool is_given = given != settings_.data_pids.end();
+    Pid pid = is_given ? given->pid : Pid{0};
+    if (!is_given) {
+      const auto free = free_pid();
+      if (!free) return refuse(free.error().message);
+      pid = *free;
+    }
+    ours_.set(pid);
+    found = data_streams_
+                .emplace(std::pair(client_id, data_id), DataStream{data_type, is_given, mpegts::SectionPacketiser(pid)})
+                .first;
     edit_whole_tables();
     make_rules();
     next_event_ticks_ = 0;

@@ -129,7 +129,7 @@ class HeadEnd final : private GroupListener {
   void send_cat_when_due(StreamTime now);
 
   // GroupListener
-  void send_packets(ByteView packets) override { slots_.insert(position_, packets); }
+  void send_packets(ByteView packets) override;
   void period_began(const GroupName& group, std::uint16_t cp_number) override;
   void went_clear(const GroupName& group) override;
   void ecm_missing(const GroupName& group, const std::string& system, std::uint16_t cp_number,
@@ -182,6 +182,7 @@ class HeadEnd final : private GroupListener {
 
   // Of the run that is being processed.
   std::size_t position_ = 0;
+  std::optional<std::size_t> period_position_;  ///< Where a period has begun last.
   std::vector<std::uint32_t> free_;
   std::vector<std::uint64_t> times_;
   Bytes table_packets_;
