@@ -207,6 +207,24 @@ Result<std::vector<std::string>> ConfigurationTable::texts(std::string_view key)
   return found;
 }
 
+Result<std::vector<std::int64_t>> ConfigurationTable::numbers(std::string_view key, std::int64_t least,
+                                                              std::int64_t most) const {
+  std::vector<std::int64_t> found;
+  const toml::node* const node = state_->ask(table_, key);
+  if (node == nullptr) return found;
+  const auto* array = node->as_array();
+  if (array == nullptr)
+    return fail(error_at(key, std::string("is ") + kind_of(*node) + ", and has to be an array of whole numbers"));
+  for (const toml::node& element : *array) {
+    const auto* number = element.as_integer();
+    if (number == nullptr || number->get() < least || number->get() > most)
+      return fail(error_at(
+          key, "has to be an array of whole numbers from " + std::to_string(least) + " to " + std::to_string(most)));
+    found.push_back(number->get());
+  }
+  return found;
+}
+
 Result<std::optional<ConfigurationTable>> ConfigurationTable::table(std::string_view key) const {
   const toml::node* const node = state_->ask(table_, key);
   if (node == nullptr) return std::optional<ConfigurationTable>();

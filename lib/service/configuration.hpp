@@ -35,6 +35,9 @@ class ConfigurationTable {
                                                               std::chrono::milliseconds most) const;
   /// An array of texts; empty when it is not there.
   [[nodiscard]] Result<std::vector<std::string>> texts(std::string_view key) const;
+  /// An array of whole numbers between the limits, both included; empty when it is not there.
+  [[nodiscard]] Result<std::vector<std::int64_t>> numbers(std::string_view key, std::int64_t least,
+                                                          std::int64_t most) const;
   /// [key]; nothing when it is not there.
   [[nodiscard]] Result<std::optional<ConfigurationTable>> table(std::string_view key) const;
   /// [[key]], in their order; empty when there are none.

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "inserter_stream.hpp"
+
+#include <gst/cas/element_error.hpp>
+
+#include <utility>
+
+#include "inserter_messages.hpp"
+
+GST_DEBUG_CATEGORY_EXTERN(simulcrypt_ecm_inserter_debug);
+#define GST_CAT_DEFAULT simulcrypt_ecm_inserter_debug
+
+namespace cas::gst {
+
+using simulcrypt::GroupName;
+using simulcrypt::StreamTime;
+
+// ------------------------------------------------------------------------------------------------------ Start and stop
+
+Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configuration) {
+  network_.emplace(element_);
+  CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(configuration));
+  CAS_TRY_ASSIGN(head_end_, simulcrypt::HeadEnd::create(std::move(settings), *this, crypto::system_random()));
+  const std::lock_guard lock(mutex_);
+  configuration_.reset();
+  has_configuration_ = false;
+  status_ = {};
+  framing_counts_ = {};
+  mux_port_ = network_->mux_port();
+  return {};
+}
+
+void InserterStream::stop() {
+  head_end_.reset();
+  network_.reset();
+  framing_ = mpegts::PacketFraming();
+  out_.clear();
+  messages_.clear();
+}
+
+void InserterStream::configure(simulcrypt::HeadEndConfiguration configuration) {
+  const std::lock_guard lock(mutex_);
+  configuration_ = std::move(configuration);
+  has_configuration_ = true;
+}
+
+Status InserterStream::apply_configuration() {
+  std::optional<simulcrypt::HeadEndConfiguration> next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = std::exchange(configuration_, std::nullopt);
+    has_configuration_ = false;
+  }
+  if (!next) return {};
+  CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(*next));
+  CAS_TRY(head_end_->apply(std::move(settings)));
+  network_->leave_unused();
+  return {};
+}
+
+// --------------------------------------------------------------------------------------------------------- The packets
+
+Status InserterStream::process(MutableByteView bytes, bool& in_place) {
+  if (has_configuration_) {
+    if (const Status applied = apply_configuration(); !applied)
+      problem("the new configuration was not taken, and the old one stays: " + applied.error().message);
+  }
+  if (network_->has_data()) {
+    data_.clear();
+    network_->take_data(data_);
+    for (const simulcrypt::DataDatagram& data : data_)
+      head_end_->push_data(data.client_id, data.data_id, data.data_type, data.section_tspkt_flag, data.bytes);
+  }
+  framing_.push(bytes);
+  return process_runs(bytes, in_place);
+}
+
+/// All packets that are there. `in_place`: they are `whole`, and were changed where they are; else they stand in out_.
+Status InserterStream::process_runs(MutableByteView whole, bool& in_place) {
+  out_.clear();
+  in_place = false;
+  for (;;) {
+    CAS_TRY_ASSIGN(const auto run, framing_.next());
+    if (!run) return {};
+    CAS_TRY_ASSIGN(const ByteView packets, head_end_->process(*run, waits_.token()));
+    if (packets.data() == whole.data() && packets.size() == whole.size()) {
+      in_place = true;
+      continue;  // There is nothing more.
+    }
+    append(out_, packets);
+  }
+}
+
+Result<BufferPtr> InserterStream::process_buffer(BufferPtr buffer) {
+  buffer.reset(gst_buffer_make_writable(buffer.release()));
+  bool in_place = false;
+  {
+    MappedBuffer mapped(buffer.get(), GST_MAP_READWRITE);
+    if (!mapped) return fail(ErrorKind::io, "a buffer could not be mapped for writing");
+    CAS_TRY(process(mapped.writable(), in_place));
+  }
+  if (in_place) return buffer;
+  if (out_.empty()) return BufferPtr();
+  BufferPtr made(gst_buffer_new_allocate(nullptr, out_.size(), nullptr));
+  gst_buffer_fill(made.get(), 0, out_.data(), out_.size());
+  gst_buffer_copy_into(made.get(), buffer.get(), GST_BUFFER_COPY_METADATA, 0, static_cast<gsize>(-1));
+  return made;
+}
+
+GstFlowReturn InserterStream::report(const Error& error) {
+  if (error.kind == ErrorKind::cancelled) return GST_FLOW_FLUSHING;
+  const bool is_content = error.kind == ErrorKind::unsupported || error.kind == ErrorKind::malformed;
+  post_error(element_,
+             is_content                            ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}
+             : error.kind == ErrorKind::refused    ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_ENCODE}
+             : error.kind == ErrorKind::io         ? ErrorCode{GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ}
+                                                   : ErrorCode{GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED},
+             error);
+  return GST_FLOW_ERROR;
+}
+
+/// Says what has happened, and shows where things stand.
+void InserterStream::tell() {
+  {
+    const std::lock_guard lock(mutex_);
+    status_ = head_end_->status();
+    framing_counts_ = framing_.counts();
+  }
+  for (StructurePtr& message : messages_)
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), message.release()));
+  messages_.clear();
+}
+
+GstFlowReturn InserterStream::push(BufferPtr buffer) {
+  auto made = process_buffer(std::move(buffer));
+  tell();
+  if (!made) return report(made.error());
+  return *made ? gst_pad_push(src_, made->release()) : GST_FLOW_OK;
+}
+
+GstFlowReturn InserterStream::push_list(GstBufferList* list) {
+  const guint count = gst_buffer_list_length(list);
+  BufferListPtr out(gst_buffer_list_new_sized(count));
+  for (guint number = 0; number < count; ++number) {
+    auto made = process_buffer(BufferPtr(gst_buffer_ref(gst_buffer_list_get(list, number))));
+    if (!made) {
+      tell();
+      if (gst_buffer_list_length(out.get()) > 0) static_cast<void>(gst_pad_push_list(src_, out.release()));
+      return report(made.error());
+    }
+    if (*made) gst_buffer_list_add(out.get(), made->release());
+  }
+  tell();
+  return gst_buffer_list_length(out.get()) == 0 ? GST_FLOW_OK : gst_pad_push_list(src_, out.release());
+}
+
+GstFlowReturn InserterStream::finish() {
+  framing_.end();
+  bool in_place = false;
+  const Status processed = process_runs({}, in_place);
+  append(out_, head_end_->finish());
+  tell();
+  GstFlowReturn flow = GST_FLOW_OK;
+  if (!out_.empty()) {
+    BufferPtr rest(gst_buffer_new_allocate(nullptr, out_.size(), nullptr));
+    gst_buffer_fill(rest.get(), 0, out_.data(), out_.size());
+    flow = gst_pad_push(src_, rest.release());
+  }
+  framing_.reset();
+  return processed ? flow : report(processed.error());
+}
+
+void InserterStream::flush() {
+  framing_.reset();
+  out_.clear();
+  if (head_end_) head_end_->discontinuity();
+  waits_.rearm();
+}
+
+StructurePtr InserterStream::stats() const {
+  const std::lock_guard lock(mutex_);
+  return inserter_stats(status_, mux_port_, framing_counts_.skipped_bytes, framing_counts_.sync_losses);
+}
+
+// --------------------------------------------------------------------------------------------------- What the bus hears
+
+void InserterStream::period_began(const GroupName& group, std::uint16_t cp_number, std::uint64_t packet,
+                                  StreamTime time) {
+  messages_.push_back(period_message(group, cp_number, packet, time));
+}
+void InserterStream::went_clear(const GroupName& group, std::uint64_t packet, StreamTime time) {
+  messages_.push_back(clear_message(group, packet, time));
+}
+void InserterStream::ecm_missing(const GroupName& group, const std::string& system, std::uint16_t cp_number,
+                                 simulcrypt::WithoutEcm consequence) {
+  GST_WARNING_OBJECT(element_, "ECMG '%s' has no ECM for crypto-period %u of service %u", system.c_str(), cp_number,
+                     group.service_id);
+  messages_.push_back(ecm_missing_message(group, system, cp_number, consequence));
+}
+void InserterStream::service_found(std::uint16_t service_id, const std::string& name,
+                                   const std::vector<simulcrypt::GroupStream>& ecms) {
+  messages_.push_back(service_message(service_id, name, ecms));
+}
+void InserterStream::service_gone(std::uint16_t service_id) { messages_.push_back(service_gone_message(service_id)); }
+void InserterStream::problem(const std::string& what) {
+  GST_WARNING_OBJECT(element_, "%s", what.c_str());
+  messages_.push_back(problem_message(what));
+}
+
+}  // namespace cas::gst

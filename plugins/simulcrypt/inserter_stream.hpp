@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/cas/pointers.hpp>
+#include <gst/cas/stop_switch.hpp>
+#include <gst/gst.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "crypto/random.hpp"
+#include "inserter_network.hpp"
+#include "mpegts/packet_framing.hpp"
+#include "simulcrypt/head_end.hpp"
+#include "simulcrypt/head_end_configuration.hpp"
+
+namespace cas::gst {
+
+/// The way of a stream through simulcrypt-ecm-inserter: buffers in, packets through the head-end, buffers out.
+///
+/// `start`, `stop`: while nothing streams. `configure`, `stats`: any thread. All else: the streaming thread. Lock:
+/// `mutex_` alone, held for copies only.
+class InserterStream final : private simulcrypt::HeadEndListener {
+ public:
+  InserterStream(GstElement* element, GstPad* src) : element_(element), src_(src) {}
+
+  /// Opens the network side, and is ready for packets.
+  [[nodiscard]] Status start(const simulcrypt::HeadEndConfiguration& configuration);
+  void stop();
+  /// Another configuration, from the next buffer on.
+  void configure(simulcrypt::HeadEndConfiguration configuration);
+
+  [[nodiscard]] GstFlowReturn push(BufferPtr buffer);
+  [[nodiscard]] GstFlowReturn push_list(GstBufferList* list);
+  /// The stream ends: what is left goes out.
+  [[nodiscard]] GstFlowReturn finish();
+  /// FLUSH_STOP.
+  void flush();
+  /// Ends waits for ECMs, and allows them again.
+  StopSwitch& waits() { return waits_; }
+
+  [[nodiscard]] StructurePtr stats() const;
+
+ private:
+  void period_began(const simulcrypt::GroupName& group, std::uint16_t cp_number, std::uint64_t packet,
+                    simulcrypt::StreamTime time) override;
+  void went_clear(const simulcrypt::GroupName& group, std::uint64_t packet, simulcrypt::StreamTime time) override;
+  void ecm_missing(const simulcrypt::GroupName& group, const std::string& system, std::uint16_t cp_number,
+                   simulcrypt::WithoutEcm consequence) override;
+  void service_found(std::uint16_t service_id, const std::string& name,
+                     const std::vector<simulcrypt::GroupStream>& ecms) override;
+  void service_gone(std::uint16_t service_id) override;
+  void problem(const std::string& what) override;
+
+  [[nodiscard]] Status apply_configuration();
+  [[nodiscard]] Status process(MutableByteView bytes, bool& in_place);
+  [[nodiscard]] Status process_runs(MutableByteView whole, bool& in_place);
+  [[nodiscard]] Result<BufferPtr> process_buffer(BufferPtr buffer);
+  [[nodiscard]] GstFlowReturn report(const Error& error);
+  void tell();
+
+  GstElement* element_;
+  GstPad* src_;
+  crypto::SystemRandom random_;
+  std::optional<InserterNetwork> network_;
+  std::unique_ptr<simulcrypt::HeadEnd> head_end_;
+  mpegts::PacketFraming framing_;
+  Bytes out_;  ///< Packets of a buffer that did not stay in their place.
+  std::vector<simulcrypt::DataDatagram> data_;
+  std::vector<StructurePtr> messages_;
+  StopSwitch waits_;
+
+  mutable std::mutex mutex_;
+  std::atomic<bool> has_configuration_ = false;
+  std::optional<simulcrypt::HeadEndConfiguration> configuration_;  ///< Under `mutex_`: the next one.
+  simulcrypt::HeadEndStatus status_;                               ///< Under `mutex_`.
+  mpegts::FramingCounts framing_counts_;                           ///< Under `mutex_`.
+  guint mux_port_ = 0;                                             ///< Under `mutex_`.
+};
+
+}  // namespace cas::gst
