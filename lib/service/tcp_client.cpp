@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "service/tcp_client.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
-
-#include <system_error>
+#include <functional>
 
 #include "service/reconnect_delay.hpp"
-#include "service/tcp_connection_state.hpp"
+#include "service/tcp_attempt.hpp"
 
 namespace cas::service {
 
@@ -16,24 +13,19 @@ struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
       : loop(given_loop),
         connecting(std::move(given)),
         handler(&given_handler),
-        delay(random, connecting.first_delay, connecting.longest_delay),
-        resolver(given_loop.state().io) {}
+        delay(random, connecting.first_delay, connecting.longest_delay) {}
 
   void schedule(std::chrono::milliseconds after);
   void attempt();
-  void resolve(std::uint64_t this_try);
-  void connect(const asio::ip::tcp::resolver::results_type& addresses, std::uint64_t this_try);
-  void take(TcpSocket connected);
+  [[nodiscard]] std::unique_ptr<TcpHandler> take(const std::shared_ptr<TcpConnection>& connected);
+  void lose(const Status& why);
   void fail_try(const Error& error);
-  [[nodiscard]] std::string server() const { return connecting.host + " port " + std::to_string(connecting.port); }
 
   EventLoop& loop;
   TcpConnecting connecting;
   TcpClientHandler* handler;  ///< Nothing: the client is gone.
   ReconnectDelay delay;
-  asio::ip::tcp::resolver resolver;
-  std::shared_ptr<TcpSocket> socket;
-  std::uint64_t tries = 0;  ///< What belongs to an earlier one is too late.
+  std::unique_ptr<TcpAttempt> trying;
   Timer timer;
   std::shared_ptr<TcpConnection> connection;
 };
@@ -66,69 +58,34 @@ void TcpClient::State::schedule(std::chrono::milliseconds after) {
   });
 }
 
+// The attempt goes with this state: what it calls has one.
 void TcpClient::State::attempt() {
-  const std::uint64_t this_try = ++tries;
-  timer = loop.after(connecting.connect_limit, [weak = weak_from_this()] {
-    if (const auto state = weak.lock())
-      state->fail_try({ErrorKind::expired, state->server() + " does not answer within " +
-                                               std::to_string(state->connecting.connect_limit.count()) + " ms"});
-  });
-  try {
-    resolve(this_try);
-  } catch (const std::system_error& error) {  // Boost.Asio looks names up on a thread, and there may be none
-    fail_try({ErrorKind::exhausted, "cannot look up " + server() + ": " + error.what()});
-  }
+  trying = TcpAttempt::start(
+      loop, {connecting.host, connecting.port}, connecting.connect_limit, connecting.limits,
+      [this](const std::shared_ptr<TcpConnection>& connected) { return take(connected); },
+      [this](const Error& error) { fail_try(error); });
 }
 
-void TcpClient::State::resolve(std::uint64_t this_try) {
-  resolver.async_resolve(connecting.host, std::to_string(connecting.port), asio::ip::tcp::resolver::numeric_service,
-                         [weak = weak_from_this(), this_try](const boost::system::error_code& code,
-                                                             const asio::ip::tcp::resolver::results_type& addresses) {
-                           const auto state = weak.lock();
-                           if (!state || state->handler == nullptr || state->tries != this_try) return;
-                           if (code) return state->fail_try(error_of(code, "cannot find " + state->server()));
-                           state->connect(addresses, this_try);
-                         });
-}
-
-void TcpClient::State::connect(const asio::ip::tcp::resolver::results_type& addresses, std::uint64_t this_try) {
-  socket = std::make_shared<TcpSocket>(loop.state().io);
-  asio::async_connect(*socket, addresses,
-                      [weak = weak_from_this(), connected = socket, this_try](const boost::system::error_code& code,
-                                                                              const asio::ip::tcp::endpoint&) {
-                        const auto state = weak.lock();
-                        if (!state || state->handler == nullptr || state->tries != this_try) return;
-                        if (code) return state->fail_try(error_of(code, "cannot connect to " + state->server()));
-                        state->take(std::move(*connected));
-                      });
-}
-
-void TcpClient::State::take(TcpSocket connected) {
-  timer.cancel();
-  ++tries;
-  auto made = std::make_unique<TcpConnection::State>(loop, std::move(connected), connecting.limits);
-  made->handler = std::make_unique<Forwarder>(*handler, delay, [weak = weak_from_this()](const Status& why) {
+std::unique_ptr<TcpHandler> TcpClient::State::take(const std::shared_ptr<TcpConnection>& connected) {
+  trying.reset();
+  connection = connected;
+  auto forwarder = std::make_unique<Forwarder>(*handler, delay, [weak = weak_from_this()](const Status& why) {
     const auto state = weak.lock();
-    if (!state || state->handler == nullptr) return;
-    state->connection.reset();
-    const auto next = state->delay.next();
-    state->schedule(next);
-    state->handler->on_disconnect(why, next);
+    if (state && state->handler != nullptr) state->lose(why);
   });
-  connection = std::make_shared<TcpConnection>(std::move(made));
-  const auto kept = connection;
-  handler->on_connect(*kept);
-  kept->start();
+  handler->on_connect(*connected);
+  return forwarder;
+}
+
+void TcpClient::State::lose(const Status& why) {
+  connection.reset();
+  const auto next = delay.next();
+  schedule(next);
+  handler->on_disconnect(why, next);
 }
 
 void TcpClient::State::fail_try(const Error& error) {
-  ++tries;
-  resolver.cancel();
-  if (socket) {
-    boost::system::error_code ignored;
-    socket->close(ignored);
-    socket.reset();
-  }
+  trying.reset();
   const auto next = delay.next();
   schedule(next);
   handler->on_connect_failed(error, next);
@@ -147,9 +104,7 @@ TcpClient::~TcpClient() {
   State& state = *state_;
   state.handler = nullptr;
   state.timer.cancel();
-  state.resolver.cancel();
-  boost::system::error_code ignored;
-  if (state.socket) state.socket->close(ignored);
+  state.trying.reset();
   if (state.connection) state.connection->drop();
 }
 

@@ -166,6 +166,7 @@ TEST_F(TcpClientTest, AServerThatIsNotThereIsWaitedFor) {
 
 TEST_F(TcpClientTest, ATryThatTakesTooLongFails) {
   listen(true);
+  connecting_.host = "localhost";
   start();
   // Due before the answer of the resolver's thread can be taken, and before any connection stands.
   loop_->post([this] {
