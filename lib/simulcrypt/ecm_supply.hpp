@@ -18,6 +18,7 @@ struct EcmStreamWish {
   std::uint16_t stream_id = 0;                            ///< ECM_stream_id: one stream of this supply.
   std::uint16_t ecm_id = 0;                               ///< ECM_id: one ECM stream of the CA system.
   std::chrono::milliseconds nominal_cp_duration{10'000};  ///< Rounded up to 100 ms.
+  [[nodiscard]] bool operator==(const EcmStreamWish&) const = default;
 };
 
 /// What happened to an ECM stream.
