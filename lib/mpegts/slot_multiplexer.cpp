@@ -140,7 +140,6 @@ void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t 
     Delayed& moved = delayed_.emplace_back();
     moved.time = now;
     std::ranges::copy(slot, moved.packet.begin());
-    counts_.longest_delay = std::max(counts_.longest_delay, delayed_.size());
   }
   if (is_free && (busy || !waiting_.empty())) ++counts_.nulls_used;
   if (!urgent_.empty()) {
@@ -160,6 +159,7 @@ void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t 
     waiting_.pop_front();
     ++counts_.inserted_later;
   }
+  counts_.longest_delay = std::max(counts_.longest_delay, delayed_.size());
 }
 
 // ---------------------------------------------------------------------------------------------- At a constant bit rate

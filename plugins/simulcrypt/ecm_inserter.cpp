@@ -145,10 +145,10 @@ void reconfigure(Inserter& inserter) {
   }
   auto configuration = configuration_of(properties);
   if (!configuration) {
-    GST_ELEMENT_WARNING(inserter.element, LIBRARY, SETTINGS,
-                        ("The new settings were not taken, and the old ones stay: %s",
-                         configuration.error().message.c_str()),
-                        (nullptr));
+    GST_ELEMENT_WARNING(
+        inserter.element, LIBRARY, SETTINGS,
+        ("The new settings were not taken, and the old ones stay: %s", configuration.error().message.c_str()),
+        (nullptr));
     return;
   }
   inserter.stream.configure(std::move(*configuration));
@@ -310,7 +310,9 @@ static void gst_simulcrypt_ecm_inserter_get_property(GObject* object, guint id, 
     case property_crypto_period: g_value_set_uint(value, properties.crypto_period); break;
     case property_clear_lead: g_value_set_uint(value, properties.clear_lead); break;
     case property_without_ecm: g_value_set_enum(value, static_cast<gint>(properties.without_ecm)); break;
-    case property_before_first_period: g_value_set_enum(value, static_cast<gint>(properties.before_first_period)); break;
+    case property_before_first_period:
+      g_value_set_enum(value, static_cast<gint>(properties.before_first_period));
+      break;
     case property_scramble: g_value_set_boolean(value, properties.scramble); break;
     case property_emm_listen: set_string(value, properties.emm_listen); break;
     case property_emm_bandwidth: g_value_set_uint(value, properties.emm_bandwidth); break;
@@ -423,8 +425,8 @@ static void install_multiplex_properties(GObjectClass* object_class) {
   g_object_class_install_property(
       object_class, property_bit_rate,
       g_param_spec_uint64("bitrate", "Bit rate",
-                          "Bit/s of what comes out, constant (0: that of the stream; more if it has no null packets)", 0,
-                          100'000'000'000, 0, settable_until_ready));
+                          "Bit/s of what comes out, constant (0: that of the stream; more if it has no null packets)",
+                          0, 100'000'000'000, 0, settable_until_ready));
   g_object_class_install_property(
       object_class, property_clock_bit_rate,
       g_param_spec_uint64("clock-bitrate", "Clock bit rate",

@@ -12,7 +12,8 @@ guint64 ns_of(simulcrypt::StreamTime time) { return static_cast<guint64>(time.co
 /// A structure with the fields that name a group.
 StructurePtr about(const char* name, const GroupName& group) {
   StructurePtr structure(gst_structure_new(name, "service-id", G_TYPE_UINT, guint{group.service_id}, nullptr));
-  if (group.component) gst_structure_set(structure.get(), "component-pid", G_TYPE_UINT, guint{*group.component}, nullptr);
+  if (group.component)
+    gst_structure_set(structure.get(), "component-pid", G_TYPE_UINT, guint{*group.component}, nullptr);
   return structure;
 }
 
@@ -75,9 +76,9 @@ StructurePtr group_stats(const simulcrypt::GroupStatus& group) {
 StructurePtr period_message(const GroupName& group, std::uint16_t cp_number, std::uint64_t packet,
                             simulcrypt::StreamTime time) {
   StructurePtr structure = about("simulcrypt-period", group);
-  gst_structure_set(structure.get(),                                                            //
-                    "cp-number", G_TYPE_UINT, guint{cp_number},                                 //
-                    "parity", G_TYPE_STRING, (cp_number & 1) == 0 ? "even" : "odd",             //
+  gst_structure_set(structure.get(),                                                             //
+                    "cp-number", G_TYPE_UINT, guint{cp_number},                                  //
+                    "parity", G_TYPE_STRING, (cp_number & 1) == 0 ? "even" : "odd",              //
                     "packet", G_TYPE_UINT64, packet, "stream-time", G_TYPE_UINT64, ns_of(time),  //
                     nullptr);
   return structure;
@@ -100,22 +101,22 @@ StructurePtr ecm_missing_message(const GroupName& group, const std::string& ecmg
 
 StructurePtr service_message(std::uint16_t service_id, const std::string& name,
                              const std::vector<simulcrypt::GroupStream>& ecms) {
-  StructurePtr structure(gst_structure_new("simulcrypt-service",                             //
-                                           "service-id", G_TYPE_UINT, guint{service_id},     //
-                                           "name", G_TYPE_STRING, name.c_str(),              //
+  StructurePtr structure(gst_structure_new("simulcrypt-service",                          //
+                                           "service-id", G_TYPE_UINT, guint{service_id},  //
+                                           "name", G_TYPE_STRING, name.c_str(),           //
                                            "protected", G_TYPE_BOOLEAN, TRUE, nullptr));
   StructureList list;
   for (const auto& stream : ecms)
-    list.add(StructurePtr(gst_structure_new("ecm-stream", "ecmg", G_TYPE_STRING, stream.system.c_str(),
-                                            "ca-system-id", G_TYPE_UINT, guint{stream.ca_system_id}, "pid",
-                                            G_TYPE_UINT, guint{stream.pid}, nullptr)));
+    list.add(StructurePtr(gst_structure_new("ecm-stream", "ecmg", G_TYPE_STRING, stream.system.c_str(), "ca-system-id",
+                                            G_TYPE_UINT, guint{stream.ca_system_id}, "pid", G_TYPE_UINT,
+                                            guint{stream.pid}, nullptr)));
   list.set_in(structure.get(), "ecm-streams");
   return structure;
 }
 
 StructurePtr service_gone_message(std::uint16_t service_id) {
-  return StructurePtr(gst_structure_new("simulcrypt-service", "service-id", G_TYPE_UINT, guint{service_id},
-                                        "protected", G_TYPE_BOOLEAN, FALSE, nullptr));
+  return StructurePtr(gst_structure_new("simulcrypt-service", "service-id", G_TYPE_UINT, guint{service_id}, "protected",
+                                        G_TYPE_BOOLEAN, FALSE, nullptr));
 }
 
 StructurePtr problem_message(const std::string& what) {
@@ -124,43 +125,42 @@ StructurePtr problem_message(const std::string& what) {
 
 StructurePtr ecmg_message(const std::string& ecmg, const char* state, const std::string& address,
                           const std::string& why) {
-  return StructurePtr(gst_structure_new("simulcrypt-ecmg",                             //
-                                        "ecmg", G_TYPE_STRING, ecmg.c_str(),           //
-                                        "state", G_TYPE_STRING, state,                 //
-                                        "address", G_TYPE_STRING, address.c_str(),     //
+  return StructurePtr(gst_structure_new("simulcrypt-ecmg",                          //
+                                        "ecmg", G_TYPE_STRING, ecmg.c_str(),        //
+                                        "state", G_TYPE_STRING, state,              //
+                                        "address", G_TYPE_STRING, address.c_str(),  //
                                         "why", G_TYPE_STRING, why.c_str(), nullptr));
 }
 
 StructurePtr data_message(const char* state, const std::string& who, const std::string& why) {
-  return StructurePtr(gst_structure_new("simulcrypt-data",                       //
-                                        "state", G_TYPE_STRING, state,           //
-                                        "who", G_TYPE_STRING, who.c_str(),       //
+  return StructurePtr(gst_structure_new("simulcrypt-data",                  //
+                                        "state", G_TYPE_STRING, state,      //
+                                        "who", G_TYPE_STRING, who.c_str(),  //
                                         "why", G_TYPE_STRING, why.c_str(), nullptr));
 }
 
 StructurePtr inserter_stats(const simulcrypt::HeadEndStatus& status, guint mux_port, std::uint64_t skipped_bytes,
                             std::uint64_t sync_losses) {
   const auto bit_rate = static_cast<guint64>(status.bit_rate.value_or(0));
-  StructurePtr structure(
-      gst_structure_new("application/x-simulcrypt-ecm-inserter-stats",                             //
-                        "packets", G_TYPE_UINT64, status.packets,                                  //
-                        "bit-rate", G_TYPE_UINT64, bit_rate,                                       //
-                        "constant-bit-rate", G_TYPE_UINT64, status.constant_bit_rate.value_or(0),  //
-                        "packets-inserted", G_TYPE_UINT64, status.slots.inserted,                  //
-                        "nulls-replaced", G_TYPE_UINT64, status.slots.nulls_used,                  //
-                        "nulls-added", G_TYPE_UINT64, status.slots.stuffed,                        //
-                        "overloads", G_TYPE_UINT64, status.slots.overloads,                        //
-                        "clock-gaps", G_TYPE_UINT64, status.slots.gaps,                            //
-                        "longest-delay", G_TYPE_UINT64, guint64{status.slots.longest_delay},       //
-                        "data-packets", G_TYPE_UINT64, status.data_packets,                        //
-                        "data-packets-sent", G_TYPE_UINT64, status.slots.inserted_later,           //
-                        "data-packets-waiting", G_TYPE_UINT64, guint64{status.slots.waiting},      //
-                        "data-refused", G_TYPE_UINT64, status.data_refused,                        //
-                        "pid-conflicts", G_TYPE_UINT64, status.pid_conflicts,                      //
-                        "damaged-sections", G_TYPE_UINT64, status.damaged_sections,                //
-                        "skipped-bytes", G_TYPE_UINT64, skipped_bytes,                             //
-                        "sync-losses", G_TYPE_UINT64, sync_losses,                                 //
-                        "emm-port", G_TYPE_UINT, mux_port, nullptr));
+  StructurePtr structure(gst_structure_new("application/x-simulcrypt-ecm-inserter-stats",                             //
+                                           "packets", G_TYPE_UINT64, status.packets,                                  //
+                                           "bit-rate", G_TYPE_UINT64, bit_rate,                                       //
+                                           "constant-bit-rate", G_TYPE_UINT64, status.constant_bit_rate.value_or(0),  //
+                                           "packets-inserted", G_TYPE_UINT64, status.slots.inserted,                  //
+                                           "nulls-replaced", G_TYPE_UINT64, status.slots.nulls_used,                  //
+                                           "nulls-added", G_TYPE_UINT64, status.slots.stuffed,                        //
+                                           "overloads", G_TYPE_UINT64, status.slots.overloads,                        //
+                                           "clock-gaps", G_TYPE_UINT64, status.slots.gaps,                            //
+                                           "longest-delay", G_TYPE_UINT64, guint64{status.slots.longest_delay},       //
+                                           "data-packets", G_TYPE_UINT64, status.data_packets,                        //
+                                           "data-packets-sent", G_TYPE_UINT64, status.slots.inserted_later,           //
+                                           "data-packets-waiting", G_TYPE_UINT64, guint64{status.slots.waiting},      //
+                                           "data-refused", G_TYPE_UINT64, status.data_refused,                        //
+                                           "pid-conflicts", G_TYPE_UINT64, status.pid_conflicts,                      //
+                                           "damaged-sections", G_TYPE_UINT64, status.damaged_sections,                //
+                                           "skipped-bytes", G_TYPE_UINT64, skipped_bytes,                             //
+                                           "sync-losses", G_TYPE_UINT64, sync_losses,                                 //
+                                           "emm-port", G_TYPE_UINT, mux_port, nullptr));
   StructureList groups;
   for (const auto& group : status.groups) groups.add(group_stats(group));
   groups.set_in(structure.get(), "groups");

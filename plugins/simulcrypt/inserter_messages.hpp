@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/cas/pointers.hpp>
 #include <gst/gst.h>
+#include <gst/cas/pointers.hpp>
 
 #include <string>
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "crypto/random.hpp"
 #include "inserter_messages.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(simulcrypt_ecm_inserter_debug);
@@ -69,7 +70,8 @@ Status InserterStream::process(MutableByteView bytes, bool& in_place) {
     data_.clear();
     network_->take_data(data_);
     for (const simulcrypt::DataDatagram& data : data_)
-      head_end_->push_data(data.client_id, data.data_id, data.data_type, data.section_tspkt_flag, data.bytes);
+      head_end_->push_data(data.stream->client_id, data.stream->data_id, data.stream->data_type,
+                           data.stream->section_tspkt_flag, data.bytes);
   }
   framing_.push(bytes);
   return process_runs(bytes, in_place);
@@ -111,10 +113,10 @@ GstFlowReturn InserterStream::report(const Error& error) {
   if (error.kind == ErrorKind::cancelled) return GST_FLOW_FLUSHING;
   const bool is_content = error.kind == ErrorKind::unsupported || error.kind == ErrorKind::malformed;
   post_error(element_,
-             is_content                            ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}
-             : error.kind == ErrorKind::refused    ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_ENCODE}
-             : error.kind == ErrorKind::io         ? ErrorCode{GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ}
-                                                   : ErrorCode{GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED},
+             is_content                         ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}
+             : error.kind == ErrorKind::refused ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_ENCODE}
+             : error.kind == ErrorKind::io      ? ErrorCode{GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ}
+                                                : ErrorCode{GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED},
              error);
   return GST_FLOW_ERROR;
 }

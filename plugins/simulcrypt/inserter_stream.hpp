@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/gst.h>
 #include <gst/cas/pointers.hpp>
 #include <gst/cas/stop_switch.hpp>
-#include <gst/gst.h>
 
 #include <atomic>
 #include <memory>
@@ -11,7 +11,6 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/random.hpp"
 #include "inserter_network.hpp"
 #include "mpegts/packet_framing.hpp"
 #include "simulcrypt/head_end.hpp"
@@ -64,7 +63,6 @@ class InserterStream final : private simulcrypt::HeadEndListener {
 
   GstElement* element_;
   GstPad* src_;
-  crypto::SystemRandom random_;
   std::optional<InserterNetwork> network_;
   std::unique_ptr<simulcrypt::HeadEnd> head_end_;
   mpegts::PacketFraming framing_;

@@ -15,7 +15,7 @@ TEST(ServiceName, ReadsTheTablesOfDvbText) {
   EXPECT_EQ(decode_dvb_text(hex("c861")), "ä");         // ISO/IEC 6937: diacritic, then letter
   EXPECT_EQ(decode_dvb_text(hex("05e4")), "ä");         // ISO/IEC 8859-9
   EXPECT_EQ(decode_dvb_text(hex("100001e4")), "ä");     // ISO/IEC 8859-1
-  EXPECT_EQ(decode_dvb_text(hex("01b2c2")), "Вт");      // ISO/IEC 8859-5
+  EXPECT_EQ(decode_dvb_text(hex("01b2e2")), "Вт");      // ISO/IEC 8859-5
   EXPECT_EQ(decode_dvb_text(hex("15c3a4")), "ä");       // UTF-8
   EXPECT_EQ(decode_dvb_text(hex("1100e40041")), "äA");  // UCS-2
   EXPECT_EQ(decode_dvb_text({}), "");

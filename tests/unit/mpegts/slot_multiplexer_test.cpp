@@ -30,6 +30,7 @@ Bytes packet(char name, std::uint64_t time = 0) {
     made[3] = 0x30;
     made[4] = 7;
     made[5] = 0x10;
+    made[10] = made[11] = 0;
     EXPECT_TRUE(set_pcr(std::span<std::uint8_t, packet_size>(made), time));
   }
   return made;
