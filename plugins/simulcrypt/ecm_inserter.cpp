@@ -216,7 +216,7 @@ static GstStateChangeReturn gst_simulcrypt_ecm_inserter_change_state(GstElement*
   Inserter& inserter = inserter_of(element);
   if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     const bool ready = shielded(element, false, [&] {
-      const Status status = prepare(inserter, transition == GST_STATE_CHANGE_READY_TO_PAUSED);
+      const auto status = prepare(inserter, transition == GST_STATE_CHANGE_READY_TO_PAUSED);
       if (!status) post_error(element, error_code_at_start(status.error().kind), status.error());
       return status.has_value();
     });

@@ -175,6 +175,8 @@ void InserterNetwork::leave_unused() {
   unused_.clear();
 }
 
+InserterNetwork::InserterNetwork(GstElement* element) : element_(element) {}
+
 InserterNetwork::~InserterNetwork() {
   if (network_) network_->stop(farewell);
 }

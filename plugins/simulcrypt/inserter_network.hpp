@@ -18,7 +18,7 @@ namespace cas::gst {
 /// Used by one thread at a time, which is not the network's.
 class InserterNetwork {
  public:
-  explicit InserterNetwork(GstElement* element) : element_(element) {}
+  explicit InserterNetwork(GstElement* element);
   /// Ends all connections.
   ~InserterNetwork();
   InserterNetwork(const InserterNetwork&) = delete;
