@@ -14,6 +14,7 @@
 #include "crypto/key_pem.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_handles.hpp"
+#include "crypto/tls_peer.hpp"
 
 namespace cas::crypto {
 
@@ -28,6 +29,8 @@ constexpr std::size_t max_certificates = 64;
 constexpr int security_level = 2;
 constexpr std::string_view session_id_context = "gst-plugins-cas";
 constexpr std::size_t max_subject_size = 256;
+// RFC 9325, 4.2: what TLS 1.2 may still use.
+constexpr const char* tls_1_2_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 Result<std::vector<CertificateHandle>> read_certificates(const std::string& file) {
   CAS_TRY_ASSIGN(const Bytes pem, read_file(file, max_pem_file_size));
@@ -115,34 +118,76 @@ tl::unexpected<Error> fail_handshake(const SSL* session) {
     return fail(is_about_certificates(alert) ? ErrorKind::authentication_failed : ErrorKind::malformed,
                 std::string("the other side refuses the connection: ") + SSL_alert_desc_string_long(alert));
   }
-  return fail_openssl(ErrorKind::malformed, "the other side does not speak TLS 1.3 as it should");
+  return fail_openssl(ErrorKind::malformed, "the other side does not speak TLS as it should");
+}
+
+int verification_of(TlsClients clients) {
+  switch (clients) {
+    case TlsClients::anonymous: return SSL_VERIFY_NONE;
+    case TlsClients::optional: return SSL_VERIFY_PEER;
+    case TlsClients::certified: break;
+  }
+  return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+// RFC 7301, 3.2: a server that knows none of the offered protocols says so. A client that takes this connection for one
+// of another protocol is not talked to.
+int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+                    unsigned int offered_size, void* protocol) {
+  const ByteView wanted = as_bytes(*static_cast<const std::string*>(protocol));
+  for (std::size_t at = 0; at < offered_size; at += 1 + offered[at]) {  // OpenSSL has checked the lengths
+    if (!std::ranges::equal(ByteView(offered + at + 1, offered[at]), wanted)) continue;
+    *chosen = offered + at + 1;
+    *size = offered[at];
+    return SSL_TLSEXT_ERR_OK;
+  }
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 }  // namespace
 
 struct TlsContext::State {
-  TlsRole role;
+  TlsRole role = TlsRole::client;
+  std::string application_protocol;
   ContextHandle context;
 };
 
 Result<TlsContext> TlsContext::create(TlsRole role, const TlsCredentials& credentials) {
-  ContextHandle context{SSL_CTX_new(role == TlsRole::client ? TLS_client_method() : TLS_server_method())};
-  if (!context) return fail_openssl(ErrorKind::internal, "TLS cannot be set up");
-  SSL_CTX* const made = context.get();
+  return create(role, credentials, {});
+}
+
+Result<TlsContext> TlsContext::create_server(const TlsCredentials& credentials, const TlsServerPolicy& policy) {
+  if (credentials.authority_file.empty() && policy.clients != TlsClients::anonymous)
+    return fail(ErrorKind::invalid_argument, "a TLS server that asks for certificates needs a file of authorities");
+  return create(TlsRole::server, credentials, policy);
+}
+
+Result<TlsContext> TlsContext::create(TlsRole role, const TlsCredentials& credentials, const TlsServerPolicy& policy) {
+  auto state = std::make_shared<State>();
+  state->role = role;
+  state->application_protocol = policy.application_protocol;
+  state->context.reset(SSL_CTX_new(role == TlsRole::client ? TLS_client_method() : TLS_server_method()));
+  SSL_CTX* const made = state->context.get();
+  if (made == nullptr) return fail_openssl(ErrorKind::internal, "TLS cannot be set up");
   SSL_CTX_set_security_level(made, security_level);
-  SSL_CTX_set_verify(made, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  SSL_CTX_set_options(made, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET);
+  SSL_CTX_set_verify(made, verification_of(policy.clients), nullptr);
+  SSL_CTX_set_options(made, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
+  const int oldest = policy.tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
   const bool set =
-      SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(made, 0) == 1 &&
+      SSL_CTX_set_min_proto_version(made, oldest) == 1 && SSL_CTX_set_num_tickets(made, 0) == 1 &&
+      SSL_CTX_set_cipher_list(made, tls_1_2_ciphers) == 1 &&
       SSL_CTX_set_session_id_context(made, as_bytes(session_id_context).data(), session_id_context.size()) == 1;
-  if (!set) return fail_openssl(ErrorKind::internal, "TLS 1.3 cannot be set up");
-  CAS_TRY(believe(made, role, credentials.authority_file));
+  if (!set) return fail_openssl(ErrorKind::internal, "TLS cannot be set up");
+  if (!state->application_protocol.empty())
+    SSL_CTX_set_alpn_select_cb(made, choose_protocol, &state->application_protocol);
+  if (policy.clients != TlsClients::anonymous) CAS_TRY(believe(made, role, credentials.authority_file));
   CAS_TRY(use_own(made, credentials));
-  return TlsContext(std::make_shared<const State>(State{role, std::move(context)}));
+  return TlsContext(std::move(state));
 }
 
 struct TlsSession::State {
+  TlsContext context;  ///< Its callbacks use it.
   SessionHandle session;
   BIO* from_peer = nullptr;  // Both belong to the session.
   BIO* to_peer = nullptr;
@@ -185,7 +230,7 @@ TlsSession& TlsSession::operator=(TlsSession&&) noexcept = default;
 Result<TlsSession> TlsSession::client(const TlsContext& context, const std::string& server_name) {
   if (server_name.empty() || server_name.find('\0') != std::string::npos)
     return fail(ErrorKind::invalid_argument, "a TLS server has a name, which its certificate is checked for");
-  auto state = std::make_unique<State>();
+  auto state = std::make_unique<State>(State{context, {}, nullptr, nullptr});
   state->session.reset(SSL_new(context.state_->context.get()));
   SSL* const session = state->session.get();
   if (session == nullptr || !attach_buffers(session, state->from_peer, state->to_peer) ||
@@ -196,7 +241,7 @@ Result<TlsSession> TlsSession::client(const TlsContext& context, const std::stri
 }
 
 Result<TlsSession> TlsSession::server(const TlsContext& context) {
-  auto state = std::make_unique<State>();
+  auto state = std::make_unique<State>(State{context, {}, nullptr, nullptr});
   state->session.reset(SSL_new(context.state_->context.get()));
   SSL* const session = state->session.get();
   if (session == nullptr || !attach_buffers(session, state->from_peer, state->to_peer))
@@ -253,6 +298,12 @@ void TlsSession::close() {
   SSL* const session = state_->session.get();
   if (SSL_is_init_finished(session) != 0) (void)SSL_shutdown(session);
   drop_openssl_errors();
+}
+
+std::optional<TlsPeer> TlsSession::peer() const {
+  const X509* const certificate = SSL_get0_peer_certificate(state_->session.get());
+  if (certificate == nullptr || SSL_is_init_finished(state_->session.get()) == 0) return std::nullopt;
+  return describe_peer(certificate);
 }
 
 std::string TlsSession::peer_subject() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -20,6 +21,32 @@ struct TlsCredentials {
 
 enum class TlsRole { client, server };
 
+/// Which clients a server lets in.
+enum class TlsClients {
+  anonymous,  ///< None is asked for a certificate.
+  optional,   ///< All are asked; who shows one shows one that is accepted.
+  certified,  ///< Only those who show one that is accepted.
+};
+
+/// For servers whose clients are not of this project.
+struct TlsServerPolicy {
+  TlsClients clients = TlsClients::certified;
+  bool tls_1_2 = false;  ///< RFC 5246 too, with ephemeral keys and AEAD only (RFC 9325, 4.2), and never renegotiated.
+  /// The protocol that is spoken over it (ALPN, RFC 7301), such as "http/1.1": a client that offers others only is
+  /// refused; one that offers none is taken. Empty: what clients offer does not matter.
+  std::string application_protocol;
+};
+
+/// What the accepted certificate of the other end says.
+struct TlsPeer {
+  std::string subject;  ///< RFC 2253 with what is not printable escaped.
+  /// Empty when there is none, several, or one with control characters.
+  std::string common_name;
+  std::vector<std::string> dns_names;  ///< Subject alternative names, without those that have control characters.
+  Bytes der;
+  bool operator==(const TlsPeer&) const = default;
+};
+
 /// What all connections of one end have in common. Copies share it; usable by several threads at once.
 ///
 /// TLS 1.3 (RFC 8446) and nothing older; both ends show a certificate that chains to the given authorities and is valid
@@ -30,10 +57,15 @@ class TlsContext {
   /// Reads the files. Errors name the file: not_found, permission_denied (also for a wrong pass phrase), io, malformed,
   /// unsupported, invalid_argument when key and certificate do not belong together.
   [[nodiscard]] static Result<TlsContext> create(TlsRole role, const TlsCredentials& credentials);
+  /// A server with less strict clients. Without an authority_file, invalid_argument unless all clients are anonymous,
+  /// for whom none is read.
+  [[nodiscard]] static Result<TlsContext> create_server(const TlsCredentials& credentials,
+                                                        const TlsServerPolicy& policy);
 
  private:
   friend class TlsSession;
   struct State;
+  static Result<TlsContext> create(TlsRole role, const TlsCredentials& credentials, const TlsServerPolicy& policy);
   explicit TlsContext(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };
@@ -43,7 +75,7 @@ class TlsContext {
 /// it. One thread at a time.
 ///
 /// Errors: authentication_failed (a certificate is missing, not of the authority, expired, or of another name, here or
-/// there; the sentence tells which side refuses), malformed (no TLS 1.3, or records that do not verify), internal.
+/// there; the sentence tells which side refuses), malformed (no TLS of a version that is spoken here, or records that do not verify), internal.
 /// After one the session is over.
 class TlsSession {
  public:
@@ -74,6 +106,8 @@ class TlsSession {
   /// The subject of the other end's certificate, RFC 2253 with what is not printable escaped; empty before the
   /// handshake is done.
   [[nodiscard]] std::string peer_subject() const;
+  /// What the other end's certificate says; nothing before the handshake is done, and of an end that shows none.
+  [[nodiscard]] std::optional<TlsPeer> peer() const;
 
  private:
   struct State;

@@ -154,6 +154,143 @@ TEST_F(TlsTest, NothingOlderThanTls13) {
   EXPECT_EQ(alert.back(), 70) << "protocol_version (RFC 8446, 6.2)";
 }
 
+/// OpenSSL's own client, which can do what ours does not.
+class BareClient {
+ public:
+  explicit BareClient(int version = TLS1_3_VERSION)
+      : context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free), session_(nullptr, &SSL_free) {
+    SSL_CTX_set_min_proto_version(context_.get(), version);
+    SSL_CTX_set_max_proto_version(context_.get(), version);
+    session_.reset(SSL_new(context_.get()));
+    in_ = BIO_new(BIO_s_mem());
+    out_ = BIO_new(BIO_s_mem());
+    SSL_set_bio(session_.get(), in_, out_);
+    SSL_set_connect_state(session_.get());
+  }
+  SSL* session() { return session_.get(); }
+  /// What the server says of the handshake in the end.
+  Result<bool> shake_hands(TlsSession& server) {
+    Result<bool> served = false;
+    for (int round = 0; round < 4 && served; ++round) {
+      (void)SSL_do_handshake(session_.get());
+      Bytes wire(BIO_ctrl_pending(out_));
+      if (!wire.empty()) (void)BIO_read(out_, wire.data(), static_cast<int>(wire.size()));
+      server.receive(wire);
+      served = server.handshake();
+      const Bytes answer = server.take_output();
+      if (!answer.empty()) (void)BIO_write(in_, answer.data(), static_cast<int>(answer.size()));
+    }
+    return served;
+  }
+
+ private:
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+  std::unique_ptr<SSL, decltype(&SSL_free)> session_;
+  BIO* in_ = nullptr;
+  BIO* out_ = nullptr;
+};
+
+TEST_F(TlsTest, AServerMayLetInThoseWithoutACertificate) {
+  TlsServerPolicy policy;
+  policy.clients = TlsClients::optional;
+  const auto optional = TlsContext::create_server(credentials("server"), policy);
+  ASSERT_OK(optional);
+  {
+    auto server = TlsSession::server(*optional);
+    ASSERT_OK(server);
+    const auto served = BareClient().shake_hands(*server);
+    ASSERT_OK(served);
+    EXPECT_TRUE(*served);
+    EXPECT_FALSE(server->peer());
+  }
+  // Who shows one shows one that is accepted.
+  stranger.issue("client-of-stranger", {{}, "clientAuth"});
+  const auto client_context =
+      TlsContext::create(TlsRole::client, credentials("client-of-stranger", stranger, authority));
+  ASSERT_OK(client_context);
+  auto client = TlsSession::client(*client_context, "vault.example");
+  auto server = TlsSession::server(*optional);
+  ASSERT_OK(client);
+  ASSERT_OK(server);
+  EXPECT_FAILS(shake_hands(*client, *server).server, ErrorKind::authentication_failed);
+  // Nobody to believe: that is only for those who ask for nothing.
+  TlsCredentials alone = credentials("server");
+  alone.authority_file.clear();
+  EXPECT_FAILS(TlsContext::create_server(alone, policy), ErrorKind::invalid_argument);
+  policy.clients = TlsClients::anonymous;
+  EXPECT_OK(TlsContext::create_server(alone, policy));
+}
+
+TEST_F(TlsTest, AServerTellsWhatTheClientsCertificateSays) {
+  authority.issue("named", {"DNS:packager.example,DNS:spare.example,IP:192.0.2.1", "clientAuth"});
+  auto [client, server] = connection(credentials("named"), credentials("server"));
+  EXPECT_FALSE(server.peer());
+  ASSERT_OK(shake_hands(client, server).server);
+  const auto peer = server.peer();
+  ASSERT_TRUE(peer);
+  EXPECT_EQ(peer->subject, "CN=named");
+  EXPECT_EQ(peer->common_name, "named");
+  EXPECT_EQ(peer->dns_names, (std::vector<std::string>{"packager.example", "spare.example"}));
+  EXPECT_GT(peer->der.size(), 100U);
+}
+
+TEST_F(TlsTest, ACommonNameWithControlCharactersIsNone) {
+  authority.issue("admin\nevil", {{}, "clientAuth"});
+  auto [client, server] = connection(credentials("admin\nevil"), credentials("server"));
+  ASSERT_OK(shake_hands(client, server).server);
+  const auto peer = server.peer();
+  ASSERT_TRUE(peer);
+  EXPECT_EQ(peer->common_name, "");
+  EXPECT_EQ(peer->subject, "CN=admin\\0Aevil");
+}
+
+TEST_F(TlsTest, Tls12IsForServersThatAskForIt) {
+  TlsServerPolicy policy;
+  policy.clients = TlsClients::anonymous;
+  policy.tls_1_2 = true;
+  const auto context = TlsContext::create_server(credentials("server"), policy);
+  ASSERT_OK(context);
+  {
+    auto server = TlsSession::server(*context);
+    ASSERT_OK(server);
+    BareClient client(TLS1_2_VERSION);
+    const auto served = client.shake_hands(*server);
+    ASSERT_OK(served);
+    EXPECT_TRUE(*served);
+  }
+  {
+    auto server = TlsSession::server(*context);
+    ASSERT_OK(server);
+    BareClient client(TLS1_2_VERSION);  // CBC with a MAC in front (RFC 9325, 4.1)
+    ASSERT_EQ(SSL_set_cipher_list(client.session(), "ECDHE-ECDSA-AES128-SHA"), 1);
+    EXPECT_FAILS(client.shake_hands(*server), ErrorKind::malformed);
+  }
+  auto server = TlsSession::server(*context);
+  ASSERT_OK(server);
+  EXPECT_FAILS(BareClient(TLS1_1_VERSION).shake_hands(*server), ErrorKind::malformed);
+}
+
+TEST_F(TlsTest, AClientOfAnotherProtocolIsRefused) {
+  TlsServerPolicy policy;
+  policy.clients = TlsClients::anonymous;
+  policy.application_protocol = "http/1.1";
+  const auto context = TlsContext::create_server(credentials("server"), policy);
+  ASSERT_OK(context);
+  const auto offer = [&](const std::string& wire) {
+    auto server = TlsSession::server(*context);
+    EXPECT_OK(server);
+    BareClient client;
+    const ByteView protocols = as_bytes(wire);
+    EXPECT_EQ(SSL_set_alpn_protos(client.session(), protocols.data(), static_cast<unsigned int>(protocols.size())), 0);
+    return client.shake_hands(*server);
+  };
+  EXPECT_OK(offer(""));
+  EXPECT_OK(offer("\x02h2\x08http/1.1"));
+  EXPECT_FAILS(offer("\x03"
+                     "ftp"),
+               ErrorKind::malformed);
+}
+
 TEST_F(TlsTest, CertificatesOfAnotherAuthorityAreRefused) {
   stranger.issue("server-of-stranger", {"DNS:vault.example", "serverAuth"});
   stranger.issue("client-of-stranger", {{}, "clientAuth"});
