@@ -128,9 +128,13 @@ TcpServer::~TcpServer() {
 const Endpoint& TcpServer::local() const { return state_->local; }
 const TcpServer::Counts& TcpServer::counts() const { return state_->counts; }
 
-void TcpServer::stop(std::function<void()> done) {
+void TcpServer::stop_listening() {
   boost::system::error_code code;
   state_->acceptor.close(code);
+}
+
+void TcpServer::stop(std::function<void()> done) {
+  stop_listening();
   state_->on_stopped = std::move(done);
   // close() may end a connection, which changes the set.
   const std::vector<std::shared_ptr<TcpConnection>> open(state_->connections.begin(), state_->connections.end());

@@ -42,6 +42,8 @@ class TcpServer {
   [[nodiscard]] std::uint16_t port() const { return local().port(); }
   [[nodiscard]] const Counts& counts() const;
 
+  /// Takes no more connections; those that are there go on.
+  void stop_listening();
   /// Graceful stop: listens no more, and calls close() on each connection. `done` is called when the last one has
   /// ended; in `run` if there is none.
   void stop(std::function<void()> done);
