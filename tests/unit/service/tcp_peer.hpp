@@ -40,6 +40,11 @@ class TcpPeer {
     if (::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
       throw std::runtime_error("cannot send");
   }
+  /// As much as there is room for, and how much that was.
+  std::size_t send_some(std::string_view bytes) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
   /// What is there, without waiting; `at_end` and `was_reset` tell why nothing more will be.
   std::string receive() {
     std::string all;
