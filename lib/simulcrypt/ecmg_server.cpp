@@ -200,7 +200,7 @@ void EcmgSession::take_provision(Streams::iterator stream, const ecmg::CwProvisi
     changed = !it.has_access_criteria || !equal(it.access_criteria, *provision.access_criteria);
     if (changed) it.access_criteria.assign(provision.access_criteria->begin(), provision.access_criteria->end());
     it.has_access_criteria = true;
-  } else if (it.grant.access_criteria_each_time || !it.has_access_criteria) {
+  } else if (it.grant.access_criteria_each_time || !(it.has_access_criteria || it.grant.access_criteria_optional)) {
     return refuse(id, Fault{code(Error::missing_parameter), ecmg::access_criteria});
   }
   answer(stream,

@@ -29,6 +29,8 @@ struct EcmStreamGrant {
   bool access_criteria_each_time = false;
   /// Whatever the generator knows the stream by; comes back with each order.
   std::uint64_t handle = 0;
+  /// The generator has criteria of its own for a stream that was never told any: orders come with empty ones then.
+  bool access_criteria_optional = false;
 };
 
 /// Names one CW_provision whose answer is outstanding.

@@ -204,6 +204,15 @@ TEST_F(EcmgServerTest, WantsAccessCriteria) {
   EXPECT_EQ(ask(provision(2, std::nullopt)), "stream_error 0010");
 }
 
+TEST_F(EcmgServerTest, TheGeneratorMayHaveAccessCriteriaOfItsOwn) {
+  generator.criteria_optional = true;
+  open();
+  EXPECT_EQ(ask(provision(1, std::nullopt)), "ECM_response");
+  EXPECT_FALSE(generator.criteria_changed);
+  EXPECT_EQ(ask(provision(2, "A")), "ECM_response");
+  EXPECT_TRUE(generator.criteria_changed);
+}
+
 TEST_F(EcmgServerTest, RefusesACryptoPeriodThatIsTooShort) {
   open();
   const Bytes word(8);

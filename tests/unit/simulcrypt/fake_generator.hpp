@@ -21,7 +21,7 @@ class FakeGenerator final : public EcmGenerator {
   tl::expected<EcmStreamGrant, ecmg::Error> open_stream(const EcmStreamOrder& order) override {
     if (order.ecm_id == 0xffff) return tl::unexpected(ecmg::Error::unknown_ecm_id);
     open_handles.insert(next_handle);
-    return EcmStreamGrant{each_time, next_handle++};
+    return EcmStreamGrant{each_time, next_handle++, criteria_optional};
   }
   void close_stream(std::uint64_t handle) override { open_handles.erase(handle); }
   std::size_t longest_ecm() const override { return 64; }
@@ -44,6 +44,7 @@ class FakeGenerator final : public EcmGenerator {
     return made;
   }();
   bool each_time = false;
+  bool criteria_optional = false;
   std::optional<EcmAnswer> next_answer;
   std::set<std::uint64_t> open_handles;
   std::uint64_t next_handle = 100;
