@@ -92,11 +92,11 @@ void write_histogram(std::string& out, const std::string& name, const std::strin
 
 Histogram::Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}
 
-void Histogram::observe(double value) {
+void Histogram::observe(double value, std::uint64_t count) {
   // A value that is equal to a bound is below it (Prometheus: "le").
   const auto range = std::ranges::lower_bound(bounds_, value) - bounds_.begin();
-  counts_[static_cast<std::size_t>(range)].fetch_add(1, std::memory_order_relaxed);
-  sum_.fetch_add(value, std::memory_order_relaxed);
+  counts_[static_cast<std::size_t>(range)].fetch_add(count, std::memory_order_relaxed);
+  sum_.fetch_add(value * static_cast<double>(count), std::memory_order_relaxed);
 }
 
 struct MetricRegistry::State {

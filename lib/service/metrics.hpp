@@ -40,7 +40,8 @@ class Histogram {
  public:
   /// `bounds` ascend: the greatest value of each range; the last range has none.
   explicit Histogram(std::vector<double> bounds);
-  void observe(double value);
+  /// `count` values that are the same.
+  void observe(double value, std::uint64_t count = 1);
   /// Of range `index`; behind the bounds comes the range without one.
   [[nodiscard]] std::uint64_t count(std::size_t index) const { return counts_[index].load(std::memory_order_relaxed); }
   [[nodiscard]] double sum() const { return sum_.load(std::memory_order_relaxed); }

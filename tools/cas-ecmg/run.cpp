@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/durable_file.hpp"
+#include "ca-system/key_watcher.hpp"
+#include "casdemo_generator.hpp"
+#include "commands.hpp"
+#include "crypto/random.hpp"
+
+namespace cas::ecmg_program {
+
+namespace {
+
+using tools::Json;
+
+// Beside the connections: the store, its journals, the loop, what the libraries hold.
+constexpr rlim_t spare_descriptors = 128;
+
+// The usual limit of 1,024 would be the limit of channels.
+void allow_descriptors(std::size_t connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min<rlim_t>(connections + spare_descriptors, limit.rlim_max);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// All that runs while the ECMG serves.
+class Daemon {
+ public:
+  Daemon(const RunArguments& arguments, const Settings& settings)
+      : arguments_(arguments),
+        settings_(settings),
+        log_("cas-ecmg", {arguments.json, arguments.quiet}, system_clock()) {}
+
+  Result<tools::Report> run() {
+    CAS_TRY(start());
+    say_where();
+    loop_->run();
+    watcher_.reset();
+    return report();
+  }
+
+ private:
+  Status start() {
+    CAS_TRY_ASSIGN(const std::filesystem::path folder, ca_system::system_folder(settings_.system));
+    CAS_TRY_ASSIGN(ca_system::CaSystem system,
+                   ca_system::CaSystem::open(folder, crypto::system_random(), system_clock()));
+    CAS_TRY(system.renew_keys());
+    CAS_TRY_ASSIGN(const std::vector<ca_system::EntitlementKey> keys, system.keys());
+    CasdemoTerms terms;
+    terms.super_cas_id = settings_.super_cas_id.value_or(system.super_cas_id());
+    terms.parameters = settings_.parameters;
+    terms.default_product = settings_.product;
+    generator_.emplace(terms, system_clock(), crypto::system_random());
+    CAS_TRY(generator_->set_keys(keys));
+    CAS_TRY_ASSIGN(metrics_, EcmgMetrics::create(registry_));
+    allow_descriptors(settings_.serving.settings.max_channels);
+    CAS_TRY_ASSIGN(loop_, service::EventLoop::create(system_clock()));
+    CAS_TRY_ASSIGN(service_,
+                   EcmgService::listen(*loop_, system_clock(), settings_.serving, *generator_, metrics_, log_));
+    CAS_TRY(loop_->on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) { on_signal(signal); }));
+    watcher_.emplace(std::move(system), system_clock(), [this](Result<std::vector<ca_system::EntitlementKey>> read) {
+      const auto shared = std::make_shared<Result<std::vector<ca_system::EntitlementKey>>>(std::move(read));
+      loop_->post([this, shared] { take_keys(*shared); });
+    });
+    if (arguments_.port_file.empty()) return {};
+    return write_file_durably(arguments_.port_file, as_bytes(std::to_string(service_->local().port()) + "\n"), 0644);
+  }
+
+  void say_where() {
+    const std::string place = service_->local().text();
+    if (arguments_.json) {
+      std::cout << Json{{"listening", place}, {"port", service_->local().port()}}.dump() << '\n' << std::flush;
+    } else {
+      std::cout << "listening at " << place << '\n' << std::flush;
+    }
+    log_.info("listening", "listening at " + place, {{"listening", place}});
+  }
+
+  void take_keys(const Result<std::vector<ca_system::EntitlementKey>>& keys) {
+    Status taken = keys ? generator_->set_keys(*keys) : Status(fail(keys.error()));
+    if (!taken) return log_.error("keys-not-read", "the keys before go on: " + taken.error().message);
+    log_.info("keys-read", "the keys were read: " + std::to_string(keys->size()), {{"keys", keys->size()}});
+  }
+
+  void on_signal(int signal) {
+    if (signal == SIGHUP) return watcher_->read_now();
+    if (stopping_) return loop_->stop();  // the second time: at once
+    stopping_ = true;
+    log_.info("stopping", "stopping");
+    service_->stop([this] { loop_->stop(); });
+  }
+
+  tools::Report report() {
+    const std::uint64_t ecms = metrics_.ecms->value();
+    Json json;
+    json["listening"] = service_->local().text();
+    json["ecms"] = ecms;
+    json["refusals"] = metrics_.refusals->value();
+    json["misbehaviour"] = metrics_.misbehaviour->value();
+    return {std::to_string(ecms) + " ECMs were made\n", tools::to_text(json)};
+  }
+
+  const RunArguments& arguments_;
+  const Settings& settings_;
+  tools::DaemonLog log_;
+  service::MetricRegistry registry_;
+  EcmgMetrics metrics_;
+  std::optional<CasdemoGenerator> generator_;
+  std::unique_ptr<service::EventLoop> loop_;
+  std::unique_ptr<EcmgService> service_;
+  std::optional<ca_system::KeyWatcher> watcher_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+Result<tools::Report> run(const RunArguments& arguments, tools::NumberOptions& numbers, const tools::Progress&) {
+  CAS_TRY_ASSIGN(const Settings settings, settle(arguments, numbers));
+  return Daemon(arguments, settings).run();
+}
+
+}  // namespace cas::ecmg_program

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "casdemo/access_criteria.hpp"
+#include "common/number_options.hpp"
+#include "ecmg_service.hpp"
+
+namespace cas::ecmg_program {
+
+namespace ecmg = simulcrypt::ecmg;
+
+/// What `cas-ecmg run` was told on the command line; empty and nothing: not told.
+struct RunArguments {
+  std::string config;
+  std::string system;
+  std::string listen;
+  std::string metrics;
+  std::string product;  ///< A number, or "none".
+  std::string mode;     ///< "sections" or "packets".
+  std::string port_file;
+  bool quiet = false;
+  bool json = false;
+};
+
+/// The numbers that it takes, and what they are when nothing is said.
+[[nodiscard]] std::span<const tools::NumberOption> number_options();
+
+/// What follows from the command line and the file.
+struct Settings {
+  std::string system;  ///< Empty: the default folder.
+  EcmgServing serving;
+  std::string metrics;  ///< Empty: none.
+  simulcrypt::ecmg::ChannelParameters parameters;
+  std::optional<std::uint32_t> super_cas_id;  ///< Nothing: that of the system.
+  std::optional<casdemo::ProductId> product;
+};
+
+/// Reads the file, if there is one. ErrorKind::invalid_argument, and those of Configuration::read.
+[[nodiscard]] Result<Settings> settle(const RunArguments& arguments, tools::NumberOptions& numbers);
+
+}  // namespace cas::ecmg_program
