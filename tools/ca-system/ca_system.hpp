@@ -126,7 +126,8 @@ class CaSystem {
 
   /// ErrorKind::not_found for a product, group or card that there is not; invalid_argument for a time that has passed.
   [[nodiscard]] Status grant(const EmmAddress& address, ProductId product, UnixSeconds until);
-  /// ErrorKind::refused for all cards at once: for that, the key of the product is changed.
+  /// Takes a product from a card or the cards of a group. From all cards: it is not granted to all any more, and what
+  /// they have lasts until it expires. ErrorKind::not_found.
   [[nodiscard]] Status withdraw(const EmmAddress& address, ProductId product);
   [[nodiscard]] Result<std::vector<Subscription>> subscriptions(std::size_t count) const;
   /// Makes the EMMs that entitlements want since the keys of their products have changed, and drops those that have
@@ -141,10 +142,12 @@ class CaSystem {
       : store_(std::move(store)), nonces_(std::move(nonces)), random_(&random), clock_(&clock) {}
   [[nodiscard]] static Result<CaSystem> over(service::Store store, Random& random, Clock& clock);
 
+  /// In place of a product in the table of EMMs.
+  static constexpr std::int64_t personalisation = -1;
+
   // All of these within a transaction.
   [[nodiscard]] Result<bool> renew_keys_of(const Product& product, UnixSeconds now);
   [[nodiscard]] Status add_key(ProductId product, UnixSeconds start, UnixSeconds expiry, std::uint16_t skip);
-  [[nodiscard]] Status forget_emm(const EmmAddress& address, std::int64_t product);
   [[nodiscard]] Result<IssueNumber> next_issue();
   [[nodiscard]] Result<SecretBytes> key_of(const EmmAddress& address) const;
   [[nodiscard]] Result<Product> find_product(ProductId id) const;
