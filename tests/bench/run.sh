@@ -6,6 +6,7 @@
 # usage: tests/bench/run.sh [--json] GROUP
 #   GROUP    smartpro, mpegts, simulcrypt, or all
 #   GROUP    smartpro, mpegts, service, or all
+#   GROUP    smartpro, mpegts, cas-ecmg, or all
 #   --json   the same figures as a JSON array
 #
 # Lines that end in "ratio" compare candidates that ran in turns in one process (median of nine): they may be compared between
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[[ $group =~ ^[a-z]+$ ]] || { echo "bench/run.sh: name a group; see --help" >&2; exit 2; }
+[[ $group =~ ^[a-z-]+$ ]] || { echo "bench/run.sh: name a group; see --help" >&2; exit 2; }
 
 {
   "$top/tools/dev/install-deps.sh" test
