@@ -31,7 +31,8 @@ struct EcmgConnectorSettings {
   std::chrono::milliseconds close_limit{1'000};  ///< For the ECMG to answer a graceful close.
 };
 
-/// What an operator wants to know. Called on the loop's thread; may call the functions of EcmSupply, and no other.
+/// What an operator wants to know. Called on the loop's thread; may call the functions of EcmSupply, and no other of the
+/// connector.
 class EcmgConnectorListener {
  public:
   virtual ~EcmgConnectorListener() = default;
@@ -67,7 +68,7 @@ class EcmgConnector final : public EcmSupply {
   /// Connects, from now on. Once.
   void start();
   /// Graceful: closes the streams and the channel, and the connection when the ECMG has answered or close_limit has
-  /// passed; then calls `done`, in `run`. Open streams are lost at once.
+  /// passed; then calls `done`, in `run`. Open streams are lost at once, and the listener is not called any more.
   void close(std::function<void()> done);
   /// Ends all at once. Open streams are lost, and the listener is not called any more.
   void drop();

@@ -240,8 +240,9 @@ void EcmgLink::channel_closed(const Problem& why) {
 
 void EcmgLink::close(std::function<void()> done) {
   if (over_) return loop_.post(std::move(done));
-  done_ = std::move(done);
+  done_.push_back(std::move(done));
   if (std::exchange(closing_, true)) return;
+  listener_ = nullptr;
   retry_.cancel();
   proven_.cancel();
   attempt_.reset();
@@ -271,16 +272,15 @@ void EcmgLink::settle_closing() {
 }
 
 void EcmgLink::finish() {
-  const auto done = std::exchange(done_, nullptr);
+  for (auto& done : std::exchange(done_, {})) loop_.post(std::move(done));
   drop();
-  if (done) loop_.post(done);
 }
 
 void EcmgLink::drop() {
   if (over_.exchange(true)) return;
   const auto self = shared_from_this();
   listener_ = nullptr;
-  done_ = nullptr;
+  done_.clear();
   streams_.close_all();
   streams_.channel_gone();
   mailbox_->leave_loop();

@@ -80,7 +80,7 @@ class EcmgLink final : public EcmgClientListener, public std::enable_shared_from
   bool settling_soon_ = false;
   bool closing_ = false;
   std::atomic<bool> over_ = false;
-  std::function<void()> done_;
+  std::vector<std::function<void()>> done_;
 };
 
 }  // namespace cas::simulcrypt

@@ -25,8 +25,21 @@ std::size_t MuxServer::depth_of(std::uint16_t kbit_per_second) const {
 MuxServer::Stream MuxServer::make_stream(const DataStreamGrant& grant, Instant now) const {
   Stream stream;
   stream.grant = grant;
-  if (grant.bandwidth) stream.bucket.emplace(*grant.bandwidth, depth_of(*grant.bandwidth), now);
+  set_bandwidth(stream, grant.bandwidth, now);
   return stream;
+}
+
+void MuxServer::set_bandwidth(Stream& stream, std::optional<std::uint16_t> kbit_per_second, Instant now) const {
+  if (!kbit_per_second)
+    stream.bucket.reset();
+  else if (stream.bucket)
+    stream.bucket->set(*kbit_per_second, depth_of(*kbit_per_second), now);
+  else
+    stream.bucket.emplace(*kbit_per_second, depth_of(*kbit_per_second), now);
+}
+
+void MuxServer::reallocate(const BandwidthOf& bandwidth, Instant now) {
+  for (auto& [key, stream] : udp_streams_) set_bandwidth(stream, bandwidth(stream.grant.handle), now);
 }
 
 bool MuxServer::are_well_formed(const MessageView& message, std::uint8_t section_tspkt_flag) const {
@@ -67,7 +80,8 @@ MuxServer::Stream* MuxServer::find_udp_stream(const emmg::DataProvision& provisi
   if (stream_count_ >= settings_.max_streams) return nullptr;
   const DataKey key{provision.client_id, provision.data_id, emmg::emm};
   if (by_data_.contains(key)) return nullptr;
-  const auto grant = sink_.open_stream({provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm});
+  const auto grant = sink_.open_stream(
+      {provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm, emmg::sections});
   if (!grant) return nullptr;
   Stream& stream = udp_streams_.emplace(key, make_stream(*grant, now)).first->second;
   stream.data_id = provision.data_id;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,7 +24,12 @@ struct DataStreamOrder {
   std::optional<std::uint16_t> stream_id;
   std::uint16_t data_id = 0;
   std::uint8_t data_type = emmg::emm;
+  /// What the channel's datagrams hold; over UDP the grant says it.
+  std::uint8_t section_tspkt_flag = emmg::sections;
 };
+
+/// What a stream gets from now on, in kbit/s; nothing: as fast as it likes.
+using BandwidthOf = std::function<std::optional<std::uint16_t>(std::uint64_t handle)>;
 
 struct DataStreamGrant {
   /// Whatever the multiplexer knows the stream by; comes back with each datagram.
@@ -105,6 +111,9 @@ class MuxServer {
   UdpOutcome receive_datagram(ByteView bytes, Instant now);
   /// Closes the streams over UDP that went silent; call it now and then.
   void tick(Instant now);
+  /// The multiplexer has shared its bandwidth out anew: for the streams over UDP alone. Those of sessions:
+  /// MuxSession::reallocate.
+  void reallocate(const BandwidthOf& bandwidth, Instant now);
 
   [[nodiscard]] std::size_t channel_count() const { return channels_.size(); }
   [[nodiscard]] std::size_t stream_count() const { return stream_count_; }
@@ -125,6 +134,7 @@ class MuxServer {
 
   [[nodiscard]] std::size_t depth_of(std::uint16_t kbit_per_second) const;
   [[nodiscard]] Stream make_stream(const DataStreamGrant& grant, Instant now) const;
+  void set_bandwidth(Stream& stream, std::optional<std::uint16_t> kbit_per_second, Instant now) const;
   [[nodiscard]] Stream* find_udp_stream(const emmg::DataProvision& provision, Instant now);
   [[nodiscard]] bool are_well_formed(const MessageView& message, std::uint8_t section_tspkt_flag) const;
   void deliver(const Stream& stream, const MessageView& message);
@@ -152,6 +162,9 @@ class MuxSession {
   void receive(ByteView bytes, Instant now);
   void tick(Instant now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
+  /// The multiplexer has shared its bandwidth out anew: those whose streams get another are told so by a
+  /// stream_BW_allocation that nobody asked for (TS 103 197, clause 6).
+  void reallocate(const BandwidthOf& bandwidth, Instant now);
 
   [[nodiscard]] ByteView output() const { return out_.view(); }
   void sent(std::size_t count) { out_.consume(count); }
@@ -169,6 +182,7 @@ class MuxSession {
   void set_up_stream(const emmg::StreamSetup& setup, Instant now);
   void take_stream_message(const MessageView& message, Instant now);
   void take_bandwidth(Streams::iterator stream, const emmg::StreamBandwidth& request, Instant now);
+  void tell_bandwidth(const Streams::value_type& stream);
   void take_data(const MessageView& message, Instant now);
   void close_stream(Streams::iterator stream);
   void close_channel();

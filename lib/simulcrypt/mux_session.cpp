@@ -108,7 +108,8 @@ void MuxSession::set_up_stream(const emmg::StreamSetup& setup, Instant now) {
   if (const auto udp = server_.udp_streams_.find(key); udp != server_.udp_streams_.end()) server_.close_udp_stream(udp);
   if (server_.by_data_.contains(key)) return refuse(id, Error::data_id_in_use);
   if (server_.stream_count_ >= server_.settings_.max_streams) return refuse(id, Error::too_many_streams_on_mux);
-  auto grant = server_.sink_.open_stream({channel_.client_id, channel_.channel_id, id, setup.data_id, setup.data_type});
+  auto grant = server_.sink_.open_stream(
+      {channel_.client_id, channel_.channel_id, id, setup.data_id, setup.data_type, section_tspkt_flag_});
   if (!grant) return refuse(id, grant.error());
   grant->section_tspkt_flag = section_tspkt_flag_;
   MuxServer::Stream& stream = streams_.emplace(id, server_.make_stream(*grant, now)).first->second;
@@ -140,19 +141,28 @@ void MuxSession::take_stream_message(const MessageView& message, Instant now) {
 
 void MuxSession::take_bandwidth(Streams::iterator stream, const emmg::StreamBandwidth& request, Instant now) {
   MuxServer::Stream& it = stream->second;
-  if (request.bandwidth) {
-    const std::uint16_t granted =
-        std::min(server_.sink_.allocate_bandwidth(it.grant.handle, *request.bandwidth), *request.bandwidth);
-    if (it.bucket)
-      it.bucket->set(granted, server_.depth_of(granted), now);
-    else
-      it.bucket.emplace(granted, server_.depth_of(granted), now);
-  }
-  // The answer always says a number: there are generators that cannot read one without. 65,535 is as much as can be
-  // said.
-  const std::uint16_t allocated = it.bucket ? it.bucket->rate() : std::uint16_t{0xffff};
+  if (request.bandwidth)
+    server_.set_bandwidth(
+        it, std::min(server_.sink_.allocate_bandwidth(it.grant.handle, *request.bandwidth), *request.bandwidth), now);
+  tell_bandwidth(*stream);
+}
+
+// The answer always says a number: there are generators that cannot read one without. 65,535 is as much as can be said.
+void MuxSession::tell_bandwidth(const Streams::value_type& stream) {
+  const std::uint16_t allocated = stream.second.bucket ? stream.second.bucket->rate() : std::uint16_t{0xffff};
   cannot_fail(
-      emmg::StreamBandwidth{channel_, stream->first, allocated}.write(out_, version_, emmg::stream_bw_allocation));
+      emmg::StreamBandwidth{channel_, stream.first, allocated}.write(out_, version_, emmg::stream_bw_allocation));
+}
+
+void MuxSession::reallocate(const BandwidthOf& bandwidth, Instant now) {
+  for (auto& stream : streams_) {
+    MuxServer::Stream& it = stream.second;
+    const std::optional<std::uint16_t> allocated = bandwidth(it.grant.handle);
+    const std::optional<std::uint16_t> before = it.bucket ? std::optional(it.bucket->rate()) : std::nullopt;
+    if (allocated == before) continue;
+    server_.set_bandwidth(it, allocated, now);
+    tell_bandwidth(stream);
+  }
 }
 
 void MuxSession::take_data(const MessageView& message, Instant now) {
