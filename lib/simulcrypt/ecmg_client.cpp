@@ -337,9 +337,12 @@ Status EcmgClient::provision(std::uint16_t stream_id, const CwProvisionRequest& 
   provision.cw_encryption = request.cw_encryption;
   // TS 103 197, 5.3: access_criteria_transfer_mode.
   const bool is_new = !stream.access_criteria || !equal(*stream.access_criteria, request.access_criteria);
-  if (stream.access_criteria_each_time || is_new) provision.access_criteria = request.access_criteria;
+  // Who has never been given any has its own.
+  const bool none_ever = request.access_criteria.empty() && !stream.access_criteria_given;
+  if (stream.access_criteria_each_time || (is_new && !none_ever)) provision.access_criteria = request.access_criteria;
   CAS_TRY(provision.write(out_, version_));
   if (is_new) stream.access_criteria = copy_of(request.access_criteria);
+  if (!none_ever) stream.access_criteria_given = true;
   stream.in_flight =
       InFlight{request.cp_number, now + std::chrono::milliseconds(parameters_.max_comp_time) + settings_.answer_slack};
   return {};

@@ -65,7 +65,7 @@ struct CwProvisionRequest {
   std::span<const ecmg::ControlWord> words;
   std::optional<std::uint16_t> cp_duration;  ///< 100 ms; when it is not the nominal one.
   /// Those in force for this crypto-period. They go out when the ECMG wants them: the first time, when they changed, or
-  /// always.
+  /// always. Empty ones, where there were never others, do not: the ECMG may have some of its own.
   ByteView access_criteria;
   std::optional<ByteView> cw_encryption;  ///< Version 3 only.
 };
@@ -132,6 +132,7 @@ class EcmgClient {
     bool access_criteria_each_time = false;
     std::optional<InFlight> in_flight;
     std::optional<Bytes> access_criteria;  // that the ECMG has
+    bool access_criteria_given = false;    // at any time
     unsigned late_ecms = 0;
   };
   using Streams = std::map<std::uint16_t, Stream>;

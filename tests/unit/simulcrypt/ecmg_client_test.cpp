@@ -261,6 +261,12 @@ TEST_F(EcmgClientTest, SendsAccessCriteriaWhenTheEcmgWantsThem) {
     say(ecm(cp));
     return has;
   };
+  // The ECMG may have its own for who has none.
+  EXPECT_FALSE(has_criteria(""));
+  ASSERT_OK(provision(++cp, 0, ""));
+  say(error(0x000d, 0));
+  sent();
+  EXPECT_FALSE(has_criteria(""));
   EXPECT_TRUE(has_criteria("A"));
   EXPECT_FALSE(has_criteria("A"));
   EXPECT_TRUE(has_criteria("B"));
