@@ -129,6 +129,7 @@ HttpServer::~HttpServer() {
   state_->mailbox->close();
   state_->stopping = false;
   state_->tcp.reset();
+  if (state_->metrics) state_->metrics->open->set(0);
 }
 
 const Endpoint& HttpServer::local() const { return state_->tcp->local(); }
