@@ -68,9 +68,9 @@ TEST_F(HttpDeferredTest, AnotherThreadMayAnswer) {
       exchange.answer(
           HttpResponse::with_secret(200, "", SecretBytes::copy_of(as_bytes(exchange.request().parameter("n")))));
   });
+  worker.join();
   EXPECT_EQ(ask(*one, "").body, "1");
   EXPECT_EQ(ask(*two, "").body, "2");
-  worker.join();
 }
 
 TEST_F(HttpDeferredTest, AnExchangeThatIsDroppedIsAnError) {
@@ -81,8 +81,8 @@ TEST_F(HttpDeferredTest, AnExchangeThatIsDroppedIsAnError) {
   wait_for_requests(1);
   std::thread worker(
       [exchange = std::move(exchanges_[0])]() mutable { const HttpExchange gone = std::move(exchange); });
-  EXPECT_EQ(ask(*peer, "").status, 500);
   worker.join();
+  EXPECT_EQ(ask(*peer, "").status, 500);
 }
 
 TEST_F(HttpDeferredTest, TheClientMayGoAway) {

@@ -18,9 +18,10 @@ class HttpRefusalTest : public test::HttpFixture {
   /// What stands behind a request that is refused must not be taken for one.
   void expect_refused(const std::string& wire, int status) {
     SCOPED_TRACE(wire.substr(0, 200));
-    seen_.clear();
     const auto peer = connect();
-    peer->send(wire + "GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n");
+    EXPECT_EQ(ask(*peer, request("GET /first")).status, 200);
+    seen_.clear();
+    peer->send(wire + "GET /smuggled HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     const auto answers = test::parse_answers(receive_all(*peer));
     ASSERT_EQ(answers.size(), 1U);
     EXPECT_EQ(answers[0].status, status) << answers[0].body;

@@ -32,6 +32,7 @@ TEST(HealthTest, TellsWhatIsWrong) {
 
 class OperationsTest : public test::HttpFixture {
  protected:
+  ~OperationsTest() override { server_.reset(); }  // before what it counts in
   void serve() {
     auto made = serve_operations(*loop_, *Endpoint::parse("127.0.0.1:0"), registry_, health_);
     ASSERT_OK(made);
