@@ -67,12 +67,14 @@ void EcmStreams::close(Streams::iterator stream) {
 }
 
 void EcmStreams::close_all() {
-  for (auto& [id, stream] : streams_) {
-    if (stream.state == Stream::State::open) lose(streams_.find(id));
-    if (stream.state != Stream::State::waiting && client_ != nullptr)
-      static_cast<void>(client_->close_stream(id, loop_.now()));
+  while (!streams_.empty()) {
+    const auto stream = streams_.begin();
+    const bool is_at_ecmg = stream->second.state != Stream::State::waiting;
+    const std::uint16_t id = stream->first;
+    lose(stream);
+    streams_.erase(stream);
+    if (is_at_ecmg && client_ != nullptr) static_cast<void>(client_->close_stream(id, loop_.now()));
   }
-  streams_.clear();
   no_room_.clear();
 }
 

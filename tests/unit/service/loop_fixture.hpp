@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "service/event_loop.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -19,10 +20,16 @@ class LoopFixture : public testing::Test {
     if (!made) throw std::runtime_error(made.error().message);
     loop_ = std::move(*made);
   }
-  void happened() { loop_->stop(); }
+  void happened() {
+    if (std::exchange(waiting_, false)) loop_->stop();
+  }
   /// Runs until `done`. When it never comes about, the time limit of the test program ends it.
   void run_until(const std::function<bool()>& done) {
-    while (!done()) loop_->run();
+    while (!done()) {
+      waiting_ = true;
+      loop_->run();
+    }
+    waiting_ = false;
   }
   /// Does what can be done without waiting, timers that are due among it.
   void run_ready() {
@@ -39,6 +46,9 @@ class LoopFixture : public testing::Test {
 
   ManualClock clock_;
   std::unique_ptr<service::EventLoop> loop_;
+
+ private:
+  bool waiting_ = false;  // for something to happen; stops that nobody waits for would end later runs
 };
 
 }  // namespace cas::test

@@ -75,6 +75,7 @@ class ScriptedEcmg {
   [[nodiscard]] service::TcpAddress address() const { return {"127.0.0.1", server_->port()}; }
   int connections = 0;
   std::vector<std::uint16_t> received;  ///< Types of messages.
+  std::function<Bytes()> more;          ///< What is sent each time that much has been taken.
 
  private:
   class Handler final : public service::TcpHandler {
@@ -88,6 +89,9 @@ class ScriptedEcmg {
         const Bytes said = owner_.answer_(next.header, next.body, connection);
         if (!said.empty()) static_cast<void>(connection.send(said));
       }
+    }
+    void on_drained(service::TcpConnection& connection) override {
+      if (owner_.more) static_cast<void>(connection.send(owner_.more()));
     }
     void on_close(service::TcpConnection&, const Status&) override {}
 
