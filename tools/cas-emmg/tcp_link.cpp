@@ -62,6 +62,7 @@ class TcpLink final : public MuxLink, service::TcpClientHandler, simulcrypt::Emm
     client_->connection_lost();
     version_ = client_->version();
     client_.reset();
+    hang_up_ = false;  // of this connection, and not of the next
     stream_gone();
     if (stopped_) return stopped_();
     parts_.log.warning("disconnected",

@@ -57,6 +57,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& command, const En
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err[1], STDERR_FILENO);
+    ::close_range(3, ~0U, 0);  // the test's own sockets: they would stay open with the program
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
     ::execv(arguments[0], arguments.data());
