@@ -60,6 +60,10 @@ void add_run(Program& program, RunArguments& arguments, tools::NumberOptions& nu
   command.add_option("--mode", arguments.mode, "what an ECM_datagram holds: sections or packets (sections)")
       ->type_name("MODE");
   command.add_option("--port-file", arguments.port_file, "a file to write the port to")->type_name("FILE");
+  command
+      .add_option("--metrics", arguments.metrics,
+                  "serve /metrics, /healthz and /readyz there, over HTTP (default: nowhere)")
+      ->type_name("ADDRESS:PORT");
   command.add_flag("--quiet", arguments.quiet, "say nothing but warnings and errors");
   numbers.add_to(command);
 }

@@ -11,6 +11,7 @@
 #include "casdemo_generator.hpp"
 #include "commands.hpp"
 #include "crypto/random.hpp"
+#include "service/operations.hpp"
 
 namespace cas::ecmg_program {
 
@@ -66,12 +67,26 @@ class Daemon {
     CAS_TRY_ASSIGN(service_,
                    EcmgService::listen(*loop_, system_clock(), settings_.serving, *generator_, metrics_, log_));
     CAS_TRY(loop_->on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) { on_signal(signal); }));
+    CAS_TRY(serve_metrics());
     watcher_.emplace(std::move(system), system_clock(), [this](Result<std::vector<ca_system::EntitlementKey>> read) {
       const auto shared = std::make_shared<Result<std::vector<ca_system::EntitlementKey>>>(std::move(read));
       loop_->post([this, shared] { take_keys(*shared); });
     });
     if (arguments_.port_file.empty()) return {};
     return write_file_durably(arguments_.port_file, as_bytes(std::to_string(service_->local().port()) + "\n"), 0644);
+  }
+
+  Status serve_metrics() {
+    if (settings_.metrics.empty()) return {};
+    health_.add_ready("keys", [this]() -> Status {
+      if (keys_failure_) return fail(*keys_failure_);
+      return {};
+    });
+    CAS_TRY_ASSIGN(const service::Endpoint at, service::Endpoint::parse(settings_.metrics));
+    CAS_TRY_ASSIGN(operations_, service::serve_operations(*loop_, at, registry_, health_));
+    log_.info("metrics", "metrics at http://" + operations_->local().text() + "/metrics",
+              {{"metrics", operations_->local().text()}});
+    return {};
   }
 
   void say_where() {
@@ -86,6 +101,8 @@ class Daemon {
 
   void take_keys(const Result<std::vector<ca_system::EntitlementKey>>& keys) {
     Status taken = keys ? generator_->set_keys(*keys) : Status(fail(keys.error()));
+    keys_failure_.reset();
+    if (!taken) keys_failure_ = taken.error();
     if (!taken) return log_.error("keys-not-read", "the keys before go on: " + taken.error().message);
     log_.info("keys-read", "the keys were read: " + std::to_string(keys->size()), {{"keys", keys->size()}});
   }
@@ -94,6 +111,7 @@ class Daemon {
     if (signal == SIGHUP) return watcher_->read_now();
     if (stopping_) return loop_->stop();  // the second time: at once
     stopping_ = true;
+    health_.set_stopping();
     log_.info("stopping", "stopping");
     service_->stop([this] { loop_->stop(); });
   }
@@ -116,6 +134,9 @@ class Daemon {
   std::optional<CasdemoGenerator> generator_;
   std::unique_ptr<service::EventLoop> loop_;
   std::unique_ptr<EcmgService> service_;
+  service::Health health_;
+  std::optional<Error> keys_failure_;
+  std::unique_ptr<service::HttpServer> operations_;
   std::optional<ca_system::KeyWatcher> watcher_;
   bool stopping_ = false;
 };

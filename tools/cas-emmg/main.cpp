@@ -52,6 +52,10 @@ void add_run(Program& program, RunArguments& arguments, tools::NumberOptions& nu
       ->type_name("MODE");
   command.add_flag("--udp", arguments.udp,
                    "send data_provisions over UDP, without a channel; --mux is an address then");
+  command
+      .add_option("--metrics", arguments.metrics,
+                  "serve /metrics, /healthz and /readyz there, over HTTP (default: nowhere)")
+      ->type_name("ADDRESS:PORT");
   command.add_flag("--quiet", arguments.quiet, "say nothing but warnings and errors");
   numbers.add_to(command);
 }

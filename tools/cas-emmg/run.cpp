@@ -7,6 +7,7 @@
 #include "crypto/random.hpp"
 #include "emm_keeper.hpp"
 #include "mux_link.hpp"
+#include "service/operations.hpp"
 
 namespace cas::emmg_program {
 
@@ -45,12 +46,26 @@ class Daemon {
     } else {
       link_ = make_tcp_link(parts, crypto::system_random());
     }
+    CAS_TRY(serve_metrics());
     keeper_.emplace(std::move(for_keeper), [this](Result<std::uint64_t> emms) {
       const auto shared = std::make_shared<Result<std::uint64_t>>(std::move(emms));
       loop_->post([this, shared] { emms_changed(*shared); });
     });
     log_.info("started", "sending EMMs to " + settings_.host + ":" + std::to_string(settings_.port) +
                              (settings_.udp ? " over UDP" : ""));
+    return {};
+  }
+
+  Status serve_metrics() {
+    if (settings_.metrics.empty()) return {};
+    health_.add_ready("mux", [this]() -> Status {
+      if (metrics_.connected->value() == 0) return fail(ErrorKind::io, "the MUX has not opened the stream");
+      return {};
+    });
+    CAS_TRY_ASSIGN(const service::Endpoint at, service::Endpoint::parse(settings_.metrics));
+    CAS_TRY_ASSIGN(operations_, service::serve_operations(*loop_, at, registry_, health_));
+    log_.info("metrics", "metrics at http://" + operations_->local().text() + "/metrics",
+              {{"metrics", operations_->local().text()}});
     return {};
   }
 
@@ -64,6 +79,7 @@ class Daemon {
     if (signal == SIGHUP) return keeper_->look_now();
     if (stopping_) return loop_->stop();  // the second time: at once
     stopping_ = true;
+    health_.set_stopping();
     log_.info("stopping", "stopping");
     link_->stop([this] { loop_->stop(); });
   }
@@ -79,6 +95,8 @@ class Daemon {
   EmmSender sender_{carousel_, metrics_, settings_.packets};
   std::unique_ptr<service::EventLoop> loop_;
   std::unique_ptr<MuxLink> link_;
+  service::Health health_;
+  std::unique_ptr<service::HttpServer> operations_;
   std::optional<EmmKeeper> keeper_;
   bool stopping_ = false;
 };

@@ -100,6 +100,25 @@ class Synchroniser {
   Bytes in_, last_;
 };
 
+/// All that a server at ADDRESS:PORT answers.
+inline std::string http_get(const std::string& place, const std::string& path) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(std::stoi(place.substr(place.rfind(':') + 1))));
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0) {
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: " + place + "\r\nConnection: close\r\n\r\n";
+    static_cast<void>(::send(socket, request.data(), request.size(), MSG_NOSIGNAL));
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
+      answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(socket);
+  return answer;
+}
+
 /// A multiplexer that takes what it is given, in a loop of the test.
 class Multiplexer final : simulcrypt::DataSink, simulcrypt::MuxServerListener {
  public:

@@ -218,6 +218,27 @@ TEST_F(CasEcmg, WrongArguments) {
   expect_failure(ecmg_program({"product", "roll", "2"}), 1, "there is no product 2");
 }
 
+TEST_F(CasEcmg, TellsItsMetrics) {
+  start_ecmg({"--metrics", "127.0.0.1:0"});
+  const std::string& said = ecmg->error_text();
+  ASSERT_TRUE(ecmg->wait_for_error_text("/metrics"));
+  const std::string before = "metrics at http://";
+  const std::size_t at = said.find(before) + before.size();
+  const std::string place = said.substr(at, said.find('/', at) - at);
+  Synchroniser scs(port);
+  EXPECT_EQ(open_channel(scs, 1), "channel_status");
+  EXPECT_EQ(open_stream(scs, 1, 1, 1), "stream_status");
+  EXPECT_EQ(scs.ask_for_ecm(1, 1), "ECM_response");
+  EXPECT_EQ(scs.ask_for_ecm(1, 1, as_bytes("?")), "stream_error 0011");
+  const std::string text = http_get(place, "/metrics");
+  for (const char* line :
+       {"\ncas_ecmg_channels 1\n", "\ncas_ecmg_streams 1\n", "\ncas_ecmg_ecms_total 1\n",
+        "\ncas_ecmg_refusals_total 1\n", "\ncas_ecmg_misbehaviour_total 1\n", "\ncas_ecmg_answer_seconds_count 1\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  EXPECT_TRUE(http_get(place, "/healthz").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(http_get(place, "/readyz").starts_with("HTTP/1.1 200"));
+}
+
 TEST_F(CasEcmg, APortThatIsTakenIsTold) {
   start_ecmg();
   expect_failure(ecmg_program({"run", "--listen", "127.0.0.1:" + std::to_string(port)}), 1, "cannot listen at");
