@@ -49,4 +49,47 @@ Result<std::array<std::uint8_t, 32>> hmac_sha256(const SecretBytes& key, std::in
   return mac;
 }
 
+Result<std::array<std::uint8_t, sha1_size>> hmac_sha1(const SecretBytes& key, std::initializer_list<ByteView> parts) {
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA1"), OSSL_PARAM_construct_end()};
+  std::array<std::uint8_t, sha1_size> mac{};
+  CAS_TRY(compute_mac(algorithm, key.reveal(), params, parts, mac, "HMAC-SHA-1"));
+  return mac;
+}
+
+struct HmacSha1::State {
+  MacContextHandle context;
+};
+
+HmacSha1::HmacSha1(std::unique_ptr<State> state) : state_(std::move(state)) {}
+HmacSha1::~HmacSha1() = default;
+HmacSha1::HmacSha1(HmacSha1&&) noexcept = default;
+HmacSha1& HmacSha1::operator=(HmacSha1&&) noexcept = default;
+
+Result<HmacSha1> HmacSha1::create(const SecretBytes& key) {
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA1"), OSSL_PARAM_construct_end()};
+  if (key.empty()) return fail(ErrorKind::invalid_argument, "HMAC-SHA-1 for many messages needs a key");
+  auto state = std::make_unique<State>();
+  state->context.reset(algorithm != nullptr ? EVP_MAC_CTX_new(algorithm) : nullptr);
+  if (!state->context || EVP_MAC_init(state->context.get(), key.reveal().data(), key.size(), params) != 1) {
+    return fail_openssl(ErrorKind::internal, "HMAC-SHA-1 failed");
+  }
+  return HmacSha1(std::move(state));
+}
+
+Result<std::array<std::uint8_t, sha1_size>> HmacSha1::compute(std::initializer_list<ByteView> parts) {
+  EVP_MAC_CTX* const context = state_->context.get();
+  std::array<std::uint8_t, sha1_size> mac{};
+  // Without a key the one of before is taken up again.
+  bool done = EVP_MAC_init(context, nullptr, 0, nullptr) == 1;
+  for (const ByteView part : parts) {
+    done = done && (part.empty() || EVP_MAC_update(context, part.data(), part.size()) == 1);
+  }
+  std::size_t size = 0;
+  done = done && EVP_MAC_final(context, mac.data(), &size, mac.size()) == 1 && size == mac.size();
+  if (!done) return fail_openssl(ErrorKind::internal, "HMAC-SHA-1 failed");
+  return mac;
+}
+
 }  // namespace cas::crypto

@@ -24,6 +24,26 @@ TEST(Mac, GivesTheHmacsOfRfc4231) {
   });
 }
 
+TEST(Mac, GivesTheHmacsOfRfc2202) {
+  test::for_each_vector("crypto/hmac_sha1.txt", [](test::Vector& vector) {
+    SCOPED_TRACE(vector.text("case"));
+    const Bytes message = vector.hex("message");
+    const SecretBytes key = vector.secret("key");
+    const std::string expected = to_hex(vector.hex("mac"));
+    for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+      const auto mac = hmac_sha1(key, {ByteView(message).first(cut), ByteView(message).subspan(cut)});
+      ASSERT_OK(mac);
+      ASSERT_EQ(to_hex(*mac), expected) << cut;
+    }
+    auto keyed = HmacSha1::create(key);
+    ASSERT_OK(keyed);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(to_hex(keyed->compute({message, {}}).value()), expected);
+      ASSERT_OK(keyed->compute({as_bytes("another message")}));
+    }
+  });
+}
+
 TEST(Mac, GivesTheCmacsOfRfc4493AndSp80038B) {
   test::for_each_vector("crypto/aes_cmac.txt", [](test::Vector& vector) {
     const Bytes message = vector.hex("message");
@@ -44,6 +64,10 @@ TEST(Mac, TakesAnEmptyHmacKey) {
   ASSERT_OK(empty);
   ASSERT_OK(zero);
   EXPECT_EQ(to_hex(*empty), to_hex(*zero));
+}
+
+TEST(Mac, RefusesAnEmptyKeyForManyMessages) {
+  EXPECT_FAILS(HmacSha1::create(SecretBytes()), ErrorKind::invalid_argument);
 }
 
 TEST(Mac, RefusesCmacKeysThatAreNoAesKeys) {
