@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "simulcrypt/bcast/profile.hpp"
+
 namespace cas::simulcrypt {
 
 void MuxServerListener::channel_opened(const emmg::ChannelId&) {}
@@ -78,11 +80,15 @@ MuxServer::Stream* MuxServer::find_udp_stream(const emmg::DataProvision& provisi
     if (fits) return found->second;
   }
   if (stream_count_ >= settings_.max_streams) return nullptr;
+  // 14.1.1.3.4 of OMA BCAST, as for channels.
+  if (settings_.binary_messages && !bcast::may_broadcast_ltkms(provision.client_id)) return nullptr;
   const DataKey key{provision.client_id, provision.data_id, emmg::emm};
   if (by_data_.contains(key)) return nullptr;
   const auto grant = sink_.open_stream(
       {provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm, emmg::sections});
+  auto grant = sink_.open_stream({provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm});
   if (!grant) return nullptr;
+  if (settings_.binary_messages) grant->section_tspkt_flag = emmg::binary_messages;
   Stream& stream = udp_streams_.emplace(key, make_stream(*grant, now)).first->second;
   stream.data_id = provision.data_id;
   stream.last_heard = now;

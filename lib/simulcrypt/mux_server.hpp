@@ -72,7 +72,8 @@ struct MuxServerSettings {
   std::size_t max_channels = 100;  ///< On all connections.
   std::size_t max_streams_on_channel = 100;
   std::size_t max_streams = 1000;  ///< On all channels, and over UDP.
-  /// OMA BCAST: section_TSpkt_flag 2 is demanded, and refused otherwise (14.1.1.3.4).
+  /// OMA BCAST (14.1.1.3.4): section_TSpkt_flag 2, data_type 0 and a client_id of the DRM Profile are demanded, and
+  /// refused otherwise; datagrams over UDP are binary messages too.
   bool binary_messages = false;
   /// A stream may burst for so long of its bandwidth, and by least_burst bytes at any bandwidth above 0.
   std::chrono::milliseconds burst{1000};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "simulcrypt/bcast/profile.hpp"
 #include "simulcrypt/mux_server.hpp"
 
 namespace cas::simulcrypt {
@@ -85,6 +86,9 @@ void MuxSession::set_up_channel(const emmg::ChannelSetup& setup) {
   const bool known_form =
       server_.settings_.binary_messages ? flag == emmg::binary_messages : flag <= emmg::transport_packets;
   if (!known_form) return refuse(std::nullopt, Fault{code(Error::invalid_value), emmg::section_tspkt_flag});
+  // 14.1.1.3.4 of OMA BCAST: long term key messages of the Smartcard Profile are not broadcast.
+  if (server_.settings_.binary_messages && !bcast::may_broadcast_ltkms(channel_.client_id))
+    return refuse(std::nullopt, Error::unknown_client_id);
   if (server_.channels_.contains(channel_)) return refuse(std::nullopt, Error::channel_id_in_use);
   if (server_.channels_.size() >= server_.settings_.max_channels) return refuse(std::nullopt, Error::too_many_channels);
   if (const auto granted = server_.sink_.open_channel(channel_, flag); !granted)
@@ -103,6 +107,9 @@ void MuxSession::set_up_stream(const emmg::StreamSetup& setup, Instant now) {
     return refuse(id, Error::too_many_streams_on_channel);
   // 2 is for ECMs, which come another way; what is above is reserved.
   if (setup.data_type > emmg::private_data) return refuse(id, Fault{code(Error::invalid_value), emmg::data_type});
+  // 14.1.1.3.4 of OMA BCAST: data_type is 0.
+  if (server_.settings_.binary_messages && setup.data_type != emmg::emm)
+    return refuse(id, Fault{code(Error::invalid_value), emmg::data_type});
   const MuxServer::DataKey key{channel_.client_id, setup.data_id, setup.data_type};
   // Anybody can send a datagram: a stream over UDP alone gives way to one that is set up.
   if (const auto udp = server_.udp_streams_.find(key); udp != server_.udp_streams_.end()) server_.close_udp_stream(udp);
