@@ -160,11 +160,30 @@ TEST_F(MuxServerTest, RefusesChannels) {
 TEST_F(MuxServerTest, TakesBinaryMessagesWhenToldTo) {
   settings.binary_messages = true;
   session = connect();
-  EXPECT_EQ(ask(setup(channel, 0)), "channel_error 000d");
-  EXPECT_EQ(ask(setup(channel, 2)), "channel_status");
-  EXPECT_EQ(ask(stream_setup(3, 4)), "stream_status");
-  EXPECT_EQ(ask(data({Bytes(33, 0xaa)})), "");
+  // OMA BCAST, 14.1.1.3.4: other forms of datagrams, and long term key messages of the Smartcard Profile, are refused.
+  const emmg::ChannelId drm{0x00010001, 2};
+  EXPECT_EQ(ask(setup(drm, 0)), "channel_error 000d");
+  EXPECT_EQ(ask(setup(drm, 1)), "channel_error 000d");
+  EXPECT_EQ(ask(setup(drm, 3)), "channel_error 000d");
+  session = connect();
+  EXPECT_EQ(ask(setup({0x00020001, 2}, 2)), "channel_error 000e");
+  EXPECT_EQ(ask(setup(channel, 2)), "channel_error 000e");
+  EXPECT_EQ(ask(setup(drm, 2)), "channel_status");
+  EXPECT_EQ(ask(stream_setup(3, 4, emmg::private_data, drm)), "stream_error 000d");
+  EXPECT_EQ(ask(stream_setup(3, 4, emmg::emm, drm)), "stream_status");
+  emmg::DataProvision provision;
+  provision.client_id = drm.client_id;
+  provision.data_id = 5;
+  const Bytes key_message(33, 0xaa);
+  const ByteView datagrams[] = {key_message};
+  ByteQueue datagram;
+  ASSERT_OK(provision.write(datagram, 3, datagrams));
+  EXPECT_EQ(server.receive_datagram(datagram.view(), now), UdpOutcome::taken);
   EXPECT_EQ(sink.bytes, 33U);
+  provision.client_id = 0x00020001;
+  datagram.clear();
+  ASSERT_OK(provision.write(datagram, 3, datagrams));
+  EXPECT_EQ(server.receive_datagram(datagram.view(), now), UdpOutcome::refused);
 }
 
 TEST_F(MuxServerTest, SpeaksTheVersionOfTheGenerator) {
