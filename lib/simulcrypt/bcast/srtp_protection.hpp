@@ -57,8 +57,8 @@ struct SrtpResult {
 
 class SrtpSessions;
 
-/// The sender's side. Nothing is allocated here for a packet, unless it is the first of its source or period. One thread
-/// at a time.
+/// The sender's side. No memory is taken for a packet, unless it is the first of its source and period. One thread at a
+/// time.
 class SrtpProtection {
  public:
   /// ErrorKind::invalid_argument, unsupported.
@@ -79,7 +79,8 @@ class SrtpProtection {
   std::unique_ptr<SrtpSessions> sessions_;
 };
 
-/// The receiver's side. One thread at a time.
+/// The receiver's side. No memory is taken for a packet, unless it is the first of its source and period, or its tag
+/// carries the ROC, for which OpenSSL takes some. One thread at a time.
 class SrtpUnprotection {
  public:
   [[nodiscard]] static Result<SrtpUnprotection> create(const SrtpOptions& options);

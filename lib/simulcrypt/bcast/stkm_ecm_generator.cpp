@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "simulcrypt/bcast/stkm_ecm_generator.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace cas::simulcrypt::bcast {
 
@@ -53,6 +55,10 @@ tl::expected<ecmg::ChannelParameters, ecmg::Error> StkmEcmGenerator::open_channe
   }
   ecmg::ChannelParameters parameters = options_.channel;
   parameters.section_tspkt_flag = ecmg::binary_messages;
+  if (parameters.max_streams == 0) {
+    const auto last = streams_.upper_bound({super_cas_id, 0xffff});
+    parameters.max_streams = static_cast<std::uint16_t>(std::min<std::ptrdiff_t>(std::distance(first, last), 0xffff));
+  }
   parameters.cw_per_msg = *profile == Profile::drm ? 2 : 1;
   parameters.lead_cw = static_cast<std::uint8_t>(parameters.cw_per_msg - 1);
   return parameters;

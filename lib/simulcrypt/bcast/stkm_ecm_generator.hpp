@@ -13,7 +13,7 @@ namespace cas::simulcrypt::bcast {
 struct StkmEcmGeneratorOptions {
   /// What the synchroniser is asked for, beside section_TSpkt_flag, lead_CW and CW_per_msg, which follow from the
   /// profile: two TEKs a message with the DRM Profile, one with the Smartcard Profile. A negative delay_start gives
-  /// receivers the TEK before its period begins.
+  /// receivers the TEK before its period begins. max_streams 0: as many as there are.
   ecmg::ChannelParameters channel;
   /// CW_encryption: words that do not come under this key are refused. Nothing: those that come enciphered are.
   std::optional<CwEncryption> cw_encryption;

@@ -178,12 +178,12 @@ TEST_F(MuxServerTest, TakesBinaryMessagesWhenToldTo) {
   const ByteView datagrams[] = {key_message};
   ByteQueue datagram;
   ASSERT_OK(provision.write(datagram, 3, datagrams));
-  EXPECT_EQ(server.receive_datagram(datagram.view(), now), UdpOutcome::taken);
+  EXPECT_EQ(server->receive_datagram(datagram.view(), now), UdpOutcome::taken);
   EXPECT_EQ(sink.bytes, 33U);
   provision.client_id = 0x00020001;
   datagram.clear();
   ASSERT_OK(provision.write(datagram, 3, datagrams));
-  EXPECT_EQ(server.receive_datagram(datagram.view(), now), UdpOutcome::refused);
+  EXPECT_EQ(server->receive_datagram(datagram.view(), now), UdpOutcome::refused);
 }
 
 TEST_F(MuxServerTest, SpeaksTheVersionOfTheGenerator) {
