@@ -84,9 +84,8 @@ MuxServer::Stream* MuxServer::find_udp_stream(const emmg::DataProvision& provisi
   if (settings_.binary_messages && !bcast::may_broadcast_ltkms(provision.client_id)) return nullptr;
   const DataKey key{provision.client_id, provision.data_id, emmg::emm};
   if (by_data_.contains(key)) return nullptr;
-  const auto grant = sink_.open_stream(
-      {provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm, emmg::sections});
-  auto grant = sink_.open_stream({provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm});
+  const std::uint8_t form = settings_.binary_messages ? emmg::binary_messages : emmg::sections;
+  auto grant = sink_.open_stream({provision.client_id, std::nullopt, std::nullopt, provision.data_id, emmg::emm, form});
   if (!grant) return nullptr;
   if (settings_.binary_messages) grant->section_tspkt_flag = emmg::binary_messages;
   Stream& stream = udp_streams_.emplace(key, make_stream(*grant, now)).first->second;
