@@ -97,7 +97,8 @@ class Ecmgs {
 /// The element between two pads of ours, and a stream that goes round through it, with clock references that go on.
 class Inserter {
  public:
-  Inserter(const Ecmgs& ecmgs, std::size_t count, const char* cipher, std::size_t services)
+  /// With `count` ECMGs from `first` on, which nobody else has.
+  Inserter(const Ecmgs& ecmgs, std::size_t first, std::size_t count, const char* cipher, std::size_t services)
       : multiplex_({.bit_rate = bit_rate, .services = services, .null_per_mille = 20}) {
     char file[] = "/tmp/bench-simulcrypt-XXXXXX";
     const int descriptor = mkstemp(file);
@@ -108,8 +109,10 @@ class Inserter {
       configuration << "cipher = \"" << cipher << "\"\necm_wait = \"10s\"\n";
       for (std::size_t number = 0; number < count; ++number)
         configuration << "[[ecmg]]\nname = \"" << number << "\"\nsuper_cas_id = " << ((number + 1) << 16)
-                      << "\naddresses = [\"127.0.0.1:" << ecmgs.port(number) << "\"]\n";
+                      << "\naddresses = [\"127.0.0.1:" << ecmgs.port(first + number) << "\"]\n";
       configuration << "[[service]]\ncrypto_period = \"1s\"\n";
+      for (std::size_t number = 0; number < count; ++number)
+        configuration << "[[service.system]]\necmg = \"" << number << "\"\naccess_criteria = \"01\"\n";
     }
     element_ = gst_element_factory_make("simulcrypt-ecm-inserter", nullptr);
     if (element_ == nullptr) give_up("there is no element simulcrypt-ecm-inserter");
@@ -142,7 +145,10 @@ class Inserter {
     static_cast<void>(run());  // Streams are open, and the first period is on.
     const std::uint64_t before = scrambled();
     static_cast<void>(run());
-    if (scrambled() - before < packets_in_buffer * buffers_in_stream * 9 / 10) give_up("the stream is not scrambled");
+    const std::uint64_t done = scrambled() - before;
+    if (done < packets_in_buffer * buffers_in_stream * 9 / 10)
+      give_up("of " + std::to_string(packets_in_buffer * buffers_in_stream) + " packets, " + std::to_string(done) +
+              " were scrambled");
   }
   ~Inserter() {
     gst_element_set_state(element_, GST_STATE_NULL);
@@ -235,9 +241,9 @@ class BareCsa2 {
 
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
-  const Ecmgs ecmgs(8);
+  const Ecmgs ecmgs(11);
   {
-    Inserter one(ecmgs, 1, "cissa", 1), eight(ecmgs, 8, "cissa", 1), services(ecmgs, 1, "cissa", 8);
+    Inserter one(ecmgs, 0, 1, "cissa", 1), eight(ecmgs, 1, 8, "cissa", 1), services(ecmgs, 9, 1, "cissa", 8);
     bench::Comparison comparison(name, gigabits, "Gb");
     comparison.add_timed("one", [&] { return one.run(); })
         .add_timed("eight", [&] { return eight.run(); })
@@ -248,7 +254,7 @@ int main(int argc, char** argv) {
     bench::print_figure(name, "cost_8_services_ratio", 1 / comparison.ratio(2, 0), "ratio");
   }
 #ifdef CAS_WITH_CSA
-  Inserter element(ecmgs, 1, "csa2", 1);
+  Inserter element(ecmgs, 10, 1, "csa2", 1);
   BareCsa2 bare;
   bench::Comparison comparison(name, gigabits, "Gb");
   comparison.add_timed("bare", [&] { return bare.run(); }).add_timed("element", [&] { return element.run(); });
