@@ -91,7 +91,7 @@ TEST_F(HttpRefusalTest, LinesThatEndInAnotherWay) {
   expect_refused("GET /x HTTP/1.1\r\nHost: test\r\nA: b\nContent-Length: 3\r\n\r\n", 400);
   expect_refused("GET /x HTTP/1.1\r\nHost: test\r\nA: b\rContent-Length: 3\r\n\r\n", 400);
   expect_refused("GET /x HTTP/1.1\r\nHost: test\r\nA: b\r\n\rGET /", 400);
-  expect_refused(std::string("GET /x HTTP/1.1\r\nHost: test\r\nA: b\0c\r\n\r\n", 43), 400);
+  expect_refused(std::string("GET /x HTTP/1.1\r\nHost: test\r\nA: b") + '\0' + "c\r\n\r\n", 400);
   expect_refused("GET /x HTTP/1.1\r\nHost: test\r\nA: b\x7f\r\n\r\n", 400);
 }
 
