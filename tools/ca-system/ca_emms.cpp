@@ -2,6 +2,7 @@
 // Who is entitled to what, and the EMMs that tell the cards.
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "ca-system/ca_system.hpp"
 
@@ -152,7 +153,7 @@ Status CaSystem::withdraw(const EmmAddress& address, ProductId id) {
 
 Result<std::vector<Subscription>> CaSystem::subscriptions(std::size_t count) const {
   CAS_TRY_ASSIGN(Statement read, store_.prepare("SELECT addressing, number, product, until FROM entitlement "
-                                                "WHERE until > ?1 ORDER BY addressing, number, product LIMIT ?2"));
+                                                "WHERE until > ?1 ORDER BY product, addressing, number LIMIT ?2"));
   read.bind(clock_->now(), static_cast<std::int64_t>(count));
   std::vector<Subscription> all;
   for (;;) {
@@ -162,8 +163,10 @@ Result<std::vector<Subscription>> CaSystem::subscriptions(std::size_t count) con
   }
 }
 
-// Some of those whose EMM does not bring the keys of now: how many. 0: none is left.
-Result<std::uint64_t> CaSystem::refresh_emms_of(ProductId product, UnixSeconds now) {
+// Goes through those whose EMM does not bring the keys of now. `behind` is nothing again at the end.
+Result<std::uint64_t> CaSystem::refresh_some_emms(ProductId product, UnixSeconds now,
+                                                  std::optional<EmmAddress>& behind) {
+  const EmmAddress from = std::exchange(behind, std::nullopt).value_or(EmmAddress{EmmAddressing{}, 0});
   CAS_TRY_ASSIGN(service::Store::Transaction transaction, store_.begin());
   CAS_TRY_ASSIGN(const std::vector<EntitlementKey> keys, keys_to_grant(product, now));
   if (keys.empty()) return 0;
@@ -174,8 +177,9 @@ Result<std::uint64_t> CaSystem::refresh_emms_of(ProductId product, UnixSeconds n
     CAS_TRY_ASSIGN(Statement find,
                    store_.prepare("SELECT e.addressing, e.number, e.until FROM entitlement e LEFT JOIN emm m USING "
                                   "(addressing, number, product) WHERE e.product = ?1 AND e.until > ?2 AND "
-                                  "(m.keys IS NULL OR m.keys <> ?3) LIMIT ?4"));
-    find.bind(std::int64_t{product}, begun, tag_of(keys), refreshed_at_once);
+                                  "(m.keys IS NULL OR m.keys <> ?3) AND (e.addressing, e.number) > (?5, ?6) "
+                                  "ORDER BY e.addressing, e.number LIMIT ?4"));
+    find.bind(std::int64_t{product}, begun, tag_of(keys), refreshed_at_once, addressing_of(from), number_of(from));
     for (;;) {
       CAS_TRY_ASSIGN(const bool row, find.step());
       if (!row) break;
@@ -185,6 +189,7 @@ Result<std::uint64_t> CaSystem::refresh_emms_of(ProductId product, UnixSeconds n
   if (stale.empty()) return 0;
   for (const Subscription& subscription : stale) CAS_TRY(issue_grant(subscription, keys));
   CAS_TRY(transaction.commit());
+  behind = stale.back().address;
   return stale.size();
 }
 
@@ -198,11 +203,16 @@ Result<std::uint64_t> CaSystem::refresh_emms() {
   CAS_TRY_ASSIGN(const std::vector<Product> all, products());
   std::uint64_t made = 0;
   for (const Product& product : all) {
-    for (;;) {
-      CAS_TRY_ASSIGN(const std::uint64_t some, refresh_emms_of(product.id, now));
-      if (some == 0) break;
+    // Who is entitled later has an EMM with these keys at once.
+    CAS_TRY_ASSIGN(const std::vector<EntitlementKey> keys, keys_to_grant(product.id, now));
+    const auto refreshed = refreshed_.find(product.id);
+    if (refreshed != refreshed_.end() && refreshed->second == tag_of(keys)) continue;
+    std::optional<EmmAddress> behind;
+    do {
+      CAS_TRY_ASSIGN(const std::uint64_t some, refresh_some_emms(product.id, now, behind));
       made += some;
-    }
+    } while (behind);
+    refreshed_[product.id] = tag_of(keys);
   }
   return made;
 }

@@ -53,8 +53,10 @@ CREATE TABLE entitlement (                  -- who is to have a product, and unt
   number INTEGER NOT NULL,
   product INTEGER NOT NULL REFERENCES product (id),
   until INTEGER NOT NULL,
-  PRIMARY KEY (addressing, number, product)
+  PRIMARY KEY (product, addressing, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX entitlement_of ON entitlement (addressing, number);
+CREATE INDEX entitlement_end ON entitlement (until);
 CREATE TABLE emm (                          -- what the carousel repeats
   issue INTEGER PRIMARY KEY,
   addressing INTEGER NOT NULL,
@@ -65,6 +67,7 @@ CREATE TABLE emm (                          -- what the carousel repeats
   section BLOB NOT NULL,
   UNIQUE (addressing, number, product)
 ) STRICT;
+CREATE INDEX emm_end ON emm (expires);
 )"};
 
 inline service::StoreSchema schema() { return {"the data of the CA system", 0x43415344 /* "CASD" */, schema_versions}; }

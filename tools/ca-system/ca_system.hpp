@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -156,13 +157,16 @@ class CaSystem {
                                  const std::vector<casdemo::EmmCommand>& commands, std::optional<std::int64_t> keys,
                                  UnixSeconds expires);
   [[nodiscard]] Status issue_grant(const Subscription& subscription, const std::vector<EntitlementKey>& keys);
-  [[nodiscard]] Result<std::uint64_t> refresh_emms_of(ProductId product, UnixSeconds now);
+  /// Of one product, those behind `behind`, which goes on: how many were made.
+  [[nodiscard]] Result<std::uint64_t> refresh_some_emms(ProductId product, UnixSeconds now,
+                                                        std::optional<EmmAddress>& behind);
 
   service::Store store_;
   casdemo::NonceSequence nonces_;
   Random* random_;
   Clock* clock_;
   std::uint32_t super_cas_id_ = 0;
+  std::map<ProductId, std::int64_t> refreshed_;  ///< The keys that all EMMs of a product were made for.
 };
 
 /// The folder of the system when none is named: ca in the home folder of the programs.

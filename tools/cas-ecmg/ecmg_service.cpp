@@ -87,11 +87,6 @@ class EcmgService::Connection final : public service::TcpHandler {
     if (!why) service_.log_.info("connection-broken", why.error().message, {{"peer", peer_}});
   }
 
-  /// After an answer that came later.
-  void pump() {
-    if (const auto connection = connection_.lock()) pump(*connection);
-    arm();
-  }
   [[nodiscard]] const std::string& peer() const { return peer_; }
 
  private:
@@ -112,7 +107,8 @@ class EcmgService::Connection final : public service::TcpHandler {
     armed_for_ = *next;
     timer_ = service_.loop_.after(*next - service_.loop_.now(), [this] {
       session_->tick(service_.loop_.now());
-      pump();
+      if (const auto connection = connection_.lock()) pump(*connection);
+      arm();
     });
   }
 
@@ -178,22 +174,6 @@ void EcmgService::peer_misbehaved(std::uint64_t session, const simulcrypt::Probl
   const std::string peer = peer_of(session);
   log_.warning("peer-misbehaved", peer + ": " + problem.message + (ends ? "; it is hung up on" : ""),
                {{"peer", peer}, {"error_status", problem.error_status}, {"ends", ends}});
-}
-
-void EcmgService::sent_later(EcmgSession* session) {
-  if (session == nullptr) return;
-  if (const auto found = connections_.find(session->number()); found != connections_.end()) found->second->pump();
-}
-
-void EcmgService::complete(const simulcrypt::EcmTicket& ticket, ByteView ecm) {
-  EcmgSession* session = ecmg_.complete(ticket, ecm);
-  if (session != nullptr) metrics_.ecms->add();
-  sent_later(session);
-}
-
-void EcmgService::refuse(const simulcrypt::EcmTicket& ticket, simulcrypt::ecmg::Error error) {
-  metrics_.refusals->add();
-  sent_later(ecmg_.refuse(ticket, error));
 }
 
 }  // namespace cas::ecmg_program

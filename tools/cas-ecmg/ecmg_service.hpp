@@ -74,10 +74,6 @@ class EcmgService final : public simulcrypt::EcmgServerListener {
   /// Connections are closed when what waits for them is sent; `done` is called then.
   void stop(std::function<void()> done) { server_->stop(std::move(done)); }
 
-  /// The answer to an order that the generator put off.
-  void complete(const simulcrypt::EcmTicket& ticket, ByteView ecm);
-  void refuse(const simulcrypt::EcmTicket& ticket, simulcrypt::ecmg::Error error);
-
  private:
   class Connection;
   EcmgService(service::EventLoop& loop, Clock& clock, const EcmgServing& serving, simulcrypt::EcmGenerator& generator,
@@ -87,7 +83,6 @@ class EcmgService final : public simulcrypt::EcmgServerListener {
   void channel_closed(std::uint64_t session, std::uint16_t channel_id) override;
   void peer_misbehaved(std::uint64_t session, const simulcrypt::Problem& problem, bool ends) override;
   [[nodiscard]] std::string peer_of(std::uint64_t session) const;
-  void sent_later(simulcrypt::EcmgSession* session);
 
   service::EventLoop& loop_;
   Clock& clock_;

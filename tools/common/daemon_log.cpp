@@ -32,25 +32,29 @@ void DaemonLog::write(Level level, std::string_view event, const std::string& se
   std::cerr << line + "\n" << std::flush;
 }
 
-void DaemonLog::info(std::string_view event, const std::string& sentence, const Json& fields) {
-  if (!form_.quiet) write(Level::info, event, sentence, fields);
-}
-
-void DaemonLog::warning(std::string_view event, const std::string& sentence, const Json& fields) {
+void DaemonLog::limited(Level level, std::string_view event, const std::string& sentence, const Json& fields) {
   const auto now = clock_->monotonic();
   if (now - second_began_ >= std::chrono::seconds(1)) {
     second_began_ = now;
     in_this_second_ = 0;
   }
-  if (in_this_second_ >= warnings_a_second) {
+  if (in_this_second_ >= lines_a_second) {
     ++left_out_;
     return;
   }
   ++in_this_second_;
   if (left_out_ != 0)
-    write(Level::warning, "warnings-left-out",
-          std::to_string(std::exchange(left_out_, 0)) + " warnings before this one were left out", {});
-  write(Level::warning, event, sentence, fields);
+    write(Level::warning, "lines-left-out",
+          std::to_string(std::exchange(left_out_, 0)) + " lines before this one were left out", {});
+  write(level, event, sentence, fields);
+}
+
+void DaemonLog::info(std::string_view event, const std::string& sentence, const Json& fields) {
+  if (!form_.quiet) limited(Level::info, event, sentence, fields);
+}
+
+void DaemonLog::warning(std::string_view event, const std::string& sentence, const Json& fields) {
+  limited(Level::warning, event, sentence, fields);
 }
 
 void DaemonLog::error(std::string_view event, const std::string& sentence, const Json& fields) {

@@ -13,8 +13,8 @@
 namespace cas::tools {
 
 /// What a daemon tells its operator, a line an event, on stderr: "PROGRAM: SENTENCE", or with --json
-/// {"time", "level", "event", "message", ...}. Lines that peers can cause are limited in number: a log must not fill
-/// the disk because somebody means it to. One thread at a time.
+/// {"time", "level", "event", "message", ...}. All but errors are limited in number, since peers can cause them: a log
+/// must not fill the disk because somebody means it to. One thread at a time.
 class DaemonLog {
  public:
   enum class Level { info, warning, error };
@@ -22,18 +22,19 @@ class DaemonLog {
     bool json = false;
     bool quiet = false;  ///< Warnings and errors only.
   };
-  static constexpr int warnings_a_second = 20;
+  static constexpr int lines_a_second = 100;
 
   /// Keeps `clock`.
   DaemonLog(std::string program, Form form, Clock& clock) : program_(std::move(program)), form_(form), clock_(&clock) {}
 
-  /// `event` is a word for scripts, `fields` an object of more for them.
+  /// `event` is a word for scripts, `fields` an object of more for them. Beyond so many a second, lines are left out; how
+  /// many, is told with the next one.
   void info(std::string_view event, const std::string& sentence, const Json& fields = {});
-  /// At most so many a second; how many were left out is told with the next one.
   void warning(std::string_view event, const std::string& sentence, const Json& fields = {});
   void error(std::string_view event, const std::string& sentence, const Json& fields = {});
 
  private:
+  void limited(Level level, std::string_view event, const std::string& sentence, const Json& fields);
   void write(Level level, std::string_view event, const std::string& sentence, const Json& fields);
 
   std::string program_;
