@@ -102,7 +102,6 @@ class StkmEcmGeneratorTest : public ::testing::Test {
   std::optional<EcmgSession> session;
   std::optional<EcmgClient> client;
 };
-Instant now{std::chrono::hours(1)};
 
 TEST_F(StkmEcmGeneratorTest, AnswersWithMessagesThatAReceiverOpens) {
   add(drm_id);
