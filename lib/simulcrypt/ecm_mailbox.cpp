@@ -46,8 +46,13 @@ void EcmMailbox::take(std::vector<EcmEvent>& events) {
 }
 
 void EcmMailbox::on_events(std::function<void()> ring) {
-  const std::lock_guard lock(mutex_);
-  ring_ = ring ? std::make_shared<const std::function<void()>>(std::move(ring)) : nullptr;
+  const std::lock_guard lock(ring_mutex_);
+  ring_ = std::move(ring);
+}
+
+void EcmMailbox::ring() {
+  const std::lock_guard lock(ring_mutex_);
+  if (ring_) ring_();
 }
 
 // Under the lock: the loop is there for as long as this takes.
@@ -73,35 +78,33 @@ bool EcmMailbox::is_wanted(std::uint16_t stream_id, std::uint64_t wish) const {
   return found != entries_.end() && found->second.number == wish;
 }
 
-EcmMailbox::Ring EcmMailbox::push(Item item) {
+void EcmMailbox::push(Item item) {
   events_.push_back(std::move(item));
   has_events_.store(true, std::memory_order_release);
-  return ring_;
 }
 
 std::uint64_t EcmMailbox::opened(std::uint64_t wish, EcmEvent event) {
-  Ring ring;
   std::uint64_t opening = 0;
   {
     const std::lock_guard lock(mutex_);
     opening = next_number_++;
-    if (is_wanted(event.stream_id, wish)) ring = push({std::move(event), opening});
+    if (!is_wanted(event.stream_id, wish)) return opening;
+    push({std::move(event), opening});
   }
-  if (ring) (*ring)();
+  ring();
   return opening;
 }
 
 void EcmMailbox::answered(std::uint64_t wish, EcmEvent event) {
-  Ring ring;
   {
     const std::lock_guard lock(mutex_);
-    if (is_wanted(event.stream_id, wish)) ring = push({std::move(event), 0});
+    if (!is_wanted(event.stream_id, wish)) return;
+    push({std::move(event), 0});
   }
-  if (ring) (*ring)();
+  ring();
 }
 
 void EcmMailbox::lost(std::uint64_t wish, std::uint16_t stream_id) {
-  Ring ring;
   {
     const std::lock_guard lock(mutex_);
     if (!is_wanted(stream_id, wish)) return;
@@ -117,9 +120,9 @@ void EcmMailbox::lost(std::uint64_t wish, std::uint16_t stream_id) {
     EcmEvent event;
     event.kind = EcmEvent::Kind::lost;
     event.stream_id = stream_id;
-    ring = push({std::move(event), 0});
+    push({std::move(event), 0});
   }
-  if (ring) (*ring)();
+  ring();
 }
 
 }  // namespace cas::simulcrypt

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <functional>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -43,6 +42,7 @@ class EcmMailbox {
   [[nodiscard]] std::optional<Asked> asked(std::uint16_t stream_id) const;
   [[nodiscard]] bool has_events() const { return has_events_.load(std::memory_order_acquire); }
   void take(std::vector<EcmEvent>& events);
+  /// When this returns, the ring before is in no call any more. Not from within a ring.
   void on_events(std::function<void()> ring);
   /// Calls `handler` on the loop's thread; after leave_loop, never.
   void post(std::function<void()> handler) const;
@@ -66,19 +66,19 @@ class EcmMailbox {
     EcmEvent event;
     std::uint64_t opening = 0;  // of opened
   };
-  using Ring = std::shared_ptr<const std::function<void()>>;
-
   [[nodiscard]] bool is_wanted(std::uint16_t stream_id, std::uint64_t wish) const;
   void forget_events(std::uint16_t stream_id);
-  [[nodiscard]] Ring push(Item item);
+  void push(Item item);
+  void ring();
 
   mutable std::mutex mutex_;
   service::EventLoop* loop_;
-  Ring ring_;
   std::map<std::uint16_t, Entry> entries_;
   std::vector<Item> events_;
   std::atomic<bool> has_events_ = false;
   std::uint64_t next_number_ = 1;
+  std::mutex ring_mutex_;  // apart, so that whoever is rung may take at once
+  std::function<void()> ring_;
 };
 
 }  // namespace cas::simulcrypt

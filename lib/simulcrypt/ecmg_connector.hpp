@@ -78,6 +78,8 @@ class EcmgConnector final : public EcmSupply {
   void request(std::uint16_t stream_id, const EcmRequest& request) override;
   [[nodiscard]] bool has_events() const override;
   void take(std::vector<EcmEvent>& events) override;
+  /// When this returns, the ring before is in no call any more: on_events(nullptr) before what it rings goes. Not from
+  /// within a ring.
   void on_events(std::function<void()> ring) override;
 
  private:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <future>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -13,63 +14,94 @@
 
 namespace cas::simulcrypt {
 
+namespace {
+
+constexpr const char* stopped_text = "the head-end's network has been stopped";
+constexpr const char* broken_text = "an event of the head-end's network was lost: ";
+
+}  // namespace
+
 struct HeadEndNetwork::State {
   State(std::unique_ptr<service::EventLoop> given_loop, Random& given_random, OnFailure given_on_failure)
       : loop(std::move(given_loop)), random(given_random), on_failure(std::move(given_on_failure)) {}
 
   void run();
   void leave();
+  [[nodiscard]] Status add(const std::shared_ptr<EcmgConnector>& connector);
+  [[nodiscard]] std::vector<std::shared_ptr<EcmgConnector>> members();
+  bool shielded(const std::function<void()>& what);
   void call(const std::function<void()>& what);
   void begin_stop(std::chrono::milliseconds limit);
   void one_has_left();
   void remove(const EcmSupply* supply);
+  [[nodiscard]] bool is_stopped() {
+    const std::lock_guard lock(state_mutex);
+    return stopped;
+  }
   [[nodiscard]] bool is_network_thread() const { return std::this_thread::get_id() == network_thread; }
 
   std::unique_ptr<service::EventLoop> loop;
   Random& random;
   OnFailure on_failure;
   std::mutex calls;  ///< Held while somebody waits for the thread, so that it does not end meanwhile.
-  bool stopped = false;
   std::jthread thread;
   std::thread::id network_thread;
 
-  // Of the network's thread.
+  std::mutex state_mutex;  ///< Never held while somebody waits. Of the two that follow.
+  bool stopped = false;
   std::vector<std::shared_ptr<EcmgConnector>> connectors;
+
+  // Of the network's thread.
   std::unique_ptr<MuxListener> mux;
   std::size_t to_leave = 0;
   service::Timer limit_timer;
 };
 
-void HeadEndNetwork::State::run() {
-  const auto tell = [this](const char* what) {
-    if (on_failure)
-      on_failure({ErrorKind::internal, std::string("an event of the head-end's network was lost: ") + what});
-  };
-  for (;;) {
-    try {
-      loop->run();
-      return leave();
-    } catch (const std::exception& error) {
-      tell(error.what());
-    } catch (...) {
-      tell("of an unknown kind");
-    }
+// False: it threw.
+bool HeadEndNetwork::State::shielded(const std::function<void()>& what) {
+  try {
+    what();
+    return true;
+  } catch (const std::exception& error) {
+    if (on_failure) on_failure({ErrorKind::internal, std::string(broken_text) + error.what()});
+  } catch (...) {
+    if (on_failure) on_failure({ErrorKind::internal, std::string(broken_text) + "of an unknown kind"});
   }
+  return false;
+}
+
+void HeadEndNetwork::State::run() {
+  while (!shielded([this] { loop->run(); })) {
+  }
+  shielded([this] { leave(); });
 }
 
 // Sockets go before their loop, and observers hear of it on this thread.
 void HeadEndNetwork::State::leave() {
   limit_timer.cancel();
+  for (const auto& connector : members()) connector->drop();
   mux.reset();
-  for (const auto& connector : connectors) connector->drop();
-  connectors.clear();
+}
+
+std::vector<std::shared_ptr<EcmgConnector>> HeadEndNetwork::State::members() {
+  const std::lock_guard lock(state_mutex);
+  return connectors;
+}
+
+// What has been added is dropped before the loop goes, even if it never came to start.
+Status HeadEndNetwork::State::add(const std::shared_ptr<EcmgConnector>& connector) {
+  const std::lock_guard lock(state_mutex);
+  if (stopped) return fail(ErrorKind::refused, stopped_text);
+  connectors.push_back(connector);
+  loop->post([connector] { connector->start(); });
+  return {};
 }
 
 // On the network's thread the present call comes to its end before: what it has in hand may be what goes.
 void HeadEndNetwork::State::call(const std::function<void()>& what) {
   if (is_network_thread()) return loop->post(what);
   const std::lock_guard lock(calls);
-  if (stopped) return;
+  if (is_stopped()) return;
   std::promise<void> done;
   loop->post([&what, &done] {
     try {
@@ -108,15 +140,9 @@ HeadEndNetwork::~HeadEndNetwork() { stop(std::chrono::milliseconds(0)); }
 Result<std::shared_ptr<EcmSupply>> HeadEndNetwork::add_ecmg(EcmgConnectorSettings settings,
                                                             EcmgConnectorListener* listener) {
   State& state = *state_;
-  CAS_TRY_ASSIGN(auto connector, EcmgConnector::create(*state.loop, state.random, std::move(settings), listener));
-  const auto added = std::make_shared<bool>(state.is_network_thread());
-  state.call([&state, added, connector] {
-    state.connectors.push_back(connector);
-    connector->start();
-    *added = true;
-  });
-  if (!*added) return fail(ErrorKind::refused, "the head-end's network has been stopped");
-  return std::shared_ptr<EcmSupply>(std::move(connector));
+  CAS_TRY_ASSIGN(const auto connector, EcmgConnector::create(*state.loop, state.random, std::move(settings), listener));
+  CAS_TRY(state.add(connector));
+  return std::shared_ptr<EcmSupply>(connector);
 }
 
 void HeadEndNetwork::remove(const std::shared_ptr<EcmSupply>& supply) {
@@ -124,11 +150,13 @@ void HeadEndNetwork::remove(const std::shared_ptr<EcmSupply>& supply) {
 }
 
 void HeadEndNetwork::State::remove(const EcmSupply* supply) {
-  const auto found =
-      std::ranges::find_if(connectors, [supply](const auto& connector) { return connector.get() == supply; });
-  if (found == connectors.end()) return;
-  (*found)->close([this, supply] {
-    std::erase_if(connectors, [supply](const auto& connector) { return connector.get() == supply; });
+  const auto is_it = [supply](const auto& connector) { return connector.get() == supply; };
+  const auto all = members();
+  const auto found = std::ranges::find_if(all, is_it);
+  if (found == all.end()) return;
+  (*found)->close([this, is_it] {
+    const std::lock_guard lock(state_mutex);
+    std::erase_if(connectors, is_it);
   });
 }
 
@@ -140,7 +168,7 @@ Result<HeadEndNetwork::DataInput> HeadEndNetwork::listen_for_data(const MuxListe
   State& state = *state_;
   if (state.is_network_thread())
     return fail(ErrorKind::refused, "listening for data waits for the network's thread, and cannot begin on it");
-  Result<DataInput> made = fail(ErrorKind::refused, "the head-end's network has been stopped");
+  Result<DataInput> made = fail(ErrorKind::refused, stopped_text);
   auto queue = std::make_shared<DataQueue>(std::move(settings));
   state.call([&] {
     if (state.mux) {
@@ -163,7 +191,8 @@ void HeadEndNetwork::stop_listening() {
 }
 
 void HeadEndNetwork::set_total_bandwidth(std::optional<std::uint32_t> kbit_per_second) {
-  state_->call([state = state_.get(), kbit_per_second] {
+  // Not called when the network stops meanwhile; the loop is there for as long as this.
+  state_->loop->post([state = state_.get(), kbit_per_second] {
     if (state->mux) state->mux->set_total_bandwidth(kbit_per_second);
   });
 }
@@ -172,9 +201,10 @@ void HeadEndNetwork::set_total_bandwidth(std::optional<std::uint32_t> kbit_per_s
 
 void HeadEndNetwork::State::begin_stop(std::chrono::milliseconds limit) {
   limit_timer = loop->after(limit, [this] { loop->stop(); });
-  to_leave = connectors.size() + (mux ? 1 : 0);
+  const auto all = members();
+  to_leave = all.size() + (mux ? 1 : 0);
   if (to_leave == 0) return loop->stop();
-  for (const auto& connector : std::vector(connectors)) connector->close([this] { one_has_left(); });
+  for (const auto& connector : all) connector->close([this] { one_has_left(); });
   if (mux) mux->stop([this] { one_has_left(); });
 }
 
@@ -185,7 +215,7 @@ void HeadEndNetwork::State::one_has_left() {
 void HeadEndNetwork::stop(std::chrono::milliseconds limit) {
   State& state = *state_;
   {
-    const std::lock_guard lock(state.calls);
+    const std::scoped_lock lock(state.calls, state.state_mutex);
     if (std::exchange(state.stopped, true)) return;
   }
   state.loop->post([&state, limit] { state.begin_stop(limit); });
