@@ -5,7 +5,6 @@
 #
 # usage: tests/bench/run.sh [--json] GROUP
 #   GROUP    smartpro, mpegts, service, simulcrypt, cas-ecmg, or all
-#   GROUP    smartpro, mpegts, simulcrypt, or all
 #   --json   the same figures as a JSON array
 #
 # Lines that end in "ratio" compare candidates that ran in turns in one process (median of nine): they may be compared between
