@@ -39,6 +39,7 @@ struct EcmgConfiguration {
 struct DataConfiguration {
   std::optional<HostPort> listen;  ///< Nothing: nowhere.
   bool udp = true;                 ///< On the same port too.
+  bool binary_messages = false;    ///< Long term key messages of OMA BCAST, in place of EMMs.
   std::uint16_t bandwidth = 200;   ///< kbit/s for all streams of data together.
   bool operator==(const DataConfiguration&) const = default;
 };

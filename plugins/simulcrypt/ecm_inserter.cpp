@@ -59,6 +59,9 @@ enum Property : guint {
   property_bit_rate,
   property_clock_bit_rate,
   property_ecm_wait,
+  property_sdp,
+  property_sdp_media,
+  property_ltkm_address,
   property_stats,
 };
 
@@ -128,7 +131,7 @@ Status prepare(Inserter& inserter, bool start) {
   CAS_TRY_ASSIGN(const simulcrypt::HeadEndConfiguration configuration, configuration_of(properties));
   CAS_TRY(mpegts::TsScrambler::create(configuration.settings.cipher, configuration.settings.cipher_options));
   if (!start) return {};
-  const Status started = inserter.stream.start(configuration);
+  const Status started = inserter.stream.start(configuration, properties.rtp);
   if (!started) inserter.stream.stop();
   const ObjectLock lock(inserter.element);
   inserter.streaming = started.has_value();
@@ -173,11 +176,11 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(simulcrypt_ecm_inserter, "simulcrypt-ecm-i
                                       GST_DEBUG_CATEGORY_INIT(simulcrypt_ecm_inserter_debug, "simulcrypt-ecm-inserter",
                                                               0, "DVB SimulCrypt head-end"))
 
-#define TRANSPORT_STREAM_CAPS "video/mpegts, systemstream = (boolean) true, packetsize = (int) 188"
-static GstStaticPadTemplate sink_template =
-    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(TRANSPORT_STREAM_CAPS));
-static GstStaticPadTemplate src_template =
-    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(TRANSPORT_STREAM_CAPS));
+#define TRANSPORT_STREAM_CAPS "video/mpegts, systemstream = (boolean) true, packetsize = (int) 188; "
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(TRANSPORT_STREAM_CAPS "application/x-rtp"));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(TRANSPORT_STREAM_CAPS "application/x-srtp"));
 
 static Inserter& inserter_of(gpointer object) { return *GST_SIMULCRYPT_ECM_INSERTER(object)->impl; }
 
@@ -195,6 +198,13 @@ static GstFlowReturn gst_simulcrypt_ecm_inserter_chain_list(GstPad*, GstObject* 
 static gboolean inserter_sink_event(GstPad* pad, GstObject* parent, EventPtr event) {
   InserterStream& stream = inserter_of(parent).stream;
   switch (GST_EVENT_TYPE(event.get())) {
+    case GST_EVENT_CAPS: {
+      GstCaps* caps = nullptr;
+      gst_event_parse_caps(event.get(), &caps);
+      const CapsPtr out = stream.set_caps(caps);
+      if (!out) return FALSE;
+      return gst_pad_push_event(GST_SIMULCRYPT_ECM_INSERTER(parent)->srcpad, gst_event_new_caps(out.get()));
+    }
     case GST_EVENT_FLUSH_START: stream.waits().stop(); break;
     case GST_EVENT_FLUSH_STOP: stream.flush(); break;
     case GST_EVENT_EOS: {
@@ -265,6 +275,9 @@ static bool set_inserter_property(InserterProperties& properties, guint id, cons
     case property_bit_rate: properties.bit_rate = g_value_get_uint64(value); return true;
     case property_clock_bit_rate: properties.clock_bit_rate = g_value_get_uint64(value); return true;
     case property_ecm_wait: properties.ecm_wait = g_value_get_uint(value); return true;
+    case property_sdp: properties.rtp.sdp = string_of(value); return true;
+    case property_sdp_media: properties.rtp.media = g_value_get_uint(value); return true;
+    case property_ltkm_address: properties.rtp.ltkm_to = string_of(value); return true;
     default: return false;
   }
 }
@@ -319,6 +332,9 @@ static void gst_simulcrypt_ecm_inserter_get_property(GObject* object, guint id, 
     case property_bit_rate: g_value_set_uint64(value, properties.bit_rate); break;
     case property_clock_bit_rate: g_value_set_uint64(value, properties.clock_bit_rate); break;
     case property_ecm_wait: g_value_set_uint(value, properties.ecm_wait); break;
+    case property_sdp: set_string(value, properties.rtp.sdp); break;
+    case property_sdp_media: g_value_set_uint(value, properties.rtp.media); break;
+    case property_ltkm_address: set_string(value, properties.rtp.ltkm_to); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }
 }
@@ -437,6 +453,25 @@ static void install_multiplex_properties(GObjectClass* object_class) {
       g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
 }
 
+static void install_rtp_properties(GObjectClass* object_class) {
+  g_object_class_install_property(
+      object_class, property_sdp,
+      g_param_spec_string("sdp", "SDP",
+                          "For RTP packets (OMA BCAST): file with the session description that receivers have; it says "
+                          "how packets are protected and where key messages go",
+                          nullptr, settable_until_ready));
+  g_object_class_install_property(
+      object_class, property_sdp_media,
+      g_param_spec_uint("sdp-media", "SDP media", "Which media of the SDP comes here, from 0", 0, G_MAXUINT16, 0,
+                        settable_until_ready));
+  g_object_class_install_property(
+      object_class, property_ltkm_address,
+      g_param_spec_string("ltkm-address", "LTKM address",
+                          "For RTP packets: ADDRESS:PORT to which long term key messages of EMMGs are sent (default: "
+                          "nowhere)",
+                          nullptr, settable_until_ready));
+}
+
 static void gst_simulcrypt_ecm_inserter_class_init(GstSimulcryptEcmInserterClass* klass) {
   GObjectClass* object_class = G_OBJECT_CLASS(klass);
   GstElementClass* element_class = GST_ELEMENT_CLASS(klass);
@@ -446,6 +481,7 @@ static void gst_simulcrypt_ecm_inserter_class_init(GstSimulcryptEcmInserterClass
   install_ca_properties(object_class);
   install_scrambling_properties(object_class);
   install_multiplex_properties(object_class);
+  install_rtp_properties(object_class);
   element_class->change_state = gst_simulcrypt_ecm_inserter_change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
@@ -459,11 +495,9 @@ static void gst_simulcrypt_ecm_inserter_init(GstSimulcryptEcmInserter* self) {
   gst_pad_set_chain_function(self->sinkpad, gst_simulcrypt_ecm_inserter_chain);
   gst_pad_set_chain_list_function(self->sinkpad, gst_simulcrypt_ecm_inserter_chain_list);
   gst_pad_set_event_function(self->sinkpad, gst_simulcrypt_ecm_inserter_sink_event);
-  GST_PAD_SET_PROXY_CAPS(self->sinkpad);
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
-  GST_PAD_SET_PROXY_CAPS(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 
   self->impl = new Inserter(GST_ELEMENT(self), self->srcpad);

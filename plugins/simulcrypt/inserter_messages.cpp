@@ -167,4 +167,16 @@ StructurePtr inserter_stats(const simulcrypt::HeadEndStatus& status, guint mux_p
   return structure;
 }
 
+void add_rtp_stats(GstStructure* stats, const simulcrypt::bcast::RtpHeadEndCounts& counts,
+                   std::uint64_t lost_datagrams) {
+  gst_structure_set(stats,                                                        //
+                    "rtp-packets", G_TYPE_UINT64, counts.packets,                 //
+                    "rtp-packets-protected", G_TYPE_UINT64, counts.is_protected,  //
+                    "rtp-packets-clear", G_TYPE_UINT64, counts.clear,             //
+                    "rtp-packets-withheld", G_TYPE_UINT64, counts.withheld,       //
+                    "rtp-packets-refused", G_TYPE_UINT64, counts.refused,         //
+                    "key-messages", G_TYPE_UINT64, counts.stkms,                  //
+                    "key-messages-lost", G_TYPE_UINT64, lost_datagrams, nullptr);
+}
+
 }  // namespace cas::gst

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "simulcrypt/bcast/rtp_head_end.hpp"
 #include "simulcrypt/head_end.hpp"
 
 /// What simulcrypt-ecm-inserter says on the bus, as structures of element messages, and its statistics. The fields are
@@ -30,5 +31,8 @@ namespace cas::gst {
 
 [[nodiscard]] StructurePtr inserter_stats(const simulcrypt::HeadEndStatus& status, guint mux_port,
                                           std::uint64_t skipped_bytes, std::uint64_t sync_losses);
+
+void add_rtp_stats(GstStructure* stats, const simulcrypt::bcast::RtpHeadEndCounts& counts,
+                   std::uint64_t lost_datagrams);
 
 }  // namespace cas::gst

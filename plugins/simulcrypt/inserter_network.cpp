@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "crypto/random.hpp"
 #include "inserter_messages.hpp"
+#include "simulcrypt/bcast/profile.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(simulcrypt_ecm_inserter_debug);
 #define GST_CAT_DEFAULT simulcrypt_ecm_inserter_debug
@@ -82,6 +83,7 @@ Result<std::shared_ptr<InserterNetwork::Ecmg>> InserterNetwork::connect(
   settings.client.channel_id = configuration.channel_id;
   settings.client.super_cas_id = configuration.super_cas_id;
   settings.client.version = configuration.version;
+  settings.client.binary_messages = simulcrypt::bcast::profile_of(configuration.super_cas_id).has_value();
   CAS_TRY_ASSIGN(ecmg->supply, network_->add_ecmg(std::move(settings), ecmg.get()));
   return ecmg;
 }
@@ -138,8 +140,10 @@ Status InserterNetwork::listen(const simulcrypt::DataConfiguration& configuratio
   listening.address = configuration.listen->host;
   listening.port = configuration.listen->port;
   listening.udp = configuration.udp;
+  listening.settings.binary_messages = configuration.binary_messages;
   simulcrypt::DataQueueSettings queue;
   queue.udp = configuration.udp;
+  if (configuration.binary_messages) queue.udp_section_tspkt_flag = simulcrypt::emmg::binary_messages;
   queue.total_bandwidth = configuration.bandwidth;
   mux_ = std::make_unique<Mux>(element_);
   CAS_TRY_ASSIGN(data_, network_->listen_for_data(listening, std::move(queue), mux_.get()));

@@ -49,6 +49,7 @@ Result<std::vector<simulcrypt::HostPort>> addresses_of(const std::string& text) 
 Result<simulcrypt::HeadEndConfiguration> configuration_of(const InserterProperties& properties) {
   if (!properties.config.empty()) {
     CAS_TRY_ASSIGN(auto configuration, simulcrypt::read_head_end_configuration(properties.config));
+    configuration.data.binary_messages = !properties.rtp.sdp.empty();
     if (properties.ecm_wait != 0) configuration.settings.wait_for_ecms = milliseconds(properties.ecm_wait);
     return configuration;
   }
@@ -88,6 +89,7 @@ Result<simulcrypt::HeadEndConfiguration> configuration_of(const InserterProperti
     if (!listen) return fail(with_property("emm-listen", listen.error()).error());
     configuration.data.listen = std::move(*listen);
   }
+  configuration.data.binary_messages = !properties.rtp.sdp.empty();
   configuration.data.bandwidth = static_cast<std::uint16_t>(properties.emm_bandwidth);
   settings.data_bit_rate = std::uint64_t{properties.emm_bandwidth} * 1000;
   simulcrypt::HeadEndSettings named = settings;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "rtp_stream.hpp"
 #include "simulcrypt/head_end_configuration.hpp"
 
 namespace cas::gst {
@@ -34,6 +35,7 @@ struct InserterProperties {
   guint64 bit_rate = 0;       ///< 0: as it comes.
   guint64 clock_bit_rate = 0;
   guint ecm_wait = 0;  ///< ms
+  RtpProperties rtp;
 };
 
 /// What they mean. ErrorKind as read_head_end_configuration; invalid_argument names the property.

@@ -3,6 +3,8 @@
 
 #include <gst/cas/element_error.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "crypto/random.hpp"
@@ -18,7 +20,9 @@ using simulcrypt::StreamTime;
 
 // ------------------------------------------------------------------------------------------------------ Start and stop
 
-Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configuration) {
+Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp) {
+  started_with_ = configuration;
+  rtp_properties_ = rtp;
   network_.emplace(element_);
   CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(configuration));
   CAS_TRY_ASSIGN(head_end_, simulcrypt::HeadEnd::create(std::move(settings), *this, crypto::system_random()));
@@ -33,10 +37,34 @@ Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configurati
 
 void InserterStream::stop() {
   head_end_.reset();
+  rtp_.stop();
   network_.reset();
   framing_ = mpegts::PacketFraming();
   out_.clear();
   messages_.clear();
+}
+
+CapsPtr InserterStream::set_caps(GstCaps* caps) {
+  const bool is_rtp = gst_structure_has_name(gst_caps_get_structure(caps, 0), "application/x-rtp");
+  if (!is_rtp) {
+    if (!rtp_.started()) return CapsPtr(gst_caps_ref(caps));
+    static_cast<void>(report({ErrorKind::unsupported, "a transport stream comes behind an RTP session"}));
+    return {};
+  }
+  if (!rtp_.started()) {
+    head_end_.reset();
+    if (const Status started = rtp_.start(rtp_properties_, started_with_, *network_); !started) {
+      post_error(element_, error_code_at_start(started.error().kind), started.error());
+      return {};
+    }
+  }
+  GstCaps* const out = gst_caps_copy(caps);
+  GstStructure* const structure = gst_caps_get_structure(out, 0);
+  gint clock_rate = 0;
+  if (gst_structure_get_int(structure, "clock-rate", &clock_rate) && clock_rate > 0)
+    rtp_.set_clock_rate(static_cast<guint>(clock_rate));
+  gst_structure_set_name(structure, "application/x-srtp");
+  return CapsPtr(out);
 }
 
 void InserterStream::configure(simulcrypt::HeadEndConfiguration configuration) {
@@ -53,6 +81,10 @@ Status InserterStream::apply_configuration() {
     has_configuration_ = false;
   }
   if (!next) return {};
+  if (rtp_.started()) {
+    rtp_.apply(*next);
+    return {};
+  }
   CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(*next));
   CAS_TRY(head_end_->apply(std::move(settings)));
   network_->leave_unused();
@@ -61,11 +93,14 @@ Status InserterStream::apply_configuration() {
 
 // --------------------------------------------------------------------------------------------------------- The packets
 
+/// What was set since.
+void InserterStream::take_configuration() {
+  if (!has_configuration_) return;
+  if (const Status applied = apply_configuration(); !applied)
+    problem("the new configuration was not taken, and the old one stays: " + applied.error().message);
+}
+
 Status InserterStream::process(MutableByteView bytes, bool& in_place) {
-  if (has_configuration_) {
-    if (const Status applied = apply_configuration(); !applied)
-      problem("the new configuration was not taken, and the old one stays: " + applied.error().message);
-  }
   if (network_->has_data()) {
     data_.clear();
     network_->take_data(data_);
@@ -94,6 +129,8 @@ Status InserterStream::process_runs(MutableByteView whole, bool& in_place) {
 }
 
 Result<BufferPtr> InserterStream::process_buffer(BufferPtr buffer) {
+  take_configuration();
+  if (rtp_.started()) return rtp_.process(std::move(buffer), waits_.token());
   buffer.reset(gst_buffer_make_writable(buffer.release()));
   bool in_place = false;
   {
@@ -125,9 +162,13 @@ GstFlowReturn InserterStream::report(const Error& error) {
 void InserterStream::tell() {
   {
     const std::lock_guard lock(mutex_);
-    status_ = head_end_->status();
+    if (head_end_) status_ = head_end_->status();
+    rtp_counts_ = rtp_.counts();
+    lost_datagrams_ = rtp_.lost_datagrams();
     framing_counts_ = framing_.counts();
   }
+  std::ranges::move(rtp_.messages(), std::back_inserter(messages_));
+  rtp_.messages().clear();
   for (StructurePtr& message : messages_)
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), message.release()));
   messages_.clear();
@@ -157,6 +198,7 @@ GstFlowReturn InserterStream::push_list(GstBufferList* list) {
 }
 
 GstFlowReturn InserterStream::finish() {
+  if (!head_end_) return GST_FLOW_OK;
   framing_.end();
   bool in_place = false;
   const Status processed = process_runs({}, in_place);
@@ -181,7 +223,9 @@ void InserterStream::flush() {
 
 StructurePtr InserterStream::stats() const {
   const std::lock_guard lock(mutex_);
-  return inserter_stats(status_, mux_port_, framing_counts_.skipped_bytes, framing_counts_.sync_losses);
+  StructurePtr stats = inserter_stats(status_, mux_port_, framing_counts_.skipped_bytes, framing_counts_.sync_losses);
+  add_rtp_stats(stats.get(), rtp_counts_, lost_datagrams_);
+  return stats;
 }
 
 // --------------------------------------------------------------------------------------------------- What the bus hears

@@ -13,6 +13,7 @@
 
 #include "inserter_network.hpp"
 #include "mpegts/packet_framing.hpp"
+#include "rtp_stream.hpp"
 #include "simulcrypt/head_end.hpp"
 #include "simulcrypt/head_end_configuration.hpp"
 
@@ -24,10 +25,12 @@ namespace cas::gst {
 /// `mutex_` alone, held for copies only.
 class InserterStream final : private simulcrypt::HeadEndListener {
  public:
-  InserterStream(GstElement* element, GstPad* src) : element_(element), src_(src) {}
+  InserterStream(GstElement* element, GstPad* src) : element_(element), src_(src), rtp_(element, src) {}
 
   /// Opens the network side, and is ready for packets.
-  [[nodiscard]] Status start(const simulcrypt::HeadEndConfiguration& configuration);
+  [[nodiscard]] Status start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp);
+  /// The caps of what comes. Gives those of what goes out; nothing: what was set does not fit, and the bus says so.
+  [[nodiscard]] CapsPtr set_caps(GstCaps* caps);
   void stop();
   /// Another configuration, from the next buffer on.
   void configure(simulcrypt::HeadEndConfiguration configuration);
@@ -55,6 +58,7 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   void problem(const std::string& what) override;
 
   [[nodiscard]] Status apply_configuration();
+  void take_configuration();
   [[nodiscard]] Status process(MutableByteView bytes, bool& in_place);
   [[nodiscard]] Status process_runs(MutableByteView whole, bool& in_place);
   [[nodiscard]] Result<BufferPtr> process_buffer(BufferPtr buffer);
@@ -65,6 +69,9 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   GstPad* src_;
   std::optional<InserterNetwork> network_;
   std::unique_ptr<simulcrypt::HeadEnd> head_end_;
+  simulcrypt::HeadEndConfiguration started_with_;
+  RtpProperties rtp_properties_;
+  RtpStream rtp_;  ///< In the place of head_end_, when RTP packets come.
   mpegts::PacketFraming framing_;
   Bytes out_;  ///< Packets of a buffer that did not stay in their place.
   std::vector<simulcrypt::DataDatagram> data_;
@@ -76,6 +83,8 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   std::optional<simulcrypt::HeadEndConfiguration> configuration_;  ///< Under `mutex_`: the next one.
   simulcrypt::HeadEndStatus status_;                               ///< Under `mutex_`.
   mpegts::FramingCounts framing_counts_;                           ///< Under `mutex_`.
+  simulcrypt::bcast::RtpHeadEndCounts rtp_counts_;                 ///< Under `mutex_`.
+  std::uint64_t lost_datagrams_ = 0;                               ///< Under `mutex_`.
   guint mux_port_ = 0;                                             ///< Under `mutex_`.
 };
 

@@ -108,7 +108,7 @@ class Inserter {
       std::ofstream configuration(file);
       configuration << "cipher = \"" << cipher << "\"\necm_wait = \"10s\"\n";
       for (std::size_t number = 0; number < count; ++number)
-        configuration << "[[ecmg]]\nname = \"" << number << "\"\nsuper_cas_id = " << ((number + 1) << 16)
+        configuration << "[[ecmg]]\nname = \"" << number << "\"\nsuper_cas_id = " << (0x4a000000 + (number << 16))
                       << "\naddresses = [\"127.0.0.1:" << ecmgs.port(first + number) << "\"]\n";
       configuration << "[[service]]\ncrypto_period = \"1s\"\n";
       for (std::size_t number = 0; number < count; ++number)

@@ -131,10 +131,16 @@ TEST_F(RtpHeadEndTest, WithholdsAndEndsWhenItIsToldTo) {
   EXPECT_EQ(in_clear, 0U);
   EXPECT_GT(received, 50U);
   ecmg->die();
-  Bytes buffer = packet();
-  const std::size_t size = buffer.size();
-  buffer.resize(size + head_end->trailer_size());
-  EXPECT_FAILS(head_end->protect(buffer, size, std::chrono::seconds(5)), ErrorKind::refused);
+  const auto at = [this](int seconds) {
+    const Bytes clear = packet();
+    Bytes buffer = clear;
+    buffer.resize(clear.size() + head_end->trailer_size());
+    return head_end->protect(buffer, clear.size(), std::chrono::seconds(seconds));
+  };
+  // The periods for which it had answered already come first.
+  static_cast<void>(at(5));
+  static_cast<void>(at(6));
+  EXPECT_FAILS(at(7), ErrorKind::refused);
 }
 
 TEST_F(RtpHeadEndTest, LeavesOutWhatIsNoRtpAndSaysSoOnce) {
