@@ -112,6 +112,15 @@ TEST(Metrics, LabelsDoNotGrowWithoutEnd) {
   EXPECT_OK(registry.counter("a", "", {{"x", "7"}}));
 }
 
+TEST(Metrics, ValuesThatAreTheSameAreCountedTogether) {
+  Histogram histogram({1, 10});
+  histogram.observe(2.5, 4);
+  histogram.observe(0.5, 0);
+  EXPECT_EQ(histogram.count(0), 0U);
+  EXPECT_EQ(histogram.count(1), 4U);
+  EXPECT_EQ(histogram.sum(), 10);
+}
+
 TEST(Metrics, NothingIsLostBetweenThreads) {
   MetricRegistry registry;
   Counter* const counter = registry.counter("c", "").value();
