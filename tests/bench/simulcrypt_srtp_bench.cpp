@@ -4,8 +4,8 @@
 #include "measure.hpp"
 #include "simulcrypt/bcast/srtp_protection.hpp"
 
-// What SRTP costs on one core: RTP packets of 1,328 bytes (seven transport packets), counted as they are before they are
-// protected, and protected and opened again one by one in a buffer that stays in the cache.
+// What SRTP costs on one core: RTP packets of 1,328 bytes (seven transport packets), counted as they are before they
+// are protected, and protected and opened again one by one in a buffer that stays in the cache.
 
 namespace {
 

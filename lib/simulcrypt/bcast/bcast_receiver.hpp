@@ -22,8 +22,8 @@ struct ReceivedTek {
 };
 
 /// The terminal's side of the key hierarchy: long term key messages bring service and programme keys, short term key
-/// messages bring TEKs. What is not authentic, not for this receiver or older than what was seen is refused. State is in
-/// memory: long term key messages are given again after a restart. One thread at a time.
+/// messages bring TEKs. What is not authentic, not for this receiver or older than what was seen is refused. State is
+/// in memory: long term key messages are given again after a restart. One thread at a time.
 class BcastReceiver {
  public:
   enum class Outcome {
@@ -31,8 +31,8 @@ class BcastReceiver {
     repeated,  ///< The message that was taken last, again, as broadcasts repeat it.
   };
 
-  /// DRM Profile. `recipients`: the device's own key, and those of domains that it is in; 1 to 8 of them. `clock` outlives
-  /// the receiver. ErrorKind::invalid_argument.
+  /// DRM Profile. `recipients`: the device's own key, and those of domains that it is in; 1 to 8 of them. `clock`
+  /// outlives the receiver. ErrorKind::invalid_argument.
   [[nodiscard]] static Result<BcastReceiver> create_drm(std::uint32_t bsm, std::vector<DrmRecipient> recipients,
                                                         Clock& clock);
   /// Smartcard Profile.
@@ -42,10 +42,10 @@ class BcastReceiver {
   /// exhausted: more than 64 keys are valid; authentication_failed, malformed, truncated, unsupported.
   [[nodiscard]] Result<Outcome> take_ltkm(ByteView message);
 
-  /// A message of key stream `stream` (the stkmstream of the SDP). Its TEKs are found by teks() then. ErrorKind::not_found:
-  /// no key for it came yet; expired: the key is not valid at the message's time (DRM Profile) or now; outdated: older
-  /// than one that was taken, which happens when the messages of two periods overlap; exhausted: more than 64 streams;
-  /// authentication_failed, malformed, truncated, unsupported.
+  /// A message of key stream `stream` (the stkmstream of the SDP). Its TEKs are found by teks() then.
+  /// ErrorKind::not_found: no key for it came yet; expired: the key is not valid at the message's time (DRM Profile) or
+  /// now; outdated: older than one that was taken, which happens when the messages of two periods overlap; exhausted:
+  /// more than 64 streams; authentication_failed, malformed, truncated, unsupported.
   [[nodiscard]] Result<Outcome> take_stkm(std::uint16_t stream, ByteView message);
 
   /// The TEKs of a stream, oldest first: at most 8, of which the earlier ones are forgotten.

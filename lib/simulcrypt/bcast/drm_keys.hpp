@@ -9,9 +9,9 @@
 namespace cas::simulcrypt::bcast {
 
 // The keys of the DRM Profile's short term key messages. TEKs are enciphered by AES-128-CBC with an IV of zeros and
-// padded as RFC 5652, 6.3 says: under the PEK when the message is of a programme, which the SEK enciphers in turn if it is
-// of a service too; under the SEK otherwise. A MAC is HMAC-SHA-1-96 under SAK or PAK, which are derived from the seeds
-// that came with SEK and PEK.
+// padded as RFC 5652, 6.3 says: under the PEK when the message is of a programme, which the SEK enciphers in turn if it
+// is of a service too; under the SEK otherwise. A MAC is HMAC-SHA-1-96 under SAK or PAK, which are derived from the
+// seeds that came with SEK and PEK.
 
 /// What one message says, in clear.
 struct DrmStkmContent {

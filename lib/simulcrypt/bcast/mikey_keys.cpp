@@ -24,7 +24,8 @@ constexpr std::size_t max_kv_size = 8;
 
 bool has_salt(KeyData::Type type) { return type == KeyData::Type::tgk_and_salt || type == KeyData::Type::tek_and_salt; }
 
-// RFC 3830, 4.2.3: IV = (S xor (0x0000 || CSB ID || T)) || 0x0000. T has 64 bits; a counter of 32 stands in its low half.
+// RFC 3830, 4.2.3: IV = (S xor (0x0000 || CSB ID || T)) || 0x0000. T has 64 bits; a counter of 32 stands in its low
+// half.
 Result<SecretBytes> apply_key_stream(const Keys& keys, std::uint32_t csb_id, std::uint32_t counter, ByteView in) {
   const Bytes mask = ByteWriter().u16(0).u32(csb_id).u64(counter).take();
   std::array<std::uint8_t, crypto::aes_block_size> iv{};

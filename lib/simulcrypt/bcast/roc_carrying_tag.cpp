@@ -9,8 +9,8 @@
 
 namespace cas::simulcrypt::bcast {
 
-// RFC 3711, 4.3.1 and 4.3.3: the key stream of AES-CM under the master key, with the label added to the master salt seven
-// bytes from its end, and 16 bits of counter behind.
+// RFC 3711, 4.3.1 and 4.3.3: the key stream of AES-CM under the master key, with the label added to the master salt
+// seven bytes from its end, and 16 bits of counter behind.
 Result<SecretBytes> srtp_authentication_key(ByteView master_key, ByteView master_salt) {
   constexpr std::uint8_t label = 1;
   constexpr std::size_t salt_size = 14;

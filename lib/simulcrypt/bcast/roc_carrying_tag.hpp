@@ -16,8 +16,8 @@ inline constexpr std::size_t roc_size = 4;
 /// The session authentication key of SRTP with AES-CM (RFC 3711, 4.3.1, label 1; no key derivation rate).
 [[nodiscard]] Result<SecretBytes> srtp_authentication_key(ByteView master_key, ByteView master_salt);
 
-/// The authentication tag that carries the ROC (RFC 4771, 2): ROC, then 6 bytes of the MAC. libsrtp knows the tag of RFC
-/// 3711 alone, 10 bytes of the same MAC: these turn one into the other.
+/// The authentication tag that carries the ROC (RFC 4771, 2): ROC, then 6 bytes of the MAC. libsrtp knows the tag of
+/// RFC 3711 alone, 10 bytes of the same MAC: these turn one into the other.
 class RocCarryingTag {
  public:
   /// For the packets of one TEK.

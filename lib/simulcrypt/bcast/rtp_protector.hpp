@@ -12,10 +12,10 @@ namespace cas::simulcrypt::bcast {
 
 /// The scrambler of an IP service whose crypto-periods a Synchroniser draws: RTP packets in, SRTP packets out.
 ///
-/// It is driven as the scrambler of a transport stream is. Whoever holds the Synchroniser gives it a ControlWordGenerator
-/// with words of RtpProtector::word_size(), plain; adds a stream for each ECMG, whose client has `binary_messages`; and
-/// calls advance(stream time) before each packet that is due by next_event(). Stream time comes from RtpStreamTime, or
-/// from the buffers' presentation times. SynchroniserActions then come here and to the network:
+/// It is driven as the scrambler of a transport stream is. Whoever holds the Synchroniser gives it a
+/// ControlWordGenerator with words of RtpProtector::word_size(), plain; adds a stream for each ECMG, whose client has
+/// `binary_messages`; and calls advance(stream time) before each packet that is due by next_event(). Stream time comes
+/// from RtpStreamTime, or from the buffers' presentation times. SynchroniserActions then come here and to the network:
 ///
 ///   begin_period  RtpProtector::begin_period
 ///   go_clear      RtpProtector::go_clear

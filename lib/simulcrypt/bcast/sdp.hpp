@@ -63,10 +63,10 @@ struct Service {
   std::vector<KeyStream> key_stream_list;
   [[nodiscard]] bool operator==(const Service&) const = default;
 
-  /// Errors: malformed (with the number of the line), exhausted (too long, or too many of something); unsupported: a host
-  /// name in place of an address, or a key management that is none of OMA BCAST's. Lines and attributes that are not
-  /// known are passed over. Each media and key stream has a connection, its own or the session's; ids of key streams are
-  /// not 0 and stand once.
+  /// Errors: malformed (with the number of the line), exhausted (too long, or too many of something); unsupported: a
+  /// host name in place of an address, or a key management that is none of OMA BCAST's. Lines and attributes that are
+  /// not known are passed over. Each media and key stream has a connection, its own or the session's; ids of key
+  /// streams are not 0 and stand once.
   [[nodiscard]] static Result<Service> parse(std::string_view text);
   /// ErrorKind::invalid_argument: parse would not take it.
   [[nodiscard]] Result<std::string> write() const;
@@ -82,8 +82,8 @@ struct Service {
 /// The attribute that names another suite than AES_CM_128_HMAC_SHA1_80 for a media: ours, for RFC 5159 has none.
 inline constexpr std::string_view suite_attribute = "x-cas-srtp-suite";
 
-/// How a media of RTP/SAVP is protected. ErrorKind::unsupported: another protocol or suite, or an SRTPAuthentication that
-/// leaves packets without authentication (RCCm1 with a rate above 1, RCCm3; RFC 4771, 3).
+/// How a media of RTP/SAVP is protected. ErrorKind::unsupported: another protocol or suite, or an SRTPAuthentication
+/// that leaves packets without authentication (RCCm1 with a rate above 1, RCCm3; RFC 4771, 3).
 [[nodiscard]] Result<SrtpOptions> srtp_options_of(const Media& media);
 /// Writes the attributes that srtp_options_of reads.
 void set_srtp_options(Media& media, const SrtpOptions& options);

@@ -8,8 +8,8 @@
 
 namespace cas::simulcrypt::bcast {
 
-/// What a subscriber buys: a service for a while (SEK), or one programme (PEK). A long term key message brings it, short
-/// term key messages bring TEKs under it.
+/// What a subscriber buys: a service for a while (SEK), or one programme (PEK). A long term key message brings it,
+/// short term key messages bring TEKs under it.
 struct ServiceKey {
   enum class Kind : std::uint8_t { service = 0, programme = 1 };
 

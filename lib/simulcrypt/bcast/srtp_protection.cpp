@@ -23,7 +23,8 @@ constexpr unsigned long replay_window = 1024;  // packets that may come out of o
 std::uint16_t read_u16(ByteView bytes) { return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]); }
 std::uint32_t read_u32(ByteView bytes) { return std::uint32_t{read_u16(bytes)} << 16 | read_u16(bytes.subspan(2)); }
 
-/// The whole header is there, and libsrtp reads it as words of 32 bits (RFC 3550, 5.1; its own check is the second one).
+/// The whole header is there, and libsrtp reads it as words of 32 bits (RFC 3550, 5.1; its own check is the second
+/// one).
 bool is_rtp(ByteView packet) {
   return packet.size() >= rtp_header_size && packet[0] >> 6 == 2 &&
          packet.size() >= rtp_header_size + 4U * (packet[0] & 15U) && packet.size() <= 0xffff &&

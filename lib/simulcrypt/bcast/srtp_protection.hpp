@@ -8,8 +8,9 @@
 #include "base/error.hpp"
 #include "simulcrypt/bcast/tek.hpp"
 
-// SRTP (RFC 3711) for services whose TEKs change with the crypto-period: the MKI of each packet is the id of its TEK, so
-// that packets of two periods can pass each other. Master key and master salt are the TEK (tek.hpp). libsrtp computes it.
+// SRTP (RFC 3711) for services whose TEKs change with the crypto-period: the MKI of each packet is the id of its TEK,
+// so that packets of two periods can pass each other. Master key and master salt are the TEK (tek.hpp). libsrtp
+// computes it.
 namespace cas::simulcrypt::bcast {
 
 /// How a receiver that joins late, or has missed half a turn of sequence numbers, learns the roll-over counter (ROC).
@@ -89,8 +90,8 @@ class SrtpUnprotection {
   SrtpUnprotection& operator=(SrtpUnprotection&&) noexcept;
 
   /// Packets that name it are opened from now on. The one that was added first goes when max_live_teks are there. The
-  /// same TEK again changes nothing; another one of the same id takes its place. ErrorKind::invalid_argument: of another
-  /// size.
+  /// same TEK again changes nothing; another one of the same id takes its place. ErrorKind::invalid_argument: of
+  /// another size. One that has gone is not to be added again: its packets could be shown again.
   [[nodiscard]] Status add_tek(const Tek& tek);
   void remove_tek(std::uint16_t tek_id);
 

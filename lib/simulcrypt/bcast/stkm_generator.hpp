@@ -27,9 +27,9 @@ struct StkmStreamOptions {
 /// counter of the Smartcard Profile is at least the seconds since 2020. One thread at a time.
 class StkmGenerator {
  public:
-  /// At least one key is given. DRM Profile: a message for both lets in who has either. Smartcard Profile: a message has
-  /// one key, the service's if it is there. ErrorKind::invalid_argument: as check_service_key says. `clock` outlives the
-  /// generator.
+  /// At least one key is given. DRM Profile: a message for both lets in who has either. Smartcard Profile: a message
+  /// has one key, the service's if it is there. ErrorKind::invalid_argument: as check_service_key says. `clock`
+  /// outlives the generator.
   [[nodiscard]] static Result<StkmGenerator> create(const StkmStreamOptions& options, std::optional<ServiceKey> service,
                                                     std::optional<ServiceKey> programme, Clock& clock);
 

@@ -22,8 +22,8 @@ enum class SrtpSuite : std::uint8_t {
 
 inline constexpr std::size_t tek_key_size = 16;  ///< AES-128, in all of them.
 
-/// How many bytes of a TEK follow its 16 bytes of key: SRTP's master salt (14; 12 with AES-GCM), ISMACryp's salt (8), or
-/// IPsec's authentication key (20, HMAC-SHA-1-96).
+/// How many bytes of a TEK follow its 16 bytes of key: SRTP's master salt (14; 12 with AES-GCM), ISMACryp's salt (8),
+/// or IPsec's authentication key (20, HMAC-SHA-1-96).
 [[nodiscard]] constexpr std::size_t tek_rest_size(TrafficProtection protection, SrtpSuite suite) {
   switch (protection) {
     case TrafficProtection::ipsec: return 20;
@@ -39,9 +39,9 @@ inline constexpr std::size_t tek_key_size = 16;  ///< AES-128, in all of them.
 }
 inline constexpr std::size_t max_tek_size = 64;
 
-/// A traffic encryption key of one crypto-period. Its TEK id is the CP_number, which scrambler and generators know alike:
-/// SRTP's MKI is the TEK id (2 bytes), ISMACryp's key indicator too, IPsec's SPI is 0x00010000 plus the TEK id (RFC 4301
-/// reserves 0 to 255).
+/// A traffic encryption key of one crypto-period. Its TEK id is the CP_number, which scrambler and generators know
+/// alike: SRTP's MKI is the TEK id (2 bytes), ISMACryp's key indicator too, IPsec's SPI is 0x00010000 plus the TEK id
+/// (RFC 4303, 2.1: 0 to 255 are reserved).
 struct Tek {
   std::uint16_t id = 0;
   SecretBytes material;

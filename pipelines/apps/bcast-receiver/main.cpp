@@ -23,7 +23,8 @@ messages from files or UDP, and plays what the keys open (SRTP).
 
   cas-bcast-receiver news.sdp --bsm 00010001 --domain-key file:domain.key --ltkm news.ltkm
   cas-bcast-receiver news.sdp --bsm 00010001 --device-id 7 --device-key env:KEY --ltkm-udp 233.252.0.9:6004
-  cas-bcast-receiver news.sdp --smk file:smk --bsm bsm@example.org --subscriber 001@example.org --key-domain 00f110 --ltkm m
+  cas-bcast-receiver news.sdp --smk file:smk --bsm bsm@example.org --subscriber 001@example.org \
+    --key-domain 00f110 --ltkm news.ltkm
   cas-bcast-receiver news.sdp ... --media 0 --output news.ts --duration 10
 
 A key is hexadecimal digits in the first line of a file (file:PATH) or in an environment variable (env:NAME).

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 
 namespace cas::apps {
 
@@ -50,14 +51,17 @@ void ServiceKeys::take_stkm(std::uint16_t stream, ByteView message) {
   const auto outcome = receiver_.take_stkm(stream, message);
   if (!outcome) return tell("short term key message", outcome.error());
   if (*outcome != BcastReceiver::Outcome::taken) return;
-  for (const ReceivedTek& received : receiver_.teks(stream)) {
+  // Those that the message brought, and no earlier ones: a TEK that is given up and comes back would let packets be
+  // shown again.
+  const std::span<const ReceivedTek> teks = receiver_.teks(stream);
+  for (const ReceivedTek& received : teks.last(std::min<std::size_t>(teks.size(), 2))) {
     if (received.protection != TrafficProtection::srtp) continue;
     for (Media& media : media_) {
       if (std::ranges::find(media.key_streams, stream) == media.key_streams.end()) continue;
       if (const auto added = media.srtp.add_tek(received.tek); !added) tell("TEK", added.error());
     }
   }
-  say("key stream " + std::to_string(stream) + ": TEK " + std::to_string(receiver_.teks(stream).back().tek.id));
+  say("key stream " + std::to_string(stream) + ": TEK " + std::to_string(teks.back().tek.id));
 }
 
 std::optional<std::size_t> ServiceKeys::unprotect(std::size_t index, MutableByteView packet) {
