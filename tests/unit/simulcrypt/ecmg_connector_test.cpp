@@ -375,8 +375,9 @@ TEST_F(EcmgConnectorTest, ARequestThatCrossesALossFallsAside) {
   run_until_logged("lost 0");
   request(1, 7);  // has not looked
   pass_delay();
-  run_until([&] { return log_.ends_with("connected 0 v3"); });
-  request(1, 8);
+  poll_until([&] { return log_.ends_with("connected 0 v3") && server->generator.open_handles.size() == 1; });
+  run_ready();
+  request(1, 8);  // has still not looked
   run_ready();
   EXPECT_EQ(next_event(), "lost 1");
   EXPECT_EQ(next_event(), "opened 1");
