@@ -238,6 +238,7 @@ TEST_F(HeadEndNetworkTest, DataReachesAnotherThread) {
   }
   EXPECT_EQ(taken.back().bytes, emm);
   network_->set_total_bandwidth(10);
+  network_->stop(1s);  // before its observer
 }
 
 // An ECMG that never answers holds nothing up for longer than the limit.
@@ -279,6 +280,7 @@ TEST_F(HeadEndNetworkTest, ABrokenHandlerDoesNotEndTheNetwork) {
   Asker asker(add(server));
   asker.supply().open_stream({1, 1, 10s});
   EXPECT_EQ(asker.next().kind, EcmEvent::Kind::opened);
+  network_->stop(1s);  // before its listener
 }
 
 }  // namespace
