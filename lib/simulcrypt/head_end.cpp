@@ -80,7 +80,9 @@ Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& st
     clock_.push(packet);
     if (const auto ticks = ticks_now()) {
       times_[position_] = clock_.exact_ticks().value_or(*ticks);
-      if (*ticks >= next_event_ticks_) CAS_TRY(advance(mpegts::duration_of_ticks(*ticks), stop));
+      // While the rate is not known, nobody could say by how much a clock reference has moved.
+      const bool may_move = clock_.bit_rate() || !mpegts::pcr_of(packet);
+      if (*ticks >= next_event_ticks_ && may_move) CAS_TRY(advance(mpegts::duration_of_ticks(*ticks), stop));
     } else {
       timed = false;
     }
