@@ -24,6 +24,7 @@ class EcmgThread {
  public:
   EcmgThread() : loop_(cas::test::value_or_throw(service::EventLoop::create(system_clock()))) {
     generator_.parameters.max_streams = 100;
+    generator_.criteria_optional = true;  // Asker has none.
     listener_ = cas::test::value_or_throw(EcmgListener::listen(*loop_, {}, generator_));
     address = {"127.0.0.1", listener_->port()};
     thread_ = std::jthread([this] { loop_->run(); });
