@@ -66,7 +66,8 @@ tl::expected<ecmg::ChannelParameters, ecmg::Error> StkmEcmGenerator::open_channe
 
 tl::expected<EcmStreamGrant, ecmg::Error> StkmEcmGenerator::open_stream(const EcmStreamOrder& order) {
   if (find(order.super_cas_id, order.ecm_id) == nullptr) return tl::unexpected(ecmg::Error::unknown_ecm_id);
-  return EcmStreamGrant{false, handle_of(order.super_cas_id, order.ecm_id)};
+  // A key message may say nothing of access criteria.
+  return EcmStreamGrant{.handle = handle_of(order.super_cas_id, order.ecm_id), .access_criteria_optional = true};
 }
 
 void StkmEcmGenerator::close_stream(std::uint64_t) {}  // a stream's generator stays: its counter goes on
