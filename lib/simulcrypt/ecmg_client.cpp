@@ -25,9 +25,6 @@ bool contains(const ecmg::ErrorMessage& error, ecmg::Error status) {
   return std::ranges::find(error.status(), static_cast<std::uint16_t>(status)) != error.status().end();
 }
 
-// Write functions of messages of a fixed size cannot fail.
-void cannot_fail(const Status&) {}
-
 }  // namespace
 
 EcmgClient::EcmgClient(const EcmgClientSettings& settings, EcmgClientListener& listener)

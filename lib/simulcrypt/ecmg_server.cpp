@@ -12,9 +12,6 @@ using ecmg::Error;
 
 std::uint16_t code(Error error) { return static_cast<std::uint16_t>(error); }
 
-// Write functions of messages of a fixed size cannot fail.
-void cannot_fail(const Status&) {}
-
 }  // namespace
 
 void EcmgServerListener::channel_opened(std::uint64_t, std::uint32_t, std::uint16_t) {}
@@ -48,40 +45,18 @@ EcmgSession* EcmgServer::refuse(const EcmTicket& ticket, Error error) {
 }
 
 EcmgSession::EcmgSession(EcmgServer& server, Instant now)
-    : server_(server),
-      number_(server.next_session_++),
-      framing_(server.settings_.longest_message),
-      version_(ecmg_grammar().newest_version),
-      last_heard_(now) {
+    : ServerSession(ecmg_grammar(), "synchroniser",
+                    {server.settings_.longest_message, server.settings_.output_limit, server.settings_.max_faults,
+                     server.settings_.set_up_time_out, server.settings_.test_interval, server.settings_.test_time_out},
+                    now),
+      server_(server),
+      number_(server.next_session_++) {
   server_.sessions_.emplace(number_, this);
 }
 
 EcmgSession::~EcmgSession() {
   close_channel();
   server_.sessions_.erase(number_);
-}
-
-void EcmgSession::receive(ByteView bytes, Instant now) {
-  if (closed_) return;
-  framing_.append(bytes);
-  for (auto next = framing_.next(); next.found != MessageFraming::Found::nothing; next = framing_.next()) {
-    take(next, now);
-    if (closed_) return;
-  }
-}
-
-void EcmgSession::take(const MessageFraming::Next& next, Instant now) {
-  const Grammar& grammar = ecmg_grammar();
-  if (next.found == MessageFraming::Found::too_long)
-    return fault({grammar.codes.message_too_long, {}}, find_message(grammar, next.header.type));
-  const CheckedMessage checked = check(grammar, next.header, next.body);
-  // Until the channel is open, the answer is in a version that both may speak (TS 103 197, 4.4.1).
-  if (!open_) version_ = std::clamp(next.header.version, grammar.oldest_version, grammar.newest_version);
-  if (checked.fault) return fault(*checked.fault, checked.rule);
-  if (open_ && next.header.version != version_) return fault({grammar.codes.unsupported_version, {}}, checked.rule);
-  faults_ = 0;
-  dispatch(*checked.message, now);
-  if (open_) last_heard_ = now;  // before, the time for the set-up runs on
 }
 
 void EcmgSession::dispatch(const MessageView& message, Instant now) {
@@ -98,12 +73,8 @@ void EcmgSession::dispatch(const MessageView& message, Instant now) {
   }
   switch (message.type()) {
     case ecmg::channel_test: return cannot_fail(ecmg::ChannelStatus{channel_id_, parameters_}.write(out_, version_));
-    case ecmg::channel_status: return test_deadline_.reset();
-    case ecmg::channel_close: {
-      close_channel();
-      closed_ = true;
-      return;
-    }
+    case ecmg::channel_status: return test_answered();
+    case ecmg::channel_close: return end();
     case ecmg::stream_setup: return set_up_stream(ecmg::StreamSetup::from(message));
     default: return take_stream_message(message, now);
   }
@@ -266,19 +237,6 @@ void EcmgSession::close_channel() {
   if (server_.listener_ != nullptr) server_.listener_->channel_closed(number_, channel_id_);
 }
 
-// A message that is not one. What is invalid is answered, except for errors: two peers could go on for ever.
-void EcmgSession::fault(const Fault& fault, const MessageRule* rule) {
-  if (rule == nullptr || !rule->is_error) {
-    refuse(std::nullopt, fault);
-  } else {
-    report(Misbehaviour::invalid_message, fault.error_status, "the synchroniser sent an error that is malformed");
-  }
-  if (++faults_ < server_.settings_.max_faults) return;
-  close_channel();
-  closed_ = true;
-  report(Misbehaviour::invalid_message, fault.error_status, "the synchroniser sends one invalid message after another");
-}
-
 void EcmgSession::refuse(std::optional<std::uint16_t> stream_id, const Fault& fault) {
   ecmg::ErrorMessage error;
   error.channel_id = channel_id_;
@@ -301,32 +259,22 @@ void EcmgSession::refuse(std::optional<std::uint16_t> stream_id, Error error) {
 
 void EcmgSession::report(Misbehaviour what, std::uint16_t error_status, std::string message) {
   if (server_.listener_ != nullptr)
-    server_.listener_->peer_misbehaved(number_, {what, error_status, std::move(message)}, closed_);
+    server_.listener_->peer_misbehaved(number_, {what, error_status, std::move(message)}, is_closed());
 }
 
-std::optional<Instant> EcmgSession::next_deadline() const {
-  if (closed_) return std::nullopt;
-  if (!open_) return last_heard_ + server_.settings_.set_up_time_out;
-  Instant next = test_deadline_.value_or(last_heard_ + server_.settings_.test_interval);
+void EcmgSession::send_channel_test() {
+  cannot_fail(ecmg::ChannelMessage{channel_id_}.write(out_, version_, ecmg::channel_test));
+}
+
+std::optional<Instant> EcmgSession::next_answer() const {
+  std::optional<Instant> next;
   if (pending_count_ > 0)
     for (const auto& [id, stream] : streams_)
-      if (stream.pending) next = std::min(next, stream.pending->deadline);
+      if (stream.pending) next = std::min(next.value_or(stream.pending->deadline), stream.pending->deadline);
   return next;
 }
 
-void EcmgSession::tick(Instant now) {
-  if (closed_) return;
-  const bool no_set_up = !open_ && now >= last_heard_ + server_.settings_.set_up_time_out;
-  if (no_set_up || (open_ && test_deadline_ && now >= *test_deadline_)) {
-    close_channel();
-    closed_ = true;
-    return report(Misbehaviour::no_answer, 0,
-                  no_set_up ? "no channel was set up in time" : "the test of the channel was not answered in time");
-  }
-  if (open_ && !test_deadline_ && now >= last_heard_ + server_.settings_.test_interval) {
-    test_deadline_ = now + server_.settings_.test_time_out;
-    cannot_fail(ecmg::ChannelMessage{channel_id_}.write(out_, version_, ecmg::channel_test));
-  }
+void EcmgSession::tick_answers(Instant now) {
   if (pending_count_ == 0) return;
   for (auto& [id, stream] : streams_) {
     if (!stream.pending || now < stream.pending->deadline) continue;

@@ -10,8 +10,8 @@
 
 #include "simulcrypt/ecmg_messages.hpp"
 #include "simulcrypt/grammar.hpp"
-#include "simulcrypt/message_framing.hpp"
 #include "simulcrypt/problem.hpp"
+#include "simulcrypt/server_session.hpp"
 
 namespace cas::simulcrypt {
 
@@ -140,23 +140,11 @@ class EcmgServer {
 
 /// The ECMG's side of one TCP connection, which carries one channel (TS 103 197, clause 5). Bytes and the time in,
 /// bytes out. Destroying it closes its streams. In the steady state a CW_provision is answered without taking memory.
-class EcmgSession {
+class EcmgSession final : public ServerSession {
  public:
   EcmgSession(EcmgServer& server, Instant now);
-  ~EcmgSession();
-  EcmgSession(const EcmgSession&) = delete;
-  EcmgSession& operator=(const EcmgSession&) = delete;
+  ~EcmgSession() override;
 
-  void receive(ByteView bytes, Instant now);
-  void tick(Instant now);
-  [[nodiscard]] std::optional<Instant> next_deadline() const;
-
-  [[nodiscard]] ByteView output() const { return out_.view(); }
-  void sent(std::size_t count) { out_.consume(count); }
-  /// Whether to read from the connection: not while the peer does not read what it was answered.
-  [[nodiscard]] bool wants_input() const { return !closed_ && out_.size() < server_.settings_.output_limit; }
-  /// When output() is empty too, the connection is to be closed.
-  [[nodiscard]] bool is_closed() const { return closed_; }
   [[nodiscard]] std::uint64_t number() const { return number_; }
 
  private:
@@ -176,8 +164,13 @@ class EcmgSession {
   };
   using Streams = std::map<std::uint16_t, Stream>;
 
-  void take(const MessageFraming::Next& next, Instant now);
-  void dispatch(const MessageView& message, Instant now);
+  void dispatch(const MessageView& message, Instant now) override;
+  void refuse_message(const Fault& fault) override { refuse(std::nullopt, fault); }
+  void send_channel_test() override;
+  void close_channel() override;
+  void report(Misbehaviour what, std::uint16_t error_status, std::string message) override;
+  [[nodiscard]] std::optional<Instant> next_answer() const override;
+  void tick_answers(Instant now) override;
   void set_up_channel(const ecmg::ChannelSetup& setup);
   void set_up_stream(const ecmg::StreamSetup& setup);
   void take_stream_message(const MessageView& message, Instant now);
@@ -188,28 +181,17 @@ class EcmgSession {
   bool send_ecm(std::uint16_t stream_id, std::uint16_t cp_number, ByteView ecm);
   [[nodiscard]] Streams::iterator find_pending(const EcmTicket& ticket);
   void close_stream(Streams::iterator stream);
-  void close_channel();
-  void fault(const Fault& fault, const MessageRule* rule);
   void refuse(std::optional<std::uint16_t> stream_id, const Fault& fault);
   void refuse(std::optional<std::uint16_t> stream_id, ecmg::Error error);
-  void report(Misbehaviour what, std::uint16_t error_status, std::string message);
 
   EcmgServer& server_;
   std::uint64_t number_;
-  MessageFraming framing_;
-  ByteQueue out_;
-  bool closed_ = false;
-  bool open_ = false;
-  std::uint8_t version_;
   std::uint16_t channel_id_ = 0;
   std::uint32_t super_cas_id_ = 0;
   ecmg::ChannelParameters parameters_;
   Streams streams_;
   std::size_t pending_count_ = 0;
   std::uint64_t next_serial_ = 1;
-  Instant last_heard_;
-  std::optional<Instant> test_deadline_;
-  unsigned faults_ = 0;
 };
 
 }  // namespace cas::simulcrypt

@@ -23,9 +23,6 @@ bool contains(const emmg::ErrorMessage& error, Error status) {
   return std::ranges::find(error.status(), static_cast<std::uint16_t>(status)) != error.status().end();
 }
 
-// Write functions of messages of a fixed size cannot fail.
-void cannot_fail(const Status&) {}
-
 }  // namespace
 
 EmmgClient::EmmgClient(const EmmgClientSettings& settings, EmmgClientListener& listener)

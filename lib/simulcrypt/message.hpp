@@ -122,4 +122,7 @@ class MessageWriter {
   bool finished_ = false;
 };
 
+/// For messages of a fixed size, whose writing cannot fail.
+inline void cannot_fail(const Status&) {}
+
 }  // namespace cas::simulcrypt

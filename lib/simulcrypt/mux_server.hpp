@@ -12,8 +12,8 @@
 #include "simulcrypt/emmg_messages.hpp"
 #include "simulcrypt/grammar.hpp"
 #include "simulcrypt/leaky_bucket.hpp"
-#include "simulcrypt/message_framing.hpp"
 #include "simulcrypt/problem.hpp"
+#include "simulcrypt/server_session.hpp"
 
 namespace cas::simulcrypt {
 
@@ -153,32 +153,23 @@ class MuxServer {
 
 /// The MUX's side of one TCP connection, which carries one channel (TS 103 197, clause 6). Bytes and the time in, bytes
 /// out, and datagrams into the sink. Destroying it closes its streams.
-class MuxSession {
+class MuxSession final : public ServerSession {
  public:
   MuxSession(MuxServer& server, Instant now);
-  ~MuxSession();
-  MuxSession(const MuxSession&) = delete;
-  MuxSession& operator=(const MuxSession&) = delete;
+  ~MuxSession() override;
 
-  void receive(ByteView bytes, Instant now);
-  void tick(Instant now);
-  [[nodiscard]] std::optional<Instant> next_deadline() const;
   /// The multiplexer has shared its bandwidth out anew: those whose streams get another are told so by a
   /// stream_BW_allocation that nobody asked for (TS 103 197, clause 6).
   void reallocate(const BandwidthOf& bandwidth, Instant now);
 
-  [[nodiscard]] ByteView output() const { return out_.view(); }
-  void sent(std::size_t count) { out_.consume(count); }
-  /// Whether to read from the connection: not while the peer does not read what it was answered.
-  [[nodiscard]] bool wants_input() const { return !closed_ && out_.size() < server_.settings_.output_limit; }
-  /// When output() is empty too, the connection is to be closed.
-  [[nodiscard]] bool is_closed() const { return closed_; }
-
  private:
   using Streams = std::map<std::uint16_t, MuxServer::Stream>;
 
-  void take(const MessageFraming::Next& next, Instant now);
-  void dispatch(const MessageView& message, Instant now);
+  void dispatch(const MessageView& message, Instant now) override;
+  void refuse_message(const Fault& fault) override { refuse(std::nullopt, fault); }
+  void send_channel_test() override;
+  void close_channel() override;
+  void report(Misbehaviour what, std::uint16_t error_status, std::string message) override;
   void set_up_channel(const emmg::ChannelSetup& setup);
   void set_up_stream(const emmg::StreamSetup& setup, Instant now);
   void take_stream_message(const MessageView& message, Instant now);
@@ -186,24 +177,13 @@ class MuxSession {
   void tell_bandwidth(const Streams::value_type& stream);
   void take_data(const MessageView& message, Instant now);
   void close_stream(Streams::iterator stream);
-  void close_channel();
-  void fault(const Fault& fault, const MessageRule* rule);
   void refuse(std::optional<std::uint16_t> stream_id, const Fault& fault);
   void refuse(std::optional<std::uint16_t> stream_id, emmg::Error error);
-  void report(Misbehaviour what, std::uint16_t error_status, std::string message);
 
   MuxServer& server_;
-  MessageFraming framing_;
-  ByteQueue out_;
-  bool closed_ = false;
-  bool open_ = false;
-  std::uint8_t version_;
   emmg::ChannelId channel_;
   std::uint8_t section_tspkt_flag_ = 0;
   Streams streams_;
-  Instant last_heard_;
-  std::optional<Instant> test_deadline_;
-  unsigned faults_ = 0;
 };
 
 }  // namespace cas::simulcrypt

@@ -13,41 +13,16 @@ using emmg::Error;
 
 std::uint16_t code(Error error) { return static_cast<std::uint16_t>(error); }
 
-// Write functions of messages of a fixed size cannot fail.
-void cannot_fail(const Status&) {}
-
 }  // namespace
 
 MuxSession::MuxSession(MuxServer& server, Instant now)
-    : server_(server),
-      framing_(server.settings_.longest_message),
-      version_(emmg_grammar().newest_version),
-      last_heard_(now) {}
+    : ServerSession(emmg_grammar(), "generator",
+                    {server.settings_.longest_message, server.settings_.output_limit, server.settings_.max_faults,
+                     server.settings_.set_up_time_out, server.settings_.test_interval, server.settings_.test_time_out},
+                    now),
+      server_(server) {}
 
 MuxSession::~MuxSession() { close_channel(); }
-
-void MuxSession::receive(ByteView bytes, Instant now) {
-  if (closed_) return;
-  framing_.append(bytes);
-  for (auto next = framing_.next(); next.found != MessageFraming::Found::nothing; next = framing_.next()) {
-    take(next, now);
-    if (closed_) return;
-  }
-}
-
-void MuxSession::take(const MessageFraming::Next& next, Instant now) {
-  const Grammar& grammar = emmg_grammar();
-  if (next.found == MessageFraming::Found::too_long)
-    return fault({grammar.codes.message_too_long, {}}, find_message(grammar, next.header.type));
-  const CheckedMessage checked = check(grammar, next.header, next.body);
-  // Until the channel is open, the answer is in a version that both may speak (TS 103 197, 4.4.1).
-  if (!open_) version_ = std::clamp(next.header.version, grammar.oldest_version, grammar.newest_version);
-  if (checked.fault) return fault(*checked.fault, checked.rule);
-  if (open_ && next.header.version != version_) return fault({grammar.codes.unsupported_version, {}}, checked.rule);
-  faults_ = 0;
-  dispatch(*checked.message, now);
-  if (open_) last_heard_ = now;  // before, the time for the set-up runs on
-}
 
 void MuxSession::dispatch(const MessageView& message, Instant now) {
   const emmg::ChannelId channel = emmg::ChannelMessage::from(message).channel;
@@ -67,12 +42,8 @@ void MuxSession::dispatch(const MessageView& message, Instant now) {
   switch (message.type()) {
     case emmg::channel_test:
       return cannot_fail(emmg::ChannelSetup{channel_, section_tspkt_flag_}.write(out_, version_, emmg::channel_status));
-    case emmg::channel_status: return test_deadline_.reset();
-    case emmg::channel_close: {
-      close_channel();
-      closed_ = true;
-      return;
-    }
+    case emmg::channel_status: return test_answered();
+    case emmg::channel_close: return end();
     case emmg::stream_setup: return set_up_stream(emmg::StreamSetup::from(message), now);
     default: return take_stream_message(message, now);
   }
@@ -208,19 +179,6 @@ void MuxSession::close_channel() {
   if (server_.listener_ != nullptr) server_.listener_->channel_closed(channel_);
 }
 
-// A message that is not one. What is invalid is answered, except for errors: two peers could go on for ever.
-void MuxSession::fault(const Fault& fault, const MessageRule* rule) {
-  if (rule == nullptr || !rule->is_error) {
-    refuse(std::nullopt, fault);
-  } else {
-    report(Misbehaviour::invalid_message, fault.error_status, "the generator sent an error that is malformed");
-  }
-  if (++faults_ < server_.settings_.max_faults) return;
-  close_channel();
-  closed_ = true;
-  report(Misbehaviour::invalid_message, fault.error_status, "the generator sends one invalid message after another");
-}
-
 void MuxSession::refuse(std::optional<std::uint16_t> stream_id, const Fault& fault) {
   emmg::ErrorMessage error;
   error.channel = channel_;
@@ -242,26 +200,10 @@ void MuxSession::refuse(std::optional<std::uint16_t> stream_id, Error error) {
 
 void MuxSession::report(Misbehaviour what, std::uint16_t error_status, std::string message) {
   if (server_.listener_ != nullptr)
-    server_.listener_->peer_misbehaved(channel_, {what, error_status, std::move(message)}, closed_);
+    server_.listener_->peer_misbehaved(channel_, {what, error_status, std::move(message)}, is_closed());
 }
 
-std::optional<Instant> MuxSession::next_deadline() const {
-  if (closed_) return std::nullopt;
-  if (!open_) return last_heard_ + server_.settings_.set_up_time_out;
-  return test_deadline_.value_or(last_heard_ + server_.settings_.test_interval);
-}
-
-void MuxSession::tick(Instant now) {
-  if (closed_) return;
-  const bool no_set_up = !open_ && now >= last_heard_ + server_.settings_.set_up_time_out;
-  if (no_set_up || (open_ && test_deadline_ && now >= *test_deadline_)) {
-    close_channel();
-    closed_ = true;
-    return report(Misbehaviour::no_answer, 0,
-                  no_set_up ? "no channel was set up in time" : "the test of the channel was not answered in time");
-  }
-  if (!open_ || test_deadline_ || now < last_heard_ + server_.settings_.test_interval) return;
-  test_deadline_ = now + server_.settings_.test_time_out;
+void MuxSession::send_channel_test() {
   cannot_fail(emmg::ChannelMessage{channel_}.write(out_, version_, emmg::channel_test));
 }
 
