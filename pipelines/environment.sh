@@ -26,7 +26,9 @@ quietly() {
 
 # Installs what is missing, builds, and sets $build, $work (a folder for this run, new and empty) and $log. Where the programs and the plugin are found
 # already (installed, or in meson devenv), nothing is built.
-prepare() {  # prepare NAME
+prepare() {  # prepare NAME PLUGIN PROGRAM...
+  local name=$1 plugin=$2 found=true program_name
+  shift 2
   build=${BUILD_DIR:-$top/build}
   # In a checkout of somebody else, the build goes among one's own files.
   if [ -z "${BUILD_DIR:-}" ] && ! { mkdir -p "$build" && [ -w "$build" ] && { [ ! -e "$build/build.ninja" ] || [ -O "$build/build.ninja" ]; }; } 2>/dev/null; then
@@ -34,19 +36,21 @@ prepare() {  # prepare NAME
   fi
   build=$(realpath -m -- "$build")
   mkdir -p "$build"
-  log=$build/$1.log
-  work=$build/$1
+  log=$build/$name.log
+  work=$build/$name
+  for program_name; do command -v "$program_name" >/dev/null || found=false; done
   # Not --exists, which asks for a plugin of GStreamer's own version.
-  if ! { command -v cas-card && command -v cas-tmc && command -v cas-inspect && gst-inspect-1.0 smartpro-scramble; } >/dev/null 2>&1; then
+  gst-inspect-1.0 --plugin "$plugin" >/dev/null 2>&1 || found=false
+  if ! $found; then
     step "installing what is missing"
     "$top/tools/dev/install-deps.sh" run
     step "building in $build"
     [ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top" -Dcsa=enabled
-    quietly meson compile -C "$build" cas-card cas-tmc cas-inspect gstsmartpro
+    quietly meson compile -C "$build" "$@" "gst$plugin"
     # What an installed version needs none of: where the programs and the plugin are.
-    export PATH=$build/tools/cas-card:$build/tools/cas-tmc:$build/tools/cas-inspect:$PATH
-    export GST_PLUGIN_PATH=$build/plugins/smartpro${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
-    export GST_REGISTRY=$build/$1-registry.bin
+    for program_name; do PATH=$build/tools/$program_name:$PATH; done
+    export PATH GST_PLUGIN_PATH=$build/plugins/$plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
+    export GST_REGISTRY=$build/$name-registry.bin
   fi
   unset CAS_CARD
   rm -rf -- "$work"

@@ -24,7 +24,7 @@ fi
 
 program=quickstart.sh
 source "$top/pipelines/environment.sh"
-prepare quickstart
+prepare quickstart smartpro cas-card cas-tmc cas-inspect
 export CAS_HOME=$work/home
 
 step "a root, this host, a domain, and its tokens, all in files below $CAS_HOME"

@@ -23,7 +23,7 @@ esac
 
 program=three-companies.sh
 source "$top/pipelines/environment.sh"
-prepare three-companies
+prepare three-companies smartpro cas-card cas-tmc cas-inspect
 
 # Runs something as one of the companies: each has a machine of its own, with its own folder of credentials, lists and defaults.
 at() {  # at COMPANY COMMAND...

@@ -24,11 +24,11 @@ build_packages=(
 # Intel's and AMD's 64-bit processors only.
 [ "$(dpkg --print-architecture)" = amd64 ] && build_packages+=(libipsec-mb-dev)
 run_packages=(
-  openssl pcscd vsmartcard-vpcd
+  openssl pcscd vsmartcard-vpcd python3
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(libgtest-dev libgmock-dev python3 tshark)
+test_packages=(libgtest-dev libgmock-dev tshark)
 ci_packages=(clang clang-format-14 libclang-rt-14-dev valgrind debootstrap)
 
 case $level in
