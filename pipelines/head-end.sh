@@ -36,9 +36,9 @@ start() {  # start NAME COMMAND...: its output goes to NAME.log
 }
 # Waits for something that NAME is to bring about.
 wait_until() {  # wait_until NAME WHAT COMMAND...
-  local name=$1 what=$2 attempt
+  local name=$1 what=$2
   shift 2
-  for attempt in {1..300}; do
+  for _ in {1..300}; do
     "$@" && return
     kill -0 "${running[$name]}" 2>/dev/null || break
     sleep 0.1
