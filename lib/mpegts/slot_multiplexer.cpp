@@ -55,6 +55,8 @@ ByteView SlotMultiplexer::multiplex(MutableByteView run, std::span<const std::ui
                                     std::span<const std::uint64_t> times, std::optional<double> bit_rate) {
   out_.clear();
   next_insertion_ = 0;
+  if (!times.empty()) last_time_ = times.back();
+  if (bit_rate) ticks_per_packet_ = static_cast<std::uint64_t>(std::llround(static_cast<double>(ticks_times_rate) / *bit_rate));
   ByteView result = run;
   const bool may_start = !slots_ && options_.bit_rate && bit_rate && !times.empty();
   if (may_start) start_slots(times.front(), *bit_rate);
@@ -76,8 +78,11 @@ ByteView SlotMultiplexer::multiplex(MutableByteView run, std::span<const std::ui
 
 bool SlotMultiplexer::lacks_room(std::uint64_t now) const {
   if (!options_.may_stuff) return false;
-  if (stuck_since_ && now - *stuck_since_ > no_room_for_offers_after) return true;
-  return crowded_since_ && now - *crowded_since_ > no_room_after;
+  // The times of packets go back a little where the clock was thought to be faster than it was.
+  const auto longer_than = [now](std::optional<std::uint64_t> since, std::uint64_t limit) {
+    return since && now > *since && now - *since > limit;
+  };
+  return longer_than(stuck_since_, no_room_for_offers_after) || longer_than(crowded_since_, no_room_after);
 }
 
 /// Gives the position from which on the stream is to be stuffed anew; nothing: all is in its place.
@@ -254,8 +259,16 @@ void SlotMultiplexer::stuff(MutableByteView run, std::size_t from, std::span<con
 
 ByteView SlotMultiplexer::finish() {
   out_.clear();
-  for (const Packet& packet : urgent_) append(out_, packet);
-  for (const Delayed& moved : delayed_) append(out_, moved.packet);
+  std::uint64_t time = last_time_ + ticks_per_packet_;
+  for (const Packet& packet : urgent_) {
+    append(out_, packet);
+    time += ticks_per_packet_;
+  }
+  for (Delayed& moved : delayed_) {
+    if (moved.time) static_cast<void>(restamp_pcr(moved.packet, static_cast<std::int64_t>(time - *moved.time)));
+    append(out_, moved.packet);
+    time += ticks_per_packet_;
+  }
   for (const Packet& packet : waiting_) append(out_, packet);
   urgent_.clear();
   delayed_.clear();

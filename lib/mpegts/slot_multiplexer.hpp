@@ -125,6 +125,8 @@ class SlotMultiplexer {
   std::optional<std::uint64_t> crowded_since_;  ///< There are packets that have been moved.
   std::optional<std::uint64_t> stuck_since_;    ///< None of those that wait has found room.
   std::optional<Slots> slots_;
+  std::uint64_t last_time_ = 0;         ///< Of the packet that came last.
+  std::uint64_t ticks_per_packet_ = 0;  ///< Of the stream, when its bit rate is known.
   Bytes out_;
   SlotCounts counts_;
 };

@@ -56,15 +56,39 @@ Result<std::unique_ptr<HeadEnd>> HeadEnd::create(HeadEndSettings settings, HeadE
 
 // ----------------------------------------------------------------------------------------------------------- The packets
 
-std::optional<std::uint64_t> HeadEnd::ticks_now() const {
-  if (const auto ticks = clock_.ticks()) return ticks;
-  if (!settings_.clock_bit_rate) return std::nullopt;
+/// Ticks of 27 MHz since the stream began; they do not go back when clock references come after all.
+std::optional<std::uint64_t> HeadEnd::ticks_now() {
+  if (const auto ticks = clock_.ticks()) {
+    if (counted_ticks_) clock_start_ = *std::exchange(counted_ticks_, std::nullopt);
+    return clock_start_ + *ticks;
+  }
+  if (!settings_.clock_bit_rate) return counted_ticks_;
   const double bits = static_cast<double>(packets_ + position_) * mpegts::packet_size * 8;
-  return static_cast<std::uint64_t>(bits * static_cast<double>(mpegts::clock_hz) /
-                                    static_cast<double>(*settings_.clock_bit_rate));
+  const auto ticks = static_cast<std::uint64_t>(bits * static_cast<double>(mpegts::clock_hz) /
+                                                static_cast<double>(*settings_.clock_bit_rate));
+  counted_ticks_ = std::max(ticks, counted_ticks_.value_or(0));
+  return counted_ticks_;
 }
 
 Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& stop) {
+  const auto timed = process_packets(run, stop);
+  if (!timed) {
+    // The run is not given out, and is its owner's again: nothing of it stays here.
+    for (ScramblingGroup* group : order_) group->forget();
+    discontinuity();
+    return fail(timed.error());
+  }
+  std::uint64_t reserved = settings_.data_bit_rate;
+  for (const ScramblingGroup* group : order_) reserved += group->bit_rate();
+  slots_.reserve(reserved);
+  auto bit_rate = clock_.bit_rate();
+  if (!bit_rate && settings_.clock_bit_rate) bit_rate = static_cast<double>(*settings_.clock_bit_rate);
+  return slots_.multiplex(
+      run, free_, *timed ? std::span<const std::uint64_t>(times_) : std::span<const std::uint64_t>(), bit_rate);
+}
+
+/// Gives whether the time of each packet is known.
+Result<bool> HeadEnd::process_packets(MutableByteView run, const std::stop_token& stop) {
   const std::size_t count = run.size() / mpegts::packet_size;
   free_.clear();
   times_.resize(count);
@@ -79,44 +103,43 @@ Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& st
     push_tables(packet);
     clock_.push(packet);
     if (const auto ticks = ticks_now()) {
-      times_[position_] = clock_.exact_ticks().value_or(*ticks);
+      times_[position_] = clock_.ticks() ? clock_start_ + *clock_.exact_ticks() : *ticks;
       // While the rate is not known, nobody could say by how much a clock reference has moved.
       const bool may_move = clock_.bit_rate() || !mpegts::pcr_of(packet);
       if (*ticks >= next_event_ticks_ && may_move) CAS_TRY(advance(mpegts::duration_of_ticks(*ticks), stop));
     } else {
       timed = false;
     }
-    const PidRule rule = rules_[pid];
-    if (rule.action == Action::pass) continue;
-    if (rule.action == Action::scramble) {
-      if (!order_[rule.index]->add(packet.data())) withhold(packet);
-      continue;
-    }
-    if (rule.action == Action::table) {
-      table_packets_.clear();
-      if (!rewriters_[rule.index]->push(packet, table_packets_)) continue;
-      if (!table_packets_.empty()) send_packets(table_packets_);
-      mpegts::make_null_packet(packet);
-    } else if (rule.action == Action::conflict) {
-      ++counts_.pid_conflicts;
-      if (!std::exchange(told_of_conflict_, true))
-        listener_.problem("the stream has packets on PID " + std::to_string(pid) +
-                          ", which ECMs or EMMs have: they are left out; give the ECMs another PID");
-      mpegts::make_null_packet(packet);
-    }
-    free_.push_back(static_cast<std::uint32_t>(position_));
+    if (rules_[pid].action != Action::pass) take_packet(packet);
   }
   for (ScramblingGroup* group : order_) CAS_TRY(group->flush());
   packets_ += count;
   position_ = 0;
   if (!ended_) return fail(ended_.error());
-  std::uint64_t reserved = settings_.data_bit_rate;
-  for (const ScramblingGroup* group : order_) reserved += group->bit_rate();
-  slots_.reserve(reserved);
-  auto bit_rate = clock_.bit_rate();
-  if (!bit_rate && settings_.clock_bit_rate) bit_rate = static_cast<double>(*settings_.clock_bit_rate);
-  return slots_.multiplex(run, free_, timed ? std::span<const std::uint64_t>(times_) : std::span<const std::uint64_t>(),
-                          bit_rate);
+  return timed;
+}
+
+/// A packet that does not merely pass.
+void HeadEnd::take_packet(MutablePacketView packet) {
+  const Pid pid = mpegts::pid_of(packet);
+  const PidRule rule = rules_[pid];
+  if (rule.action == Action::scramble) {
+    if (!order_[rule.index]->add(packet.data())) withhold(packet);
+    return;
+  }
+  if (rule.action == Action::table) {
+    table_packets_.clear();
+    if (!rewriters_[rule.index]->push(packet, table_packets_)) return;
+    if (!table_packets_.empty()) send_packets(table_packets_);
+    mpegts::make_null_packet(packet);
+  } else if (rule.action == Action::conflict) {
+    ++counts_.pid_conflicts;
+    if (!std::exchange(told_of_conflict_, true))
+      listener_.problem("the stream has packets on PID " + std::to_string(pid) +
+                        ", which ECMs or EMMs have: they are left out; give the ECMs another PID");
+    mpegts::make_null_packet(packet);
+  }
+  free_.push_back(static_cast<std::uint32_t>(position_));
 }
 
 /// Leaves nothing of a packet but its clock reference.
@@ -169,7 +192,7 @@ void HeadEnd::take_events() {
 
 Status HeadEnd::advance_groups(StreamTime now) {
   for (ScramblingGroup* group : order_)
-    if (now >= group->next_event()) CAS_TRY(group->advance(now));
+    if (now >= group->next_event()) CAS_TRY(group->advance(now, waits_for_ecms()));
   return {};
 }
 
@@ -180,22 +203,27 @@ bool HeadEnd::is_overdue(StreamTime now) const {
 Status HeadEnd::advance(StreamTime now, const std::stop_token& stop) {
   now_ = now;
   CAS_TRY(advance_groups(now));
-  if (settings_.wait_for_ecms > milliseconds(0) && !gave_up_waiting_ && is_overdue(now)) {
-    const auto until = std::chrono::steady_clock::now() + settings_.wait_for_ecms;
-    while (is_overdue(now)) {
-      if (!has_events() && !bell_->wait(until, stop)) {
-        if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the stream was stopped while it waited for ECMs");
-        gave_up_waiting_ = true;
-        listener_.problem("no ECM came in " + std::to_string(settings_.wait_for_ecms.count()) +
-                          " ms for which the stream has waited: it goes on without, until one comes");
-        break;
-      }
-      take_events();
-      CAS_TRY(advance_groups(now));
-    }
-  }
+  if (waits_for_ecms() && is_overdue(now)) CAS_TRY(wait_for_ecms(now, stop));
   send_cat_when_due(now);
   find_next_event();
+  return {};
+}
+
+Status HeadEnd::wait_for_ecms(StreamTime now, const std::stop_token& stop) {
+  const auto until = std::chrono::steady_clock::now() + settings_.wait_for_ecms;
+  while (is_overdue(now)) {
+    if (!has_events() && !bell_->wait(until, stop)) {
+      if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the stream was stopped while it waited for ECMs");
+      gave_up_waiting_ = true;
+      listener_.problem("no ECM came in " + std::to_string(settings_.wait_for_ecms.count()) +
+                        " ms for which the stream has waited: it goes on without, until one comes");
+      // From now on it is as the policies say.
+      for (ScramblingGroup* group : order_) CAS_TRY(group->advance(now, false));
+      return {};
+    }
+    take_events();
+    CAS_TRY(advance_groups(now));
+  }
   return {};
 }
 

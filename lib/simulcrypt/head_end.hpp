@@ -117,13 +117,19 @@ class HeadEnd final : private GroupListener {
   HeadEnd(HeadEndSettings settings, HeadEndListener& listener, Random& random);
 
   // The packets (head_end.cpp).
+  [[nodiscard]] Result<bool> process_packets(MutableByteView run, const std::stop_token& stop);
+  void take_packet(mpegts::MutablePacketView packet);
   void take_events();
   [[nodiscard]] bool has_events() const;
   [[nodiscard]] Status advance(StreamTime now, const std::stop_token& stop);
   [[nodiscard]] Status advance_groups(StreamTime now);
   [[nodiscard]] bool is_overdue(StreamTime now) const;
   void find_next_event();
-  [[nodiscard]] std::optional<std::uint64_t> ticks_now() const;
+  [[nodiscard]] Status wait_for_ecms(StreamTime now, const std::stop_token& stop);
+  [[nodiscard]] bool waits_for_ecms() const {
+    return settings_.wait_for_ecms > std::chrono::milliseconds(0) && !gave_up_waiting_;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> ticks_now();
   void push_tables(mpegts::PacketView packet);
   void withhold(mpegts::MutablePacketView packet);
   void send_cat_when_due(StreamTime now);
@@ -191,6 +197,8 @@ class HeadEnd final : private GroupListener {
 
   std::uint64_t packets_ = 0;
   StreamTime now_{};
+  std::optional<std::uint64_t> counted_ticks_;  ///< By packets, while there are no clock references.
+  std::uint64_t clock_start_ = 0;               ///< Ticks at the first of them.
   std::uint64_t next_event_ticks_ = 0;
   bool gave_up_waiting_ = false;
   Status ended_;

@@ -50,11 +50,11 @@ void ScramblingGroup::take(std::size_t stream, EcmEvent event) {
   };
   switch (event.kind) {
     case EcmEvent::Kind::opened:
-      forms_[stream].section_tspkt_flag = event.section_tspkt_flag;
-      forms_[stream].repetition = event.terms.repetition;
       if (const Status opened = synchroniser_->stream_opened(stream, event.terms); !opened) {
         unusable(opened.error());
       } else {
+        forms_[stream].section_tspkt_flag = event.section_tspkt_flag;
+        forms_[stream].repetition = event.terms.repetition;
         status.open = true;
       }
       return;

@@ -94,9 +94,9 @@ class ScramblingGroup final : private SynchroniserActions {
   }
   void set_scrambling(bool on) { synchroniser_->set_scrambling(on); }
 
-  [[nodiscard]] Status advance(StreamTime now) { return synchroniser_->advance(now); }
+  [[nodiscard]] Status advance(StreamTime now, bool patient) { return synchroniser_->advance(now, patient); }
   [[nodiscard]] StreamTime next_event() const { return synchroniser_->next_event(); }
-  /// Whether a period is due and has to wait for an ECMG.
+  /// Whether a period is due and an ECM for it has not come.
   [[nodiscard]] bool is_overdue(StreamTime now) const { return synchroniser_->is_overdue(now); }
   /// Whether scrambling has begun and goes on.
   [[nodiscard]] bool scrambling() const { return synchroniser_->scrambling(); }
@@ -119,6 +119,8 @@ class ScramblingGroup final : private SynchroniserActions {
   }
   /// Scrambles what was added.
   [[nodiscard]] Status flush();
+  /// Leaves what was added as it is.
+  void forget() { batch_.clear(); }
 
   [[nodiscard]] const GroupStatus& status() const { return status_; }
   /// Bits a second that its ECMs take, as far as is known.

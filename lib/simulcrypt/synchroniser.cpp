@@ -244,8 +244,16 @@ bool Synchroniser::ready(const Stream& stream, StreamTime now) {
   return false;
 }
 
+/// Of those that the next period is to have.
+bool Synchroniser::lacks_an_ecm() const {
+  const auto has_one = [this](const Stream& stream) { return stream.ecm(current_ + 1) != nullptr; };
+  return options_.policy == ServicePolicy::any ? std::ranges::none_of(streams_, has_one)
+                                               : !std::ranges::all_of(streams_, has_one);
+}
+
 /// The next period is due: whether the policies let it begin.
 bool Synchroniser::may_begin(StreamTime now) {
+  if (patient_ && lacks_an_ecm()) return false;
   bool one_is_ready = false, held = false, missing = false;
   for (std::size_t number = 0; number < streams_.size(); ++number) {
     Stream& stream = streams_[number];
@@ -299,7 +307,8 @@ void Synchroniser::stop_scrambling(StreamTime now) {
   actions_.go_clear();
 }
 
-Status Synchroniser::advance(StreamTime now) {
+Status Synchroniser::advance(StreamTime now, bool patient) {
+  patient_ = patient;
   if (!began_) began_ = now;
   for (Stream& stream : streams_)
     for (Ecm& ecm : stream.ecms) {

@@ -98,14 +98,18 @@ class Synchroniser {
   /// Off: the service goes clear at the next advance. It is on at first.
   void set_scrambling(bool on);
 
-  /// Does what is due at `now`. Errors: those of the words' source; what was due stays due.
-  [[nodiscard]] Status advance(StreamTime now);
+  /// Does what is due at `now`. `patient`: the caller can make the stream wait, so that a period without an ECM that it
+  /// is to have does not begin, and nothing is said of it, while it is_overdue. Errors: those of the words' source; what
+  /// was due stays due.
+  [[nodiscard]] Status advance(StreamTime now, bool patient = false);
   /// Before this time advance does nothing, unless something arrives. Cheap: for each packet.
   [[nodiscard]] StreamTime next_event() const { return next_event_; }
 
   [[nodiscard]] bool scrambling() const { return scrambling_; }
-  /// Whether a period should have begun before `now`, and waits for ECMs.
-  [[nodiscard]] bool is_overdue(StreamTime now) const { return wanted_ && now >= expected_start(current_ + 1, now); }
+  /// Whether a period should have begun by `now`, and an ECM that it is to have has not come.
+  [[nodiscard]] bool is_overdue(StreamTime now) const {
+    return wanted_ && now >= expected_start(current_ + 1, now) && lacks_an_ecm();
+  }
   /// The period that is on, while scrambling.
   [[nodiscard]] std::uint16_t cp_number() const { return simulcrypt::cp_number(current_); }
 
@@ -119,6 +123,7 @@ class Synchroniser {
   [[nodiscard]] std::optional<StreamTime> off_air_from(const Stream& stream, const Ecm& ecm) const;
   [[nodiscard]] Status request(std::size_t number, StreamTime now);
   [[nodiscard]] bool ready(const Stream& stream, StreamTime now);
+  [[nodiscard]] bool lacks_an_ecm() const;
   [[nodiscard]] bool may_begin(StreamTime now);
   [[nodiscard]] Status change_periods(StreamTime now);
   [[nodiscard]] Status change_period(StreamTime now);
@@ -133,6 +138,7 @@ class Synchroniser {
   std::vector<Stream> streams_;
   bool wanted_ = true;
   bool scrambling_ = false;
+  bool patient_ = false;
   PeriodIndex current_;              ///< While clear: the last one that was on.
   StreamTime started_{};             ///< Of the period that is on.
   std::optional<StreamTime> began_;  ///< The first time that was given.

@@ -1,56 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // No key and no content in a log, whatever its level.
 #include <algorithm>
-#include <mutex>
 #include <string>
 
 #include "element_test.hpp"
+#include "log_keeper.hpp"
 #include "smartpro/protected_file.hpp"
 
 namespace cas::test {
 namespace {
-
-/// Everything that GStreamer logs while the object lives.
-class LogKeeper {
- public:
-  LogKeeper() : level_(gst_debug_get_default_threshold()) {
-    // In brackets: not GStreamer's macros of these names, which compare a function with a pointer to void.
-    (gst_debug_add_log_function)(note, this, nullptr);
-    gst_debug_set_active(TRUE);
-    gst_debug_set_default_threshold(GST_LEVEL_TRACE);
-    (gst_debug_remove_log_function)(gst_debug_log_default);
-  }
-  ~LogKeeper() {
-    gst_debug_set_default_threshold(level_);
-    gst_debug_remove_log_function_by_data(this);
-    (gst_debug_add_log_function)(gst_debug_log_default, nullptr, nullptr);
-  }
-  LogKeeper(const LogKeeper&) = delete;
-  LogKeeper& operator=(const LogKeeper&) = delete;
-
-  [[nodiscard]] std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  static void note(GstDebugCategory*, GstDebugLevel, const gchar*, const gchar*, gint, GObject*,
-                   GstDebugMessage* message, gpointer self) {
-    // Objects in a message are printed by functions that log themselves.
-    static thread_local bool inside = false;
-    if (inside) return;
-    inside = true;
-    const std::string line = gst_debug_message_get(message);
-    inside = false;
-    auto* keeper = static_cast<LogKeeper*>(self);
-    const std::lock_guard lock(keeper->mutex_);
-    keeper->text_ += line + '\n';
-  }
-
-  GstDebugLevel level_;
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 SecretBytes control_word_of(const Bytes& file) {
   const auto header = value_or_throw(smartpro::ReadHeader::parse(file));
