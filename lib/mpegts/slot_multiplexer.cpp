@@ -46,7 +46,7 @@ void SlotMultiplexer::insert(std::size_t position, ByteView packets, Order order
 bool SlotMultiplexer::offer(ByteView packets) {
   if (waiting_.size() + packets.size() / packet_size > max_waiting) return false;
   for (; packets.size() >= packet_size; packets = packets.subspan(packet_size))
-    std::ranges::copy(packets.first(packet_size), waiting_.emplace_back().begin());
+    std::ranges::copy(packets.first(packet_size), waiting_.push().begin());
   counts_.waiting = waiting_.size();
   return true;
 }
@@ -117,7 +117,7 @@ std::optional<std::size_t> SlotMultiplexer::multiplex_in_place(MutableByteView r
     ++position;
   }
   for (; next_insertion_ < insertions_.size(); ++next_insertion_)
-    urgent_.push_back(insertions_[next_insertion_].packet);
+    urgent_.push() = insertions_[next_insertion_].packet;
   if (waiting_.empty() || counts_.inserted_later != later_before || times.empty()) {
     stuck_since_.reset();
   } else if (!stuck_since_) {
@@ -131,9 +131,9 @@ void SlotMultiplexer::take_insertions(std::size_t position) {
   for (; next_insertion_ < insertions_.size() && insertions_[next_insertion_].position <= position; ++next_insertion_) {
     const Insertion& insertion = insertions_[next_insertion_];
     if (insertion.order == Order::at_once) {
-      urgent_.push_back(insertion.packet);
+      urgent_.push() = insertion.packet;
     } else {
-      delayed_.push_back({std::nullopt, insertion.packet});
+      delayed_.push() = {std::nullopt, insertion.packet};
     }
   }
 }
@@ -142,14 +142,14 @@ void SlotMultiplexer::take_insertions(std::size_t position) {
 void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t now) {
   const bool busy = !urgent_.empty() || !delayed_.empty();
   if (busy && !is_free) {
-    Delayed& moved = delayed_.emplace_back();
+    Delayed& moved = delayed_.push();
     moved.time = now;
     std::ranges::copy(slot, moved.packet.begin());
   }
   if (is_free && (busy || !waiting_.empty())) ++counts_.nulls_used;
   if (!urgent_.empty()) {
     copy(slot, urgent_.front());
-    urgent_.pop_front();
+    urgent_.pop();
     ++counts_.inserted;
   } else if (!delayed_.empty()) {
     copy(slot, delayed_.front().packet);
@@ -158,10 +158,10 @@ void SlotMultiplexer::place(MutablePacketView slot, bool is_free, std::uint64_t 
     } else {
       ++counts_.inserted;
     }
-    delayed_.pop_front();
+    delayed_.pop();
   } else if (is_free && !waiting_.empty()) {
     copy(slot, waiting_.front());
-    waiting_.pop_front();
+    waiting_.pop();
     ++counts_.inserted_later;
   }
   counts_.longest_delay = std::max(counts_.longest_delay, delayed_.size());
@@ -203,7 +203,7 @@ void SlotMultiplexer::fill_up_to(std::uint64_t time) {
   while (slots_->after() <= time) {
     if (!waiting_.empty()) {
       emit(waiting_.front());
-      waiting_.pop_front();
+      waiting_.pop();
       ++counts_.inserted_later;
       continue;
     }
@@ -223,8 +223,8 @@ void SlotMultiplexer::emit_insertions(std::size_t position) {
 
 void SlotMultiplexer::stuff(MutableByteView run, std::size_t from, std::span<const std::uint32_t> free,
                             std::span<const std::uint64_t> times, std::optional<double> bit_rate) {
-  for (; !urgent_.empty(); urgent_.pop_front(), ++counts_.inserted) emit(urgent_.front());
-  for (; !delayed_.empty(); delayed_.pop_front()) {
+  for (; !urgent_.empty(); urgent_.pop(), ++counts_.inserted) emit(urgent_.front());
+  for (; !delayed_.empty(); delayed_.pop()) {
     if (const auto stood = delayed_.front().time) {
       emit_moved(delayed_.front().packet, *stood);
     } else {
@@ -260,19 +260,13 @@ void SlotMultiplexer::stuff(MutableByteView run, std::size_t from, std::span<con
 ByteView SlotMultiplexer::finish() {
   out_.clear();
   std::uint64_t time = last_time_ + ticks_per_packet_;
-  for (const Packet& packet : urgent_) {
-    append(out_, packet);
-    time += ticks_per_packet_;
-  }
-  for (Delayed& moved : delayed_) {
+  for (; !urgent_.empty(); urgent_.pop(), time += ticks_per_packet_) append(out_, urgent_.front());
+  for (; !delayed_.empty(); delayed_.pop(), time += ticks_per_packet_) {
+    Delayed& moved = delayed_.front();
     if (moved.time) static_cast<void>(restamp_pcr(moved.packet, static_cast<std::int64_t>(time - *moved.time)));
     append(out_, moved.packet);
-    time += ticks_per_packet_;
   }
-  for (const Packet& packet : waiting_) append(out_, packet);
-  urgent_.clear();
-  delayed_.clear();
-  waiting_.clear();
+  for (; !waiting_.empty(); waiting_.pop()) append(out_, waiting_.front());
   counts_.waiting = 0;
   return out_;
 }

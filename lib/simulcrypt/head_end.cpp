@@ -83,8 +83,8 @@ Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& st
   slots_.reserve(reserved);
   auto bit_rate = clock_.bit_rate();
   if (!bit_rate && settings_.clock_bit_rate) bit_rate = static_cast<double>(*settings_.clock_bit_rate);
-  return slots_.multiplex(
-      run, free_, *timed ? std::span<const std::uint64_t>(times_) : std::span<const std::uint64_t>(), bit_rate);
+  return slots_.multiplex(run, free_,
+                          *timed ? std::span<const std::uint64_t>(times_) : std::span<const std::uint64_t>(), bit_rate);
 }
 
 /// Gives whether the time of each packet is known.

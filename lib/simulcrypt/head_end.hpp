@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -99,6 +100,8 @@ class HeadEnd final : private GroupListener {
     std::string name;
     std::map<GroupName, Group> groups;
     ServiceSignal signal;
+    bool signalled = false;  ///< `signal` has been made.
+    bool told = false;       ///< The listener knows that it is protected.
     std::uint8_t version_offset = 0;
     Bytes map_in, map_out;  ///< The section that was edited last, and what became of it.
   };
@@ -146,19 +149,24 @@ class HeadEnd final : private GroupListener {
   [[nodiscard]] Status plan();
   [[nodiscard]] const ServiceSettings* settings_for(std::uint16_t service_id) const;
   [[nodiscard]] Status plan_service(std::uint16_t service_id, const ServiceSettings& settings);
-  [[nodiscard]] Result<std::vector<GroupStream>> name_streams(const ServiceSettings& settings, std::size_t number);
-  [[nodiscard]] Status add_group(Service& service, const GroupName& name, std::size_t number);
+  [[nodiscard]] Result<std::vector<GroupStream>> name_streams(const ServiceSettings& settings);
+  [[nodiscard]] bool has_ecm_id(const EcmSupply* supply, std::uint16_t ecm_id) const;
+  [[nodiscard]] Status add_group(Service& service, const GroupName& name);
+  void tell_of_service(std::uint16_t service_id, Service& service);
   void drop_group(ScramblingGroup& group);
   void drop_service(std::uint16_t service_id);
   void leave_conflicting_pids(Service& service);
-  [[nodiscard]] ServiceSignal signal_of(const Service& service) const;
+  void leave_conflicting_data_pids();
+  void signal_services();
+  [[nodiscard]] ServiceSignal signal_of(const Service& service,
+                                        std::span<const ScramblingGroup* const> scramblers) const;
   void find_referenced_pids();
   void choose_clock();
   void make_rules();
   [[nodiscard]] std::vector<ByteView> edit_section(Pid pid, ByteView section);
   [[nodiscard]] std::vector<ByteView> edit_program_map(ByteView section);
   void edit_whole_tables();
-  [[nodiscard]] Result<Pid> free_pid();
+  [[nodiscard]] Result<Pid> free_pid(std::span<const GroupStream> others = {});
 
   HeadEndSettings settings_;
   HeadEndListener& listener_;

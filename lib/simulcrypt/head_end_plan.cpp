@@ -67,7 +67,8 @@ Status HeadEnd::apply(HeadEndSettings settings) {
   settings_ = std::move(settings);
   next_event_ticks_ = 0;
   ended_ = {};
-  return plan();
+  if (const Status planned = plan(); !planned) listener_.problem(planned.error().message);
+  return {};
 }
 
 // ----------------------------------------------------------------------------------------------------------------- PIDs
@@ -92,10 +93,12 @@ void HeadEnd::find_referenced_pids() {
   if (const auto* cat = tables_.conditional_access()) refer_descriptors(cat->descriptors);
 }
 
-Result<Pid> HeadEnd::free_pid() {
+/// Beside those of `others`, which are not ours yet.
+Result<Pid> HeadEnd::free_pid(std::span<const GroupStream> others) {
   for (const Pid first : {first_pid_of_ours, Pid{0x20}})
     for (Pid pid = first; pid < mpegts::null_pid; ++pid) {
       if (seen_.test(pid) || referenced_.test(pid) || ours_.test(pid)) continue;
+      if (std::ranges::find(others, pid, &GroupStream::pid) != others.end()) continue;
       const bool given = std::ranges::any_of(settings_.services, [&](const ServiceSettings& service) {
         return std::ranges::any_of(service.systems, [&](const CaUse& use) { return use.ecm_pid == pid; });
       });
@@ -118,6 +121,17 @@ void HeadEnd::leave_conflicting_pids(Service& service) {
       ours_.set(*pid);
       group.group->move_stream(number, *pid);
     }
+}
+
+void HeadEnd::leave_conflicting_data_pids() {
+  for (auto& [ids, stream] : data_streams_) {
+    if (stream.pid_is_given || !referenced_.test(stream.packetiser.pid())) continue;
+    const auto pid = free_pid();
+    if (!pid) continue;
+    ours_.reset(stream.packetiser.pid());
+    ours_.set(*pid);
+    stream.packetiser = mpegts::SectionPacketiser(*pid);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------------- Services
@@ -148,6 +162,8 @@ Status HeadEnd::plan() {
     if (settings == nullptr || tables_.program_map(id) == nullptr) continue;
     if (const Status planned = plan_service(id, *settings); !planned) result = planned;
   }
+  leave_conflicting_data_pids();
+  signal_services();
   choose_clock();
   edit_whole_tables();
   make_rules();
@@ -159,7 +175,6 @@ Status HeadEnd::plan_service(std::uint16_t service_id, const ServiceSettings& se
   const auto before = services_.find(service_id);
   if (before != services_.end() && !differ_in_what_can_change(before->second.settings, settings))
     drop_service(service_id);
-  const bool is_new = !services_.contains(service_id);
   Service& service = services_[service_id];
   service.settings = settings;
   const std::vector<Pid> pids = chosen_components(*tables_.program_map(service_id), settings);
@@ -177,37 +192,57 @@ Status HeadEnd::plan_service(std::uint16_t service_id, const ServiceSettings& se
     return true;
   });
   leave_conflicting_pids(service);
-  std::size_t number = 0;
+  Status result;
   for (auto& [name, chosen] : wanted) {
-    if (!service.groups.contains(name)) CAS_TRY(add_group(service, name, number));
+    if (!service.groups.contains(name))
+      if (const Status added = add_group(service, name); !added) {
+        result = added;
+        continue;
+      }
     Group& group = service.groups.at(name);
     group.pids = chosen;
     group.group->set_scrambling(settings.scramble);
     for (std::size_t stream = 0; stream < settings.systems.size(); ++stream)
       group.group->set_access_criteria(stream, settings.systems[stream].access_criteria);
-    ++number;
   }
-  ServiceSignal signal = signal_of(service);
-  if (signal != service.signal || is_new) {
+  tell_of_service(service_id, service);
+  return result;
+}
+
+/// That it is protected, or not any more.
+void HeadEnd::tell_of_service(std::uint16_t service_id, Service& service) {
+  const bool is_protected = !service.groups.empty();
+  if (std::exchange(service.told, is_protected) == is_protected) return;
+  if (!is_protected) return listener_.service_gone(service_id);
+  std::vector<GroupStream> streams;
+  for (const auto& [name, group] : service.groups)
+    for (const GroupStream& stream : group.group->streams()) streams.push_back(stream);
+  if (const auto* sdt = tables_.service_description())
+    for (const auto& described : sdt->services)
+      if (described.service_id == service_id)
+        service.name = mpegts::find_service_name(described.descriptors).value_or("");
+  listener_.service_found(service_id, service.name, streams);
+}
+
+/// What the program maps are to say now.
+void HeadEnd::signal_services() {
+  std::vector<const ScramblingGroup*> scramblers(mpegts::number_of_pids);
+  for (const auto& [id, service] : services_)
+    for (const auto& [name, group] : service.groups)
+      for (const Pid pid : group.pids)
+        if (scramblers[pid] == nullptr) scramblers[pid] = group.group.get();
+  for (auto& [id, service] : services_) {
+    ServiceSignal signal = signal_of(service, scramblers);
+    if (signal == service.signal && service.signalled) continue;
     service.signal = std::move(signal);
+    service.signalled = true;
     service.version_offset = static_cast<std::uint8_t>(service.version_offset + 1);
     service.map_in.clear();
   }
-  if (is_new && !service.groups.empty()) {
-    std::vector<GroupStream> streams;
-    for (const auto& [name, group] : service.groups)
-      for (const GroupStream& stream : group.group->streams()) streams.push_back(stream);
-    if (const auto* sdt = tables_.service_description())
-      for (const auto& described : sdt->services)
-        if (described.service_id == service_id)
-          service.name = mpegts::find_service_name(described.descriptors).value_or("");
-    listener_.service_found(service_id, service.name, streams);
-  }
-  return {};
 }
 
-/// For the group with this number among those of a service.
-Result<std::vector<GroupStream>> HeadEnd::name_streams(const ServiceSettings& settings, std::size_t number) {
+/// The PIDs and ECM_ids of the settings are those of the first word; each further one has the next that is free.
+Result<std::vector<GroupStream>> HeadEnd::name_streams(const ServiceSettings& settings) {
   std::vector<GroupStream> streams;
   for (const CaUse& use : settings.systems) {
     const auto system = std::ranges::find(settings_.systems, use.system, &CaSystem::name);
@@ -216,25 +251,44 @@ Result<std::vector<GroupStream>> HeadEnd::name_streams(const ServiceSettings& se
     stream.ca_system_id = system->ca_system_id;
     stream.supply = system->supply;
     stream.private_data = use.private_data;
+    const auto is_taken = [&](Pid pid) {
+      return ours_.test(pid) || std::ranges::any_of(streams, [&](const GroupStream& other) {
+               return &other != &stream && other.pid == pid;
+             });
+    };
     if (use.ecm_pid) {
-      stream.pid = static_cast<Pid>(*use.ecm_pid + number);
+      stream.pid = *use.ecm_pid;
+      while (stream.pid < mpegts::null_pid && is_taken(stream.pid)) ++stream.pid;
       if (stream.pid >= mpegts::null_pid)
         return fail(ErrorKind::invalid_argument,
                     "there are not enough PIDs behind " + std::to_string(*use.ecm_pid) + " for the ECMs of a service");
     } else {
-      CAS_TRY_ASSIGN(stream.pid, free_pid());
+      CAS_TRY_ASSIGN(stream.pid, free_pid(streams));
     }
-    ours_.set(stream.pid);
-    stream.stream_id = ++next_stream_id_[use.system];
-    stream.ecm_id = use.ecm_id ? static_cast<std::uint16_t>(*use.ecm_id + number) : stream.stream_id;
+    std::uint16_t& last_id = next_stream_id_[use.system];
+    do ++last_id;
+    while (routes_.contains({stream.supply.get(), last_id}));
+    stream.stream_id = last_id;
+    stream.ecm_id = stream.stream_id;
+    if (!use.ecm_id) continue;
+    stream.ecm_id = *use.ecm_id;
+    while (has_ecm_id(stream.supply.get(), stream.ecm_id)) ++stream.ecm_id;
   }
   return streams;
 }
 
-Status HeadEnd::add_group(Service& service, const GroupName& name, std::size_t number) {
-  CAS_TRY_ASSIGN(std::vector<GroupStream> streams, name_streams(service.settings, number));
+bool HeadEnd::has_ecm_id(const EcmSupply* supply, std::uint16_t ecm_id) const {
+  return std::ranges::any_of(routes_, [&](const auto& route) {
+    const auto& [group, number] = route.second;
+    return route.first.first == supply && group->streams()[number].ecm_id == ecm_id;
+  });
+}
+
+Status HeadEnd::add_group(Service& service, const GroupName& name) {
+  CAS_TRY_ASSIGN(std::vector<GroupStream> streams, name_streams(service.settings));
   CAS_TRY_ASSIGN(auto group,
                  ScramblingGroup::create(name, settings_, service.settings, std::move(streams), *this, random_));
+  for (const GroupStream& stream : group->streams()) ours_.set(stream.pid);
   for (std::size_t stream = 0; stream < group->streams().size(); ++stream)
     routes_[{group->streams()[stream].supply.get(), group->streams()[stream].stream_id}] = {group.get(), stream};
   service.groups.emplace(name, Group{std::move(group), {}});
@@ -253,25 +307,25 @@ void HeadEnd::drop_service(std::uint16_t service_id) {
   const auto found = services_.find(service_id);
   if (found == services_.end()) return;
   for (auto& [name, group] : found->second.groups) drop_group(*group.group);
+  const bool told = found->second.told;
   services_.erase(found);
-  listener_.service_gone(service_id);
+  if (told) listener_.service_gone(service_id);
 }
 
-ServiceSignal HeadEnd::signal_of(const Service& service) const {
+/// `scramblers`: by PID. A component that another service has too, whose words it has, is told of with that one's ECMs:
+/// a CA descriptor of a component prevails over that of its program (13818-1, 2.6.16).
+ServiceSignal HeadEnd::signal_of(const Service& service, std::span<const ScramblingGroup* const> scramblers) const {
   ServiceSignal signal;
-  for (const auto& [name, group] : service.groups)
-    for (const GroupStream& stream : group.group->streams()) {
-      CaSignal system{stream.ca_system_id, stream.pid, stream.private_data, {}};
-      const bool by_component = name.component || service.settings.component_descriptors;
-      if (!by_component) {
-        signal.systems.push_back(system);
-        continue;
-      }
-      for (const Pid pid : group.pids) {
-        system.component = pid;
-        signal.systems.push_back(system);
-      }
-    }
+  const auto add = [&](const ScramblingGroup& group, std::optional<Pid> component) {
+    for (const GroupStream& stream : group.streams())
+      signal.systems.push_back({stream.ca_system_id, stream.pid, stream.private_data, component});
+  };
+  for (const auto& [name, group] : service.groups) {
+    const bool by_component = name.component || service.settings.component_descriptors;
+    if (!by_component) add(*group.group, {});
+    for (const Pid pid : group.pids)
+      if (by_component || scramblers[pid] != group.group.get()) add(*scramblers[pid], pid);
+  }
   if (!signal.systems.empty()) signal.scrambling_mode = settings_.scrambling_mode.value_or(mode_of(settings_.cipher));
   return signal;
 }

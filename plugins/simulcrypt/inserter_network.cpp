@@ -134,6 +134,20 @@ Status InserterNetwork::listen(const simulcrypt::DataConfiguration& configuratio
     data_.reset();
     mux_.reset();
   }
+  listening_.reset();
+  if (configuration.listen) {
+    simulcrypt::MuxListening listening;
+    listening.address = configuration.listen->host;
+    listening.port = configuration.listen->port;
+    listening.udp = configuration.udp;
+    simulcrypt::DataQueueSettings queue;
+    queue.udp = configuration.udp;
+    queue.total_bandwidth = configuration.bandwidth;
+    auto mux = std::make_unique<Mux>(element_);
+    CAS_TRY_ASSIGN(data_, network_->listen_for_data(listening, std::move(queue), mux.get()));
+    mux_ = std::move(mux);
+    post(element_, data_message("listening", configuration.listen->host + ":" + std::to_string(data_->port), ""));
+  }
   listening_ = configuration;
   if (!configuration.listen) return {};
   simulcrypt::MuxListening listening;
@@ -160,23 +174,44 @@ Result<simulcrypt::HeadEndSettings> InserterNetwork::connect(const simulcrypt::H
     };
     CAS_TRY_ASSIGN(network_, simulcrypt::HeadEndNetwork::create(system_clock(), crypto::system_random(), on_failure));
   }
-  Ecmgs wanted;
-  simulcrypt::HeadEndSettings settings = configuration.settings;
-  for (const simulcrypt::EcmgConfiguration& ecmg : configuration.ecmgs) {
-    CAS_TRY_ASSIGN(const std::shared_ptr<Ecmg> connected, connect(ecmg));
-    wanted.emplace(ecmg.name, connected);
-    settings.systems.push_back({ecmg.name, static_cast<std::uint16_t>(ecmg.super_cas_id >> 16), connected->supply});
-  }
-  CAS_TRY(listen(configuration.data));
-  for (auto& [name, ecmg] : ecmgs_)
-    if (!wanted.contains(name) || wanted.at(name) != ecmg) unused_.push_back(ecmg);
-  ecmgs_ = std::move(wanted);
+  next_.clear();
+  listened_before_ = listening_;
+  auto settings = connect_all(configuration);
+  if (!settings) give_up();
   return settings;
 }
 
-void InserterNetwork::leave_unused() {
-  for (const auto& ecmg : unused_) network_->remove(ecmg->supply);
-  unused_.clear();
+Result<simulcrypt::HeadEndSettings> InserterNetwork::connect_all(
+    const simulcrypt::HeadEndConfiguration& configuration) {
+  simulcrypt::HeadEndSettings settings = configuration.settings;
+  for (const simulcrypt::EcmgConfiguration& ecmg : configuration.ecmgs) {
+    CAS_TRY_ASSIGN(const std::shared_ptr<Ecmg> connected, connect(ecmg));
+    next_.emplace(ecmg.name, connected);
+    settings.systems.push_back({ecmg.name, static_cast<std::uint16_t>(ecmg.super_cas_id >> 16), connected->supply});
+  }
+  CAS_TRY(listen(configuration.data));
+  return settings;
+}
+
+void InserterNetwork::leave(const Ecmgs& ecmgs, const Ecmgs& but_for) {
+  for (const auto& [name, ecmg] : ecmgs) {
+    const auto kept = but_for.find(name);
+    if (kept == but_for.end() || kept->second != ecmg) network_->remove(ecmg->supply);
+  }
+}
+
+void InserterNetwork::use() {
+  leave(ecmgs_, next_);
+  ecmgs_ = std::exchange(next_, {});
+}
+
+void InserterNetwork::give_up() {
+  leave(next_, ecmgs_);
+  next_.clear();
+  if (!listened_before_ || listened_before_ == listening_) return;
+  if (const Status listening = listen(*listened_before_); !listening)
+    GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_READ,
+                        ("EMMs and data cannot come in any more: %s", listening.error().message.c_str()), (nullptr));
 }
 
 InserterNetwork::InserterNetwork(GstElement* element) : element_(element) {}

@@ -27,8 +27,10 @@ class InserterNetwork {
   /// The settings with a supply for each ECMG: by the connection that there is, where nothing has changed about it, or
   /// by a new one. ErrorKind as HeadEndNetwork's functions.
   [[nodiscard]] Result<simulcrypt::HeadEndSettings> connect(const simulcrypt::HeadEndConfiguration& configuration);
-  /// Ends the connections that the last `connect` that succeeded had no use for.
-  void leave_unused();
+  /// After a `connect` that succeeded, one of these: ends the connections that it had no use for,
+  void use();
+  /// or those that it has made.
+  void give_up();
 
   [[nodiscard]] bool has_data() const { return data_ && data_->queue->has_data(); }
   void take_data(std::vector<simulcrypt::DataDatagram>& data) { data_->queue->take(data); }
@@ -41,14 +43,16 @@ class InserterNetwork {
   using Ecmgs = std::map<std::string, std::shared_ptr<Ecmg>>;
 
   [[nodiscard]] Result<std::shared_ptr<Ecmg>> connect(const simulcrypt::EcmgConfiguration& configuration);
+  [[nodiscard]] Result<simulcrypt::HeadEndSettings> connect_all(const simulcrypt::HeadEndConfiguration& configuration);
+  void leave(const Ecmgs& ecmgs, const Ecmgs& but_for);
   [[nodiscard]] Status listen(const simulcrypt::DataConfiguration& configuration);
 
   GstElement* element_;
   std::unique_ptr<simulcrypt::HeadEndNetwork> network_;
-  Ecmgs ecmgs_;
-  std::vector<std::shared_ptr<Ecmg>> unused_;
+  Ecmgs ecmgs_;  ///< In use.
+  Ecmgs next_;   ///< Of the last `connect`.
   std::unique_ptr<Mux> mux_;
-  std::optional<simulcrypt::DataConfiguration> listening_;
+  std::optional<simulcrypt::DataConfiguration> listening_, listened_before_;
   std::optional<simulcrypt::HeadEndNetwork::DataInput> data_;
 };
 

@@ -26,6 +26,7 @@ Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configurati
   network_.emplace(element_);
   CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(configuration));
   CAS_TRY_ASSIGN(head_end_, simulcrypt::HeadEnd::create(std::move(settings), *this, crypto::system_random()));
+  network_->use();
   const std::lock_guard lock(mutex_);
   configuration_.reset();
   has_configuration_ = false;
@@ -42,6 +43,7 @@ void InserterStream::stop() {
   framing_ = mpegts::PacketFraming();
   out_.clear();
   messages_.clear();
+  problems_ = 0;
 }
 
 CapsPtr InserterStream::set_caps(GstCaps* caps) {
@@ -86,9 +88,11 @@ Status InserterStream::apply_configuration() {
     return {};
   }
   CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(*next));
-  CAS_TRY(head_end_->apply(std::move(settings)));
-  network_->leave_unused();
-  return {};
+  const Status applied = head_end_->apply(std::move(settings));
+  applied ? network_->use() : network_->give_up();
+  const std::lock_guard lock(mutex_);
+  mux_port_ = network_->mux_port();
+  return applied;
 }
 
 // --------------------------------------------------------------------------------------------------------- The packets
@@ -169,6 +173,9 @@ void InserterStream::tell() {
   }
   std::ranges::move(rtp_.messages(), std::back_inserter(messages_));
   rtp_.messages().clear();
+  if (problems_ > most_problems)
+    messages_.push_back(problem_message(std::to_string(problems_ - most_problems) + " other problems were left out"));
+  problems_ = 0;
   for (StructurePtr& message : messages_)
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), message.release()));
   messages_.clear();
@@ -249,6 +256,8 @@ void InserterStream::service_found(std::uint16_t service_id, const std::string& 
 }
 void InserterStream::service_gone(std::uint16_t service_id) { messages_.push_back(service_gone_message(service_id)); }
 void InserterStream::problem(const std::string& what) {
+  // A stream that is made to annoy has something new to complain of in each packet.
+  if (++problems_ > most_problems) return;
   GST_WARNING_OBJECT(element_, "%s", what.c_str());
   messages_.push_back(problem_message(what));
 }

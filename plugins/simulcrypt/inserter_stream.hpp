@@ -76,6 +76,8 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   Bytes out_;  ///< Packets of a buffer that did not stay in their place.
   std::vector<simulcrypt::DataDatagram> data_;
   std::vector<StructurePtr> messages_;
+  static constexpr std::size_t most_problems = 20;  ///< Of a buffer.
+  std::size_t problems_ = 0;                        ///< Of this one.
   StopSwitch waits_;
 
   mutable std::mutex mutex_;

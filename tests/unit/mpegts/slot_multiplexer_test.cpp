@@ -176,5 +176,24 @@ TEST_F(SlotMultiplexerTest, GivesTheRestAtTheEndAndForgetsItOnReset) {
   EXPECT_EQ(send("CD"), "CD");
 }
 
+TEST_F(SlotMultiplexerTest, DoesNotTakeAClockThatGoesBackForALackOfRoom) {
+  // The clock was thought to be faster than the next reference says, while a packet is out of its place.
+  slots.insert(1, packet('E'));
+  EXPECT_EQ(send("ABC"), "AEB");
+  time_ -= 2 * tick;
+  EXPECT_EQ(send("DF.G"), "CDFG");
+  EXPECT_TRUE(in_place);
+  EXPECT_FALSE(slots.constant_bit_rate());
+}
+
+TEST_F(SlotMultiplexerTest, CorrectsClockReferencesThatWaitedWhenTheStreamEnded) {
+  slots.insert(0, packet('E'));
+  EXPECT_EQ(send("ab"), "Ea");
+  const ByteView rest = slots.finish();
+  ASSERT_EQ(rest.size(), packet_size);
+  EXPECT_EQ(pcr_of(PacketView(rest.data(), packet_size)), 2 * tick);
+  EXPECT_TRUE(slots.finish().empty());
+}
+
 }  // namespace
 }  // namespace cas::mpegts
