@@ -78,7 +78,9 @@ Result<ByteView> HeadEnd::process(MutableByteView run, const std::stop_token& st
     discontinuity();
     return fail(timed.error());
   }
-  std::uint64_t reserved = settings_.data_bit_rate;
+  // A short EMM takes a whole packet all the same.
+  constexpr std::uint64_t packets_for_short_emms = 2;
+  std::uint64_t reserved = settings_.data_bit_rate * packets_for_short_emms;
   for (const ScramblingGroup* group : order_) reserved += group->bit_rate();
   slots_.reserve(reserved);
   auto bit_rate = clock_.bit_rate();

@@ -62,7 +62,7 @@ Result<HostPort> host_port(const ConfigurationTable& table, std::string_view key
 
 Status read_stream(const ConfigurationTable& root, HeadEndSettings& settings) {
   using mpegts::TsCipher;
-  CAS_TRY_ASSIGN(settings.cipher, choice<TsCipher>(root, "cipher", TsCipher::csa2,
+  CAS_TRY_ASSIGN(settings.cipher, choice<TsCipher>(root, "cipher", TsCipher::cissa,
                                                    {{"csa2", TsCipher::csa2},
                                                     {"cissa", TsCipher::cissa},
                                                     {"aes-128-cbc", TsCipher::aes_128_cbc},

@@ -35,6 +35,12 @@ struct EcmgConfiguration {
   bool operator==(const EcmgConfiguration&) const = default;
 };
 
+/// ECM_ids of a channel are counted from here where the configuration gives none: each channel has 256 of its own, so
+/// that head-ends with different ECM_channel_ids can have one ECMG.
+[[nodiscard]] constexpr std::uint16_t first_ecm_id_of(std::uint16_t channel_id) {
+  return static_cast<std::uint16_t>((channel_id - 1) * 256 + 1);
+}
+
 /// Where EMMs and data may come from.
 struct DataConfiguration {
   std::optional<HostPort> listen;  ///< Nothing: nowhere.

@@ -52,6 +52,8 @@ Status HeadEnd::apply(HeadEndSettings settings) {
   if (settings.cipher != settings_.cipher || settings.cipher_options.iv != settings_.cipher_options.iv ||
       settings.csa2_checksum != settings_.csa2_checksum)
     return fail(ErrorKind::invalid_argument, "the cipher stays as it is while a stream passes: stop it first");
+  if (settings.bit_rate != settings_.bit_rate)
+    return fail(ErrorKind::invalid_argument, "the bit rate stays as it is while a stream passes: stop it first");
   for (const CaSystem& system : settings.systems) system.supply->on_events([bell = bell_] { bell->ring(); });
   // Services whose CA systems are reached by another way begin anew.
   for (auto& [id, service] : services_) {
@@ -269,9 +271,7 @@ Result<std::vector<GroupStream>> HeadEnd::name_streams(const ServiceSettings& se
     do ++last_id;
     while (routes_.contains({stream.supply.get(), last_id}));
     stream.stream_id = last_id;
-    stream.ecm_id = stream.stream_id;
-    if (!use.ecm_id) continue;
-    stream.ecm_id = *use.ecm_id;
+    stream.ecm_id = use.ecm_id.value_or(static_cast<std::uint16_t>(system->first_ecm_id + stream.stream_id - 1));
     while (has_ecm_id(stream.supply.get(), stream.ecm_id)) ++stream.ecm_id;
   }
   return streams;

@@ -24,6 +24,8 @@ struct CaSystem {
   std::string name;                   ///< What services call it by.
   std::uint16_t ca_system_id = 0;     ///< For CA descriptors; the upper half of the Super_CAS_id.
   std::shared_ptr<EcmSupply> supply;  ///< Where its ECMs come from.
+  /// ECM_ids are counted from here where none is given: two head-ends on one ECMG need different ones.
+  std::uint16_t first_ecm_id = 1;
 };
 
 /// That a service is sold through a CA system.
@@ -77,7 +79,7 @@ enum class BeforeFirstPeriod {
 };
 
 struct HeadEndSettings {
-  mpegts::TsCipher cipher = mpegts::TsCipher::csa2;
+  mpegts::TsCipher cipher = mpegts::TsCipher::cissa;
   mpegts::TsCipherOptions cipher_options;
   bool csa2_checksum = true;                    ///< Bytes 3 and 7 of words of CSA2 are sums.
   std::optional<std::uint8_t> scrambling_mode;  ///< For the scrambling descriptor; nothing: that of the cipher.

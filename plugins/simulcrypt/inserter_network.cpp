@@ -140,8 +140,10 @@ Status InserterNetwork::listen(const simulcrypt::DataConfiguration& configuratio
     listening.address = configuration.listen->host;
     listening.port = configuration.listen->port;
     listening.udp = configuration.udp;
+    listening.settings.binary_messages = configuration.binary_messages;
     simulcrypt::DataQueueSettings queue;
     queue.udp = configuration.udp;
+    if (configuration.binary_messages) queue.udp_section_tspkt_flag = simulcrypt::emmg::binary_messages;
     queue.total_bandwidth = configuration.bandwidth;
     auto mux = std::make_unique<Mux>(element_);
     CAS_TRY_ASSIGN(data_, network_->listen_for_data(listening, std::move(queue), mux.get()));
@@ -149,19 +151,6 @@ Status InserterNetwork::listen(const simulcrypt::DataConfiguration& configuratio
     post(element_, data_message("listening", configuration.listen->host + ":" + std::to_string(data_->port), ""));
   }
   listening_ = configuration;
-  if (!configuration.listen) return {};
-  simulcrypt::MuxListening listening;
-  listening.address = configuration.listen->host;
-  listening.port = configuration.listen->port;
-  listening.udp = configuration.udp;
-  listening.settings.binary_messages = configuration.binary_messages;
-  simulcrypt::DataQueueSettings queue;
-  queue.udp = configuration.udp;
-  if (configuration.binary_messages) queue.udp_section_tspkt_flag = simulcrypt::emmg::binary_messages;
-  queue.total_bandwidth = configuration.bandwidth;
-  mux_ = std::make_unique<Mux>(element_);
-  CAS_TRY_ASSIGN(data_, network_->listen_for_data(listening, std::move(queue), mux_.get()));
-  post(element_, data_message("listening", configuration.listen->host + ":" + std::to_string(data_->port), ""));
   return {};
 }
 
@@ -187,7 +176,8 @@ Result<simulcrypt::HeadEndSettings> InserterNetwork::connect_all(
   for (const simulcrypt::EcmgConfiguration& ecmg : configuration.ecmgs) {
     CAS_TRY_ASSIGN(const std::shared_ptr<Ecmg> connected, connect(ecmg));
     next_.emplace(ecmg.name, connected);
-    settings.systems.push_back({ecmg.name, static_cast<std::uint16_t>(ecmg.super_cas_id >> 16), connected->supply});
+    settings.systems.push_back({ecmg.name, static_cast<std::uint16_t>(ecmg.super_cas_id >> 16), connected->supply,
+                                simulcrypt::first_ecm_id_of(ecmg.channel_id)});
   }
   CAS_TRY(listen(configuration.data));
   return settings;

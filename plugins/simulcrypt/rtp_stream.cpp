@@ -114,6 +114,7 @@ Status RtpStream::start(const RtpProperties& properties, const simulcrypt::HeadE
   }
   network_ = &network;
   CAS_TRY_ASSIGN(head_end_, bcast::RtpHeadEnd::create(std::move(settings), *this, crypto::system_random()));
+  network.use();
   pool_ = make_buffer_pool(usual_packet_size);
   return {};
 }
