@@ -56,7 +56,8 @@ ByteView SlotMultiplexer::multiplex(MutableByteView run, std::span<const std::ui
   out_.clear();
   next_insertion_ = 0;
   if (!times.empty()) last_time_ = times.back();
-  if (bit_rate) ticks_per_packet_ = static_cast<std::uint64_t>(std::llround(static_cast<double>(ticks_times_rate) / *bit_rate));
+  if (bit_rate)
+    ticks_per_packet_ = static_cast<std::uint64_t>(std::llround(static_cast<double>(ticks_times_rate) / *bit_rate));
   ByteView result = run;
   const bool may_start = !slots_ && options_.bit_rate && bit_rate && !times.empty();
   if (may_start) start_slots(times.front(), *bit_rate);
@@ -116,8 +117,7 @@ std::optional<std::size_t> SlotMultiplexer::multiplex_in_place(MutableByteView r
     }
     ++position;
   }
-  for (; next_insertion_ < insertions_.size(); ++next_insertion_)
-    urgent_.push() = insertions_[next_insertion_].packet;
+  for (; next_insertion_ < insertions_.size(); ++next_insertion_) urgent_.push() = insertions_[next_insertion_].packet;
   if (waiting_.empty() || counts_.inserted_later != later_before || times.empty()) {
     stuck_since_.reset();
   } else if (!stuck_since_) {

@@ -119,9 +119,9 @@ class SlotMultiplexer {
   std::uint64_t reserved_ = 0;
   std::vector<Insertion> insertions_;
   std::size_t next_insertion_ = 0;
-  PacketQueue<Packet> urgent_;                   ///< Of insertions whose position has come.
-  PacketQueue<Delayed> delayed_;                 ///< Of the stream.
-  PacketQueue<Packet> waiting_;                  ///< For room.
+  PacketQueue<Packet> urgent_;                  ///< Of insertions whose position has come.
+  PacketQueue<Delayed> delayed_;                ///< Of the stream.
+  PacketQueue<Packet> waiting_;                 ///< For room.
   std::optional<std::uint64_t> crowded_since_;  ///< There are packets that have been moved.
   std::optional<std::uint64_t> stuck_since_;    ///< None of those that wait has found room.
   std::optional<Slots> slots_;

@@ -153,7 +153,7 @@ TEST_F(InserterData, OverUdpGoOutToo) {
   ByteQueue message;
   const ByteView emm(emm_);
   ASSERT_OK((simulcrypt::emmg::DataProvision{0x4b010001, std::nullopt, std::nullopt, 9}.write(message, 3,
-                                                                                             std::span(&emm, 1))));
+                                                                                              std::span(&emm, 1))));
   const sockaddr_in at = loopback(port_);
   ASSERT_GT(::sendto(socket, message.view().data(), message.view().size(), 0, reinterpret_cast<const sockaddr*>(&at),
                      sizeof at),

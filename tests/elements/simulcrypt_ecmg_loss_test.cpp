@@ -33,8 +33,7 @@ class EcmgLoss : public ::testing::TestWithParam<Policy> {
     const std::string without = std::string("without_ecm = '") + GetParam().without_ecm + "'\n";
     const auto file = folder_.path() / "head-end.toml";
     std::ofstream(file) << "cipher = 'cissa'\n"
-                        << ecmg("0", servers_[0]) << ecmg("1", servers_[1])
-                        << "[[service]]\ncrypto_period = '500ms'\n"
+                        << ecmg("0", servers_[0]) << ecmg("1", servers_[1]) << "[[service]]\ncrypto_period = '500ms'\n"
                         << GetParam().service << "[[service.system]]\necmg = '0'\n"
                         << without << "[[service.system]]\necmg = '1'\n"
                         << without;
@@ -72,8 +71,8 @@ class EcmgLoss : public ::testing::TestWithParam<Policy> {
   void play_until_connected(std::size_t which) {
     const std::string name = std::to_string(which);
     if (connected_.contains(name)) return;
-    const auto message = InserterHarness::wait_for_message(
-        inserter_->bus(), "simulcrypt-ecmg", [&](const GstStructure* said) {
+    const auto message =
+        InserterHarness::wait_for_message(inserter_->bus(), "simulcrypt-ecmg", [&](const GstStructure* said) {
           note(said);
           return text_of(said, "ecmg") == name && text_of(said, "state") == "connected";
         });

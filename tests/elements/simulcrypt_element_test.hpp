@@ -77,8 +77,7 @@ inline guint items_of(const GstStructure* structure, const char* field) {
 /// The element in a harness that is playing; the stream goes in on the test's own thread, and what comes out is kept.
 class InserterHarness {
  public:
-  explicit InserterHarness(const PropertyList& properties)
-      : element_(make_inserter(properties)), bus_(gst_bus_new()) {
+  explicit InserterHarness(const PropertyList& properties) : element_(make_inserter(properties)), bus_(gst_bus_new()) {
     gst_element_set_bus(element_.get(), bus_.get());
     harness_.reset(gst_harness_new_with_element(element_.get(), "sink", "src"));
     gst_harness_set_src_caps_str(harness_.get(), transport_stream_caps);
@@ -125,8 +124,8 @@ class InserterHarness {
                                             const std::function<bool(const GstStructure*)>& wanted) {
     const gint64 until = g_get_monotonic_time() + 60 * G_TIME_SPAN_SECOND;
     for (gint64 left = until - g_get_monotonic_time(); left > 0; left = until - g_get_monotonic_time()) {
-      GstMessage* message = gst_bus_timed_pop_filtered(bus, static_cast<GstClockTime>(left) * GST_USECOND,
-                                                       GST_MESSAGE_ELEMENT);
+      GstMessage* message =
+          gst_bus_timed_pop_filtered(bus, static_cast<GstClockTime>(left) * GST_USECOND, GST_MESSAGE_ELEMENT);
       if (message == nullptr) break;
       const GstStructure* structure = gst_message_get_structure(message);
       gst::StructurePtr found;

@@ -70,9 +70,9 @@ TEST_F(InserterNetworkTest, ShowsWhereItStands) {
   EXPECT_EQ(uint64_of(stats.get(), "packets"), stream.size() / mpegts::packet_size);
   EXPECT_NEAR(static_cast<double>(uint64_of(stats.get(), "bit-rate")), 2e6, 100);
   EXPECT_EQ(uint64_of(stats.get(), "constant-bit-rate"), 0U);
-  for (const char* zero : {"nulls-added", "overloads", "clock-gaps", "data-packets", "data-packets-sent",
-                           "data-packets-waiting", "data-refused", "pid-conflicts", "damaged-sections",
-                           "skipped-bytes", "sync-losses"})
+  for (const char* zero :
+       {"nulls-added", "overloads", "clock-gaps", "data-packets", "data-packets-sent", "data-packets-waiting",
+        "data-refused", "pid-conflicts", "damaged-sections", "skipped-bytes", "sync-losses"})
     EXPECT_EQ(uint64_of(stats.get(), zero), 0U) << zero;
   EXPECT_LE(uint64_of(stats.get(), "longest-delay"), 3U);
   EXPECT_GT(uint_of(stats.get(), "emm-port"), 0U);
@@ -81,8 +81,8 @@ TEST_F(InserterNetworkTest, ShowsWhereItStands) {
   EXPECT_EQ(uint_of(group, "service-id"), 101U);
   EXPECT_EQ(uint_of(group, "cp-number"), 2U);
   EXPECT_EQ(uint64_of(group, "periods"), 3U);
-  const auto scrambled = receiver_.scrambled[TestMultiplex::video_pid(0)] +
-                         receiver_.scrambled[TestMultiplex::audio_pid(0)];
+  const auto scrambled =
+      receiver_.scrambled[TestMultiplex::video_pid(0)] + receiver_.scrambled[TestMultiplex::audio_pid(0)];
   EXPECT_EQ(uint64_of(group, "packets-scrambled"), scrambled);
   EXPECT_EQ(uint64_of(group, "packets-withheld"), 0U);
   const GstStructure* ecms = item_of(group, "ecm-streams", 0);
@@ -152,8 +152,7 @@ TEST_F(InserterNetworkTest, EndsWithAnErrorWhereItIsToldTo) {
 class WaitingStream {
  public:
   WaitingStream(InserterHarness& inserter, Bytes stream) {
-    flow_ = std::async(std::launch::async,
-                       [&inserter, stream = std::move(stream)] { return inserter.push(stream); });
+    flow_ = std::async(std::launch::async, [&inserter, stream = std::move(stream)] { return inserter.push(stream); });
   }
   /// Within a minute, which is far less than it would wait.
   GstFlowReturn flow() {

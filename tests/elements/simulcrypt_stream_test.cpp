@@ -32,7 +32,8 @@ TEST_F(InserterStreams, RunAgainAfterNull) {
   TemporaryFolder folder;
   const auto in = folder.path() / "in.ts", out = folder.path() / "out.ts";
   const Bytes stream = multiplex_.seconds(3);
-  std::ofstream(in, std::ios::binary).write(reinterpret_cast<const char*>(stream.data()), static_cast<std::streamsize>(stream.size()));
+  std::ofstream(in, std::ios::binary)
+      .write(reinterpret_cast<const char*>(stream.data()), static_cast<std::streamsize>(stream.size()));
   Pipeline pipeline("filesrc location=" + in.string() + " ! " + transport_stream_caps +
                     " ! simulcrypt-ecm-inserter crypto-period=1000 ecm-wait=60000 super-cas-id=0x4a010001 ecmg=" +
                     ecmg_.address() + " ! filesink location=" + out.string());
@@ -111,8 +112,8 @@ TEST_F(InserterStreams, KeepTimesAndFlagsWhereTheyAreCutAnew) {
 
 TEST_F(InserterStreams, MayBeCutAnywhereAndBeginWithGarbage) {
   const Bytes stream = multiplex_.seconds(2);
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, std::size_t{187}, std::size_t{1000},
-                                  std::size_t{65536}}) {
+  for (const std::size_t piece :
+       {std::size_t{1}, std::size_t{100}, std::size_t{187}, std::size_t{1000}, std::size_t{65536}}) {
     InserterHarness inserter(usual_properties(ecmg_));
     Bytes with_garbage(300, 0x11);
     append(with_garbage, stream);

@@ -268,8 +268,8 @@ TEST_F(HeadEndStreams, WhoseMapsHaveNoRoomAreToldOf) {
   settings.services[0].systems[0].private_data = Bytes(251, 0x55);
   TestMultiplex multiplex({});
   for (int number = 0; number < 5; ++number) {
-    settings.systems.push_back({std::to_string(number), static_cast<std::uint16_t>(0x100 + number),
-                                std::make_shared<PlainEcmg>()});
+    settings.systems.push_back(
+        {std::to_string(number), static_cast<std::uint16_t>(0x100 + number), std::make_shared<PlainEcmg>()});
     settings.services[0].systems.push_back({.system = std::to_string(number), .private_data = Bytes(251, 0x55)});
   }
   send(multiplex.seconds(1));
@@ -331,8 +331,7 @@ TEST_F(HeadEndStreams, CountPeriodsThrough65535) {
     Bytes one = multiplex.packets(2);
     const auto out = head_end->process(one);
     ASSERT_OK(out);
-    if (listener.periods.size() < 10 || listener.periods.size() > 65'500)
-      receiver.push(*out);
+    if (listener.periods.size() < 10 || listener.periods.size() > 65'500) receiver.push(*out);
     ASSERT_LT(multiplex.time_of(head_end->status().packets), 7000 * mpegts::clock_hz) << "periods do not change";
   }
   EXPECT_EQ(listener.periods[65'535].cp_number, 65'535);
