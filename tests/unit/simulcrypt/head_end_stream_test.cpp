@@ -231,6 +231,29 @@ TEST_F(HeadEndStreams, ThatLackEcmPidsTellOfThoseThatTheyHave) {
   expect_clean();
 }
 
+TEST_F(HeadEndStreams, TakeThePlaceOfOldCaDescriptors) {
+  mpegts::ProgramMap map;
+  map.program_number = 101;
+  for (const std::uint16_t id : {ca_system_id, std::uint16_t{0x0b00}})
+    EXPECT_OK(
+        (mpegts::CaDescriptor{.ca_system_id = id, .ca_pid = 0x77, .private_data = {}}.append_to(map.descriptors)));
+  map.streams.push_back({0x1b, 0b111, video, 0b1111, map.descriptors});
+  const ServiceSignal signal{{{ca_system_id, 0x700, {}, {}}}, std::nullopt};
+  const auto section = signal_program_map(map, signal, 1);
+  ASSERT_OK(section);
+  const auto edited = mpegts::ProgramMap::parse(*section);
+  ASSERT_OK(edited);
+  EXPECT_EQ(edited->version, 1);
+  // Those of others stay.
+  const auto systems = mpegts::find_ca_descriptors(edited->descriptors);
+  ASSERT_EQ(systems.size(), 2U);
+  EXPECT_EQ(systems[0].ca_system_id, 0x0b00);
+  EXPECT_EQ(systems[1].ca_pid, 0x700);
+  const auto of_video = mpegts::find_ca_descriptors(edited->streams[0].descriptors);
+  ASSERT_EQ(of_video.size(), 1U);
+  EXPECT_EQ(of_video[0].ca_system_id, 0x0b00);
+}
+
 TEST_F(HeadEndStreams, AreToldOfWhenTheirComponentsAppear) {
   settings.services[0].pids = {0x300};
   TestMultiplex multiplex({});
