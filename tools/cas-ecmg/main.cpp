@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cas-ecmg: the ECM generator of the demonstration CA system, for SimulCrypt synchronisers.
+// cas-ecmg: the ECM generator of the demonstration CA system and of OMA BCAST, for SimulCrypt synchronisers.
 #include <CLI/CLI.hpp>
 
+#include "bcast_commands.hpp"
 #include "ca-system/init_command.hpp"
 #include "commands.hpp"
 
@@ -13,7 +14,8 @@ using tools::Program;
 using tools::Progress;
 
 constexpr const char* description =
-    "An ECMG (ETSI TS 103 197): gives SimulCrypt synchronisers the ECMs of the demonstration CA system.";
+    "An ECMG (ETSI TS 103 197): gives SimulCrypt synchronisers the ECMs of the demonstration CA system, or the "
+    "short term key messages of OMA BCAST.";
 
 constexpr const char* examples = R"(
   cas-ecmg init                         makes a CA system in $CAS_HOME/ca, with product 1
@@ -21,6 +23,8 @@ constexpr const char* examples = R"(
   cas-ecmg product add 7 --name sport   another product
   cas-ecmg product list                 products and when their keys are in force
   cas-ecmg product roll 7               a new key in an hour, for those who are entitled then
+  cas-ecmg bcast init news.keys         keys of services of OMA BCAST
+  cas-ecmg run --cas bcast --keys news.keys
 
 cas-emmg brings the keys to the cards. Exit status: 0 done, 1 failed, 2 wrong arguments.)";
 
@@ -29,8 +33,10 @@ constexpr const char* run_examples = R"(
   cas-ecmg run --listen 0.0.0.0:2000 --max-channels 50 --ecm-rep-period 250
   cas-ecmg run --listen 127.0.0.1:0 --port-file port      a free port, which is said on stdout and in the file
   cas-ecmg run --config ecmg.toml                         each option is a key there: ecm_rep_period = 250
+  cas-ecmg run --cas bcast --keys news.keys               key messages of OMA BCAST, see cas-ecmg bcast --help
 
-Says on stderr who comes, leaves and misbehaves. SIGHUP reads the keys again; they are also looked at by itself when they change.
+Says on stderr who comes, leaves and misbehaves. SIGHUP reads the keys again; those of the demonstration CA
+system are also looked at by itself when they change.
 SIGTERM and SIGINT end it when what waits has been sent; the second one at once.)";
 
 constexpr const char* add_examples = R"(
@@ -49,6 +55,9 @@ void add_run(Program& program, RunArguments& arguments, tools::NumberOptions& nu
         return run(arguments, numbers, progress);
       });
   command.add_option("--config", arguments.config, "a file of these options, in TOML; the command line wins")
+      ->type_name("FILE");
+  command.add_option("--cas", arguments.cas, "the CA system: casdemo or bcast (casdemo)")->type_name("NAME");
+  command.add_option("--keys", arguments.keys, "with --cas bcast: the file of 'cas-ecmg bcast init'")
       ->type_name("FILE");
   command.add_option("--system", arguments.system, ca_system::system_help)->type_name("FOLDER");
   command.add_option("--listen", arguments.listen, "where to listen (127.0.0.1:2000); port 0 is a free one")
@@ -100,5 +109,7 @@ int main(int argc, char** argv) {
   add_run(program, run_arguments, numbers);
   ProductArguments product_arguments;
   add_products(program, product_arguments);
+  BcastArguments bcast_arguments;
+  add_bcast(program, bcast_arguments);
   return program.run(argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/durable_file.hpp"
+#include "bcast_generator.hpp"
 #include "ca-system/key_watcher.hpp"
 #include "casdemo_generator.hpp"
 #include "commands.hpp"
@@ -50,17 +51,7 @@ class Daemon {
 
  private:
   Status start() {
-    CAS_TRY_ASSIGN(const std::filesystem::path folder, ca_system::system_folder(settings_.system));
-    CAS_TRY_ASSIGN(ca_system::CaSystem system,
-                   ca_system::CaSystem::open(folder, crypto::system_random(), system_clock()));
-    CAS_TRY(system.renew_keys());
-    CAS_TRY_ASSIGN(const std::vector<ca_system::EntitlementKey> keys, system.keys());
-    CasdemoTerms terms;
-    terms.super_cas_id = settings_.super_cas_id.value_or(system.super_cas_id());
-    terms.parameters = settings_.parameters;
-    terms.default_product = settings_.product;
-    generator_.emplace(terms, system_clock(), crypto::system_random());
-    CAS_TRY(generator_->set_keys(keys));
+    CAS_TRY(settings_.bcast_keys.empty() ? open_casdemo() : open_bcast());
     CAS_TRY_ASSIGN(metrics_, EcmgMetrics::create(registry_));
     allow_descriptors(settings_.serving.settings.max_channels);
     CAS_TRY_ASSIGN(loop_, service::EventLoop::create(system_clock()));
@@ -68,12 +59,49 @@ class Daemon {
                    EcmgService::listen(*loop_, system_clock(), settings_.serving, *generator_, metrics_, log_));
     CAS_TRY(loop_->on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) { on_signal(signal); }));
     CAS_TRY(serve_metrics());
-    watcher_.emplace(std::move(system), system_clock(), [this](Result<std::vector<ca_system::EntitlementKey>> read) {
-      const auto shared = std::make_shared<Result<std::vector<ca_system::EntitlementKey>>>(std::move(read));
-      loop_->post([this, shared] { take_keys(*shared); });
-    });
+    if (system_) watch();
     if (arguments_.port_file.empty()) return {};
     return write_file_durably(arguments_.port_file, as_bytes(std::to_string(service_->local().port()) + "\n"), 0644);
+  }
+
+  Status open_casdemo() {
+    CAS_TRY_ASSIGN(const std::filesystem::path folder, ca_system::system_folder(settings_.system));
+    CAS_TRY_ASSIGN(system_, ca_system::CaSystem::open(folder, crypto::system_random(), system_clock()));
+    CAS_TRY(system_->renew_keys());
+    CAS_TRY_ASSIGN(const std::vector<ca_system::EntitlementKey> keys, system_->keys());
+    CasdemoTerms terms;
+    terms.super_cas_id = settings_.super_cas_id.value_or(system_->super_cas_id());
+    terms.parameters = settings_.parameters;
+    terms.default_product = settings_.product;
+    casdemo_.emplace(terms, system_clock(), crypto::system_random());
+    CAS_TRY(casdemo_->set_keys(keys));
+    generator_ = &*casdemo_;
+    return {};
+  }
+
+  Status open_bcast() {
+    bcast_.emplace(settings_.parameters, system_clock());
+    generator_ = &*bcast_;
+    CAS_TRY_ASSIGN(BcastKeys keys, BcastKeys::read(settings_.bcast_keys));
+    return bcast_->set_keys(std::move(keys));
+  }
+
+  void watch() {
+    watcher_.emplace(std::move(*system_), system_clock(), [this](Result<std::vector<ca_system::EntitlementKey>> read) {
+      const auto shared = std::make_shared<Result<std::vector<ca_system::EntitlementKey>>>(std::move(read));
+      loop_->post([this, shared] {
+        keys_taken(*shared ? casdemo_->set_keys(**shared) : Status(fail(shared->error())),
+                   *shared ? (*shared)->size() : 0);
+      });
+    });
+  }
+
+  void read_bcast_keys() {
+    auto keys = BcastKeys::read(settings_.bcast_keys);
+    std::size_t count = 0;
+    if (keys)
+      for (const BcastService& service : keys->services()) count += service.keys.size();
+    keys_taken(keys ? bcast_->set_keys(std::move(*keys)) : Status(fail(std::move(keys).error())), count);
   }
 
   Status serve_metrics() {
@@ -99,16 +127,15 @@ class Daemon {
     log_.info("listening", "listening at " + place, {{"listening", place}});
   }
 
-  void take_keys(const Result<std::vector<ca_system::EntitlementKey>>& keys) {
-    Status taken = keys ? generator_->set_keys(*keys) : Status(fail(keys.error()));
+  void keys_taken(const Status& taken, std::size_t count) {
     keys_failure_.reset();
     if (!taken) keys_failure_ = taken.error();
     if (!taken) return log_.error("keys-not-read", "the keys before go on: " + taken.error().message);
-    log_.info("keys-read", "the keys were read: " + std::to_string(keys->size()), {{"keys", keys->size()}});
+    log_.info("keys-read", "the keys were read: " + std::to_string(count), {{"keys", count}});
   }
 
   void on_signal(int signal) {
-    if (signal == SIGHUP) return watcher_->read_now();
+    if (signal == SIGHUP) return watcher_ ? watcher_->read_now() : read_bcast_keys();
     if (stopping_) return loop_->stop();  // the second time: at once
     stopping_ = true;
     health_.set_stopping();
@@ -131,7 +158,10 @@ class Daemon {
   tools::DaemonLog log_;
   service::MetricRegistry registry_;
   EcmgMetrics metrics_;
-  std::optional<CasdemoGenerator> generator_;
+  std::optional<ca_system::CaSystem> system_;
+  std::optional<CasdemoGenerator> casdemo_;
+  std::optional<BcastGenerator> bcast_;
+  simulcrypt::EcmGenerator* generator_ = nullptr;  ///< One of the two.
   std::unique_ptr<service::EventLoop> loop_;
   std::unique_ptr<EcmgService> service_;
   service::Health health_;

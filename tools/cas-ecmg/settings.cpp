@@ -60,6 +60,20 @@ Result<std::optional<casdemo::ProductId>> product_of(const std::string& text) {
   return product;
 }
 
+/// Which CA system is served, and that it was told nothing that is the other one's.
+Status check_cas(const std::string& cas, const Settings& settings, bool for_casdemo) {
+  if (cas != "casdemo" && cas != "bcast") return fail(ErrorKind::invalid_argument, "--cas takes casdemo or bcast");
+  if ((cas == "bcast") == settings.bcast_keys.empty())
+    return fail(ErrorKind::invalid_argument,
+                "--cas bcast and --keys FILE go together: 'cas-ecmg bcast init FILE' makes the file");
+  if (cas == "bcast" && (for_casdemo || !settings.system.empty()))
+    return fail(
+        ErrorKind::invalid_argument,
+        "--system, --super-cas-id, --product and --mode are of the demonstration CA system: with --cas bcast the "
+        "file of --keys says it all");
+  return {};
+}
+
 Status take_numbers(const tools::NumberOptions& numbers, Settings& settings) {
   ecmg::ChannelParameters& announced = settings.parameters;
   announced.delay_start = numbers.as<std::int16_t>("delay_start");
@@ -103,14 +117,18 @@ Result<Settings> settle(const RunArguments& arguments, tools::NumberOptions& num
   const service::ConfigurationTable* file = root ? &*root : nullptr;
   Settings settings;
   CAS_TRY(numbers.resolve(file));
+  CAS_TRY_ASSIGN(const std::string cas, text_of(arguments.cas, file, "cas", "casdemo"));
+  CAS_TRY_ASSIGN(settings.bcast_keys, text_of(arguments.keys, file, "keys", ""));
   CAS_TRY_ASSIGN(settings.system, text_of(arguments.system, file, "system", ""));
   CAS_TRY_ASSIGN(settings.metrics, text_of(arguments.metrics, file, "metrics", ""));
   CAS_TRY_ASSIGN(const std::string listen, text_of(arguments.listen, file, "listen", "127.0.0.1:2000"));
-  CAS_TRY_ASSIGN(const std::string mode, text_of(arguments.mode, file, "mode", "sections"));
-  CAS_TRY_ASSIGN(const std::string product,
-                 text_of(arguments.product, file, "product", std::to_string(casdemo::default_product)));
+  CAS_TRY_ASSIGN(std::string mode, text_of(arguments.mode, file, "mode", ""));
+  CAS_TRY_ASSIGN(std::string product, text_of(arguments.product, file, "product", ""));
   if (configuration) CAS_TRY(configuration->check());
 
+  CAS_TRY(check_cas(cas, settings, !mode.empty() || !product.empty() || numbers["super_cas_id"] >= 0));
+  if (mode.empty()) mode = "sections";
+  if (product.empty()) product = std::to_string(casdemo::default_product);
   CAS_TRY_ASSIGN(const service::Endpoint endpoint, service::Endpoint::parse(listen));
   settings.serving.address = endpoint.address();
   settings.serving.port = endpoint.port();

@@ -15,6 +15,8 @@ namespace ecmg = simulcrypt::ecmg;
 /// What `cas-ecmg run` was told on the command line; empty and nothing: not told.
 struct RunArguments {
   std::string config;
+  std::string cas;   ///< "casdemo" or "bcast".
+  std::string keys;  ///< With bcast: its file.
   std::string system;
   std::string listen;
   std::string metrics;
@@ -30,7 +32,8 @@ struct RunArguments {
 
 /// What follows from the command line and the file.
 struct Settings {
-  std::string system;  ///< Empty: the default folder.
+  std::string bcast_keys;  ///< The file of OMA BCAST's keys; empty: the demonstration CA system is served.
+  std::string system;      ///< Empty: the default folder.
   EcmgServing serving;
   std::string metrics;  ///< Empty: none.
   simulcrypt::ecmg::ChannelParameters parameters;
