@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "service/event_loop_state.hpp"
 
@@ -57,8 +58,11 @@ void EventLoop::run() {
     state.timers->run_due(state.now);
     if (state.stopping) break;
     state.arm();
+    // The first handler runs within, after a wait of any length: for it the time is looked up when it asks.
+    state.has_waited = true;
     state.io.run_one();
     state.now = state.clock.monotonic();
+    state.has_waited = false;
     for (int i = 1; i < handlers_at_once && !state.stopping && state.io.poll_one() != 0; ++i) {
     }
   }
@@ -100,7 +104,10 @@ Status EventLoop::on_signals(std::initializer_list<int> signals, std::function<v
   return {};
 }
 
-std::chrono::nanoseconds EventLoop::now() const { return state_->now; }
+std::chrono::nanoseconds EventLoop::now() const {
+  if (std::exchange(state_->has_waited, false)) state_->now = state_->clock.monotonic();
+  return state_->now;
+}
 
 Error error_of(const boost::system::error_code& code, const std::string& what) {
   ErrorKind kind = ErrorKind::io;

@@ -30,6 +30,7 @@ struct EventLoop::State {
   std::optional<asio::signal_set> signals;
   std::function<void(int)> on_signal;
   std::chrono::nanoseconds now;
+  bool has_waited = false;  ///< A handler runs at once after a wait: `now` is of before it.
   bool stopping = false;
 
   void arm();

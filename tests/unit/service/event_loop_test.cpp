@@ -69,6 +69,14 @@ TEST_F(EventLoopTest, TimersFollowTheClockInTheirOrder) {
   EXPECT_EQ(calls, (std::vector<int>{0, 1, 11, 3}));
 }
 
+TEST_F(EventLoopTest, TheFirstHandlerAfterAWaitSeesTheTimeOfNow) {
+  // The timer stands for the wait: time passes between the loop's look at the clock and the handler.
+  const Timer wait = loop_->after(0s, [this] { clock_.advance(5s); });
+  loop_->post([this] { EXPECT_EQ(loop_->now(), clock_.monotonic()); });
+  loop_->stop();
+  loop_->run();
+}
+
 TEST_F(EventLoopTest, ATimerThatGoesDoesNotCall) {
   int calls = 0;
   {
