@@ -28,8 +28,7 @@ run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(libgtest-dev libgmock-dev tshark)
-test_packages=(libgtest-dev libgmock-dev python3 tshark ffmpeg)
+test_packages=(libgtest-dev libgmock-dev tshark ffmpeg)
 ci_packages=(clang clang-format-14 libclang-rt-14-dev valgrind debootstrap)
 
 case $level in
