@@ -180,7 +180,7 @@ TEST_F(SlotMultiplexerTest, DoesNotTakeAClockThatGoesBackForALackOfRoom) {
   // The clock was thought to be faster than the next reference says, while a packet is out of its place.
   slots.insert(1, packet('E'));
   EXPECT_EQ(send("ABC"), "AEB");
-  time_ -= 2 * tick;
+  time_ = 0;
   EXPECT_EQ(send("DF.G"), "CDFG");
   EXPECT_TRUE(in_place);
   EXPECT_FALSE(slots.constant_bit_rate());

@@ -28,6 +28,19 @@ class HeadEndStreams : public HeadEndTest {
   }
 };
 
+TEST_F(HeadEndStreams, BeginPeriodsAtThePacketThatIsToldOf) {
+  TestMultiplex multiplex({});
+  send(multiplex.seconds(5));
+  ASSERT_EQ(listener.periods.size(), 5U);
+  ASSERT_EQ(receiver.changes_of_parity.size(), 8U);  // Of video and audio.
+  for (std::size_t period = 1; period < 5; ++period)
+    for (const std::size_t change : {2 * period - 2, 2 * period - 1}) {
+      // Packets move back by what is put in before them.
+      EXPECT_GE(receiver.changes_of_parity[change], listener.periods[period].packet);
+      EXPECT_LT(receiver.changes_of_parity[change], listener.periods[period].packet + 30);
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------- Clocks
 
 TEST_F(HeadEndStreams, GoOnWhereTheClockReferencesWrap) {

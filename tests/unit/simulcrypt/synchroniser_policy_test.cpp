@@ -21,6 +21,24 @@ TEST_F(Synchronising, APeriodIsHeldUntilTheEcmIsThere) {
   EXPECT_EQ(begin_of(3), milliseconds(5020));
 }
 
+TEST_F(Synchronising, NoPolicyIsAskedWhileTheStreamCanWait) {
+  const milliseconds due(1020);
+  const std::size_t ecmg = add({}, WithoutEcm::stop), other = add({}, WithoutEcm::go_on);
+  run(milliseconds(700));
+  ecmgs[ecmg].up = ecmgs[other].up = false;
+  run(due);
+  EXPECT_OK(synchroniser().advance(due, true));
+  EXPECT_TRUE(synchroniser().is_overdue(due));
+  EXPECT_EQ(begun.size(), 1U);
+  EXPECT_TRUE(missing.empty());
+  // It comes after all, at the same moment of the stream.
+  for (const std::size_t number : {ecmg, other}) EXPECT_OK(synchroniser().ecm_arrived(number, 1, {0, 1}));
+  EXPECT_FALSE(synchroniser().is_overdue(due));
+  EXPECT_OK(synchroniser().advance(due, true));
+  EXPECT_EQ(begun.size(), 2U);
+  EXPECT_TRUE(missing.empty());
+}
+
 TEST_F(Synchronising, HoldingHoldsForAllEcmgs) {
   EcmStreamTerms terms;
   terms.delay_start = terms.delay_stop = milliseconds(-200);
