@@ -8,7 +8,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cas;
   using namespace cas::simulcrypt;
-  const std::string_view text = as_text({data, size});
+  const std::string text(as_text({data, size}));
   static_cast<void>(parse_host_port(text, default_ecmg_port));
   const auto configuration = parse_head_end_configuration(text, "fuzz.toml");
   if (!configuration) {
