@@ -182,6 +182,7 @@ void InserterStream::tell() {
 }
 
 GstFlowReturn InserterStream::push(BufferPtr buffer) {
+  if (!is_ready()) return GST_FLOW_NOT_NEGOTIATED;
   auto made = process_buffer(std::move(buffer));
   tell();
   if (!made) return report(made.error());
@@ -189,6 +190,7 @@ GstFlowReturn InserterStream::push(BufferPtr buffer) {
 }
 
 GstFlowReturn InserterStream::push_list(GstBufferList* list) {
+  if (!is_ready()) return GST_FLOW_NOT_NEGOTIATED;
   const guint count = gst_buffer_list_length(list);
   BufferListPtr out(gst_buffer_list_new_sized(count));
   for (guint number = 0; number < count; ++number) {
@@ -225,6 +227,7 @@ void InserterStream::flush() {
   framing_.reset();
   out_.clear();
   if (head_end_) head_end_->discontinuity();
+  rtp_.discontinuity();
   waits_.rearm();
 }
 

@@ -57,6 +57,8 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   void service_gone(std::uint16_t service_id) override;
   void problem(const std::string& what) override;
 
+  /// False: the caps of an RTP session were refused, and there is nothing for buffers to go through.
+  [[nodiscard]] bool is_ready() const { return head_end_ != nullptr || rtp_.started(); }
   [[nodiscard]] Status apply_configuration();
   void take_configuration();
   [[nodiscard]] Status process(MutableByteView bytes, bool& in_place);

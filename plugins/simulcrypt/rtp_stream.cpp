@@ -125,6 +125,7 @@ void RtpStream::stop() {
   ltkms_.reset();
   clock_.reset();
   first_time_.reset();
+  resumed_ = {};
   latest_ = {};
   pool_.reset();
   messages_.clear();
@@ -140,6 +141,11 @@ void RtpStream::apply(const simulcrypt::HeadEndConfiguration& configuration) {
     head_end_->set_access_criteria(system, service.systems[system].access_criteria);
 }
 
+void RtpStream::discontinuity() {
+  first_time_.reset();
+  resumed_ = latest_;
+}
+
 // ---------------------------------------------------------------------------------------------------------- The packets
 
 /// By the buffer's times, or by the RTP time stamp where it has none.
@@ -147,7 +153,8 @@ StreamTime RtpStream::time_of(GstBuffer* buffer, ByteView packet) {
   const GstClockTime time = GST_BUFFER_DTS_OR_PTS(buffer);
   if (GST_CLOCK_TIME_IS_VALID(time)) {
     if (!first_time_) first_time_ = time;
-    latest_ = std::max(latest_, StreamTime(static_cast<std::int64_t>(time) - static_cast<std::int64_t>(*first_time_)));
+    const StreamTime since(static_cast<std::int64_t>(time) - static_cast<std::int64_t>(*first_time_));
+    latest_ = std::max(latest_, resumed_ + since);
   } else if (clock_ && packet.size() >= rtp_timestamp_at + 4) {
     std::uint32_t timestamp = 0;
     for (const std::uint8_t byte : packet.subspan(rtp_timestamp_at, 4)) timestamp = timestamp << 8 | byte;

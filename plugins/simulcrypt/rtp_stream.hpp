@@ -56,6 +56,8 @@ class RtpStream final : private simulcrypt::bcast::RtpHeadEndListener {
   [[nodiscard]] bool started() const { return head_end_ != nullptr; }
   void set_clock_rate(guint clock_rate) { clock_.emplace(clock_rate); }
   void apply(const simulcrypt::HeadEndConfiguration& configuration);
+  /// The times of buffers begin anew; that of the session goes on.
+  void discontinuity();
 
   /// A packet; nothing: it does not go out.
   [[nodiscard]] Result<BufferPtr> process(BufferPtr buffer, const std::stop_token& stop);
@@ -83,7 +85,8 @@ class RtpStream final : private simulcrypt::bcast::RtpHeadEndListener {
   std::vector<DatagramSender> key_streams_;  ///< By system.
   std::optional<DatagramSender> ltkms_;
   std::optional<simulcrypt::bcast::RtpStreamTime> clock_;
-  std::optional<GstClockTime> first_time_;
+  std::optional<GstClockTime> first_time_;  ///< Of a buffer since the last discontinuity, which was at `resumed_`.
+  simulcrypt::StreamTime resumed_{};
   simulcrypt::StreamTime latest_{};
   BufferPoolPtr pool_;
   std::vector<simulcrypt::DataDatagram> data_;
