@@ -24,6 +24,37 @@ quietly() {
   fail "failed: $* (all of it: $log)"
 }
 
+# What runs beside this script, by name; it ends with it.
+declare -A running
+trap '[ ${#running[@]} -eq 0 ] || kill -KILL "${running[@]}" 2>/dev/null || true' EXIT
+start() {  # start NAME COMMAND...: its output goes to NAME.log
+  local name=$1
+  shift
+  echo "$ $(typed "$@") &"
+  : >"$name.log"
+  "$@" >"$name.log" 2>&1 &
+  running[$name]=$!
+}
+# Waits for something that NAME is to bring about.
+wait_until() {  # wait_until NAME WHAT COMMAND...
+  local name=$1 what=$2
+  shift 2
+  for _ in {1..300}; do
+    "$@" && return
+    kill -0 "${running[$name]}" 2>/dev/null || break
+    sleep 0.1
+  done
+  "$@" && return
+  tail -n 20 "$name.log" >&2
+  fail "$what: not so; see $work/$name.log"
+}
+# Ends NAME, which has to end well.
+end() {  # end NAME SIGNAL
+  kill "-$2" "${running[$1]}"
+  wait "${running[$1]}" || { tail -n 20 "$1.log" >&2; fail "$1 did not end well"; }
+  unset "running[$1]"
+}
+
 # Installs what is missing, builds, and sets $build, $work (a folder for this run, new and empty) and $log. Where the programs and the plugin are found
 # already (installed, or in meson devenv), nothing is built.
 prepare() {  # prepare NAME PLUGIN PROGRAM...
@@ -48,7 +79,7 @@ prepare() {  # prepare NAME PLUGIN PROGRAM...
     [ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top" -Dcsa=enabled
     quietly meson compile -C "$build" "$@" "gst$plugin"
     # What an installed version needs none of: where the programs and the plugin are.
-    for program_name; do PATH=$build/tools/$program_name:$PATH; done
+    for program_name; do PATH=$build/tools/$program_name:$build/pipelines/apps/${program_name#cas-}:$PATH; done
     export PATH GST_PLUGIN_PATH=$build/plugins/$plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
     export GST_REGISTRY=$build/$name-registry.bin
   fi

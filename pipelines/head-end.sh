@@ -23,37 +23,6 @@ source "$top/pipelines/environment.sh"
 prepare head-end simulcrypt cas-ecmg cas-emmg
 export CAS_HOME=$work/home
 
-# What runs beside this script, by name; it ends with it.
-declare -A running
-trap '[ ${#running[@]} -eq 0 ] || kill -KILL "${running[@]}" 2>/dev/null || true' EXIT
-start() {  # start NAME COMMAND...: its output goes to NAME.log
-  local name=$1
-  shift
-  echo "$ $(typed "$@") &"
-  : >"$name.log"
-  "$@" >"$name.log" 2>&1 &
-  running[$name]=$!
-}
-# Waits for something that NAME is to bring about.
-wait_until() {  # wait_until NAME WHAT COMMAND...
-  local name=$1 what=$2
-  shift 2
-  for _ in {1..300}; do
-    "$@" && return
-    kill -0 "${running[$name]}" 2>/dev/null || break
-    sleep 0.1
-  done
-  "$@" && return
-  tail -n 20 "$name.log" >&2
-  fail "$what: not so; see $work/$name.log"
-}
-# Ends NAME, which has to end well.
-end() {  # end NAME SIGNAL
-  kill "-$2" "${running[$1]}"
-  wait "${running[$1]}" || { tail -n 20 "$1.log" >&2; fail "$1 did not end well"; }
-  unset "running[$1]"
-}
-
 step "a CA system with product 1, and a card that is entitled to it"
 run cas-ecmg init
 run cas-emmg card add --name "living room"
