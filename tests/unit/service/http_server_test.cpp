@@ -68,7 +68,7 @@ TEST_F(HttpServerTest, RequestsMayComeByteByByte) {
   }
   wire += receive(*peer, [&](const auto& more) { return (wire + more).ends_with("hello\n"); });
   const auto answers = test::parse_answers(wire);
-  ASSERT_EQ(answers.size(), 2U);
+  ASSERT_EQ(answers.size(), 2U) << wire;
   EXPECT_EQ(answers[0].body, "abc0123456789");
   EXPECT_EQ(answers[1].body, "hello\n");
 }
@@ -222,15 +222,18 @@ TEST_F(HttpServerTest, OurOwnClientUnderstandsIt) {
   if (!http_is_supported()) GTEST_SKIP() << "this build speaks no HTTP";
   listen();
   Result<HttpAnswer> answer = fail(ErrorKind::internal, "not asked");
+  bool answered = false;
   std::thread client([&] {
     HttpGet get;
     get.url = "http://127.0.0.1:" + std::to_string(server_->port()) + "/large";
     get.limits.body_size = large;
     answer = http_get(get, {});
-    loop_->post([this] { happened(); });
+    loop_->post([&] {
+      answered = true;
+      happened();
+    });
   });
-  while (log_.empty()) loop_->run();
-  loop_->run();
+  run_until([&] { return answered && !log_.empty(); });
   client.join();
   ASSERT_OK(answer);
   EXPECT_EQ(answer->body, Bytes(large));
