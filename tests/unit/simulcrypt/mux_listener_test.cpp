@@ -37,7 +37,7 @@ class Generator final : public service::TcpHandler {
           flush();
           return std::make_unique<Forward>(*this);
         },
-        [this](const Error& error) { FAIL() << error.message; });
+        [](const Error& error) { FAIL() << error.message; });
   }
   ~Generator() override {
     if (connection) connection->drop();
