@@ -112,8 +112,11 @@ class SrtpSessions {
 };
 
 Result<std::unique_ptr<SrtpSessions>> SrtpSessions::create(const SrtpOptions& options) {
+  // Another user of libsrtp in this process, GStreamer's plugin for one, may have initialised it before: it finds a
+  // module of its own there already then, says bad_param, and is ready all the same.
   static const srtp_err_status_t initialised = srtp_init();
-  if (initialised != srtp_err_status_ok) return fail(ErrorKind::internal, "libsrtp cannot be initialised");
+  if (initialised != srtp_err_status_ok && initialised != srtp_err_status_bad_param)
+    return fail(ErrorKind::internal, "libsrtp cannot be initialised");
   const bool gcm = options.suite == SrtpSuite::aead_aes_128_gcm;
   if (options.roc_rate == 0 || options.max_sources == 0 || options.max_sources > 64) {
     return fail(ErrorKind::invalid_argument, "SRTP takes 1 to 64 sources, and a ROC rate of 1 to 65,535");
