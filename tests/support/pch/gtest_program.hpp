@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#pragma once
-
 // What nearly every test includes, compiled once for each program of tests (meson's cpp_pch).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
