@@ -251,30 +251,39 @@ bool Synchroniser::lacks_an_ecm() const {
                                                : !std::ranges::all_of(streams_, has_one);
 }
 
-/// The next period is due: whether the policies let it begin.
+/// The next period is due: whether the policies let it begin. Says which ECMs it lacks: of the first one when it begins
+/// without them, of others when they are due.
 bool Synchroniser::may_begin(StreamTime now) {
   if (patient_ && lacks_an_ecm()) return false;
-  bool one_is_ready = false, held = false, missing = false;
-  for (std::size_t number = 0; number < streams_.size(); ++number) {
-    Stream& stream = streams_[number];
+  bool one_is_ready = false, on_its_way = false, waited_for = false;
+  for (const Stream& stream : streams_) {
     if (ready(stream, now)) {
       one_is_ready = true;
-      continue;
+    } else if (stream.ecm(current_ + 1) != nullptr) {  // A matter of its own delay.
+      on_its_way = true;
+    } else if (stream.without != WithoutEcm::go_on) {
+      waited_for = true;
     }
-    if (stream.ecm(current_ + 1) != nullptr) {  // On its way: a matter of its own delay.
-      held = true;
-      continue;
-    }
-    if (scrambling_ && stream.reported_missing != current_ + 1) {
-      stream.reported_missing = current_ + 1;
-      actions_.ecm_missing(number, simulcrypt::cp_number(current_ + 1), stream.without);
-    }
-    if (stream.without != WithoutEcm::go_on) held = missing = true;
   }
-  if (options_.policy == ServicePolicy::any) return one_is_ready;
-  if (!held) return one_is_ready || (scrambling_ && !streams_.empty());
-  if (missing && scrambling_ && options_.policy == ServicePolicy::clear) stop_scrambling(now);
-  return false;
+  bool begins = one_is_ready;
+  if (options_.policy != ServicePolicy::any)
+    begins = !on_its_way && !waited_for && (one_is_ready || (scrambling_ && !streams_.empty()));
+  if (scrambling_ || begins) report_missing(begins);
+  if (waited_for && !begins && scrambling_ && options_.policy == ServicePolicy::clear) stop_scrambling(now);
+  return begins;
+}
+
+void Synchroniser::report_missing(bool begins) {
+  for (std::size_t number = 0; number < streams_.size(); ++number) {
+    Stream& stream = streams_[number];
+    if (stream.ecm(current_ + 1) != nullptr || stream.reported_missing == current_ + 1) continue;
+    stream.reported_missing = current_ + 1;
+    WithoutEcm consequence = stream.without;
+    // With `any` nobody is waited for as long as another has answered, nor ends the service before it was there.
+    if (options_.policy == ServicePolicy::any && (consequence != WithoutEcm::stop || !scrambling_))
+      consequence = begins ? WithoutEcm::go_on : WithoutEcm::hold;
+    actions_.ecm_missing(number, simulcrypt::cp_number(current_ + 1), consequence);
+  }
 }
 
 Status Synchroniser::change_period(StreamTime now) {

@@ -55,7 +55,8 @@ class SynchroniserActions {
   virtual void go_clear() = 0;
   /// Put an ECM on the air, now.
   virtual void send_ecm(std::size_t stream, ByteView ecm) = 0;
-  /// The ECM of `cp_number` is not there at the end of the period before. Once for each stream and period.
+  /// The ECM of `cp_number` is not there at the end of the period before, or the first period begins without it. Once
+  /// for each stream and period. `consequence`: what becomes of the period for want of this ECM.
   virtual void ecm_missing(std::size_t stream, std::uint16_t cp_number, WithoutEcm consequence) = 0;
 };
 
@@ -125,6 +126,7 @@ class Synchroniser {
   [[nodiscard]] bool ready(const Stream& stream, StreamTime now);
   [[nodiscard]] bool lacks_an_ecm() const;
   [[nodiscard]] bool may_begin(StreamTime now);
+  void report_missing(bool begins);
   [[nodiscard]] Status change_periods(StreamTime now);
   [[nodiscard]] Status change_period(StreamTime now);
   void stop_scrambling(StreamTime now);

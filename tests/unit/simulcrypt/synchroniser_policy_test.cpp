@@ -78,6 +78,25 @@ TEST_F(Synchronising, AnEcmgThatIsNotNeededDoesNotHoldUpTheStart) {
   run(milliseconds(700));
   EXPECT_EQ(begin_of(0), milliseconds(20));
   EXPECT_EQ(first(slow, 0), milliseconds(600));
+  // Its receivers miss the beginning, and it is said.
+  EXPECT_EQ(missing, (std::vector<std::pair<std::size_t, std::uint16_t>>{{slow, 0}}));
+  EXPECT_EQ(consequences, std::vector{WithoutEcm::go_on});
+}
+
+TEST_F(Synchronising, ThoseWhoDoNotAnswerAtTheStartAreToldWhenItBegins) {
+  options.policy = ServicePolicy::any;
+  const std::size_t slow = add(), late = add(), one_that_stops = add({}, WithoutEcm::stop);
+  ecmgs[slow].latency = milliseconds(500);
+  ecmgs[late].latency = milliseconds(900);
+  ecmgs[one_that_stops].latency = milliseconds(900);
+  run(milliseconds(400));
+  EXPECT_TRUE(begun.empty());
+  EXPECT_TRUE(missing.empty());
+  run(milliseconds(1000));
+  EXPECT_EQ(begin_of(0), milliseconds(500));
+  EXPECT_EQ(missing, (std::vector<std::pair<std::size_t, std::uint16_t>>{{late, 0}, {one_that_stops, 0}}));
+  // Before the first period `stop` waits as the others do.
+  EXPECT_EQ(consequences, (std::vector{WithoutEcm::go_on, WithoutEcm::go_on}));
 }
 
 TEST_F(Synchronising, NothingBeginsWithoutAnyEcm) {
@@ -106,9 +125,12 @@ TEST_F(Synchronising, AnyEcmgWillDo) {
   lose(one);
   run(milliseconds(4500));
   EXPECT_EQ(begun.size(), 5U);
+  EXPECT_EQ(consequences, (std::vector<WithoutEcm>(3, WithoutEcm::go_on)));
   lose(other);
   run(milliseconds(7000));
   EXPECT_EQ(begun.size(), 5U);  // None is left: the period is held.
+  EXPECT_EQ(consequences.size(), 5U);
+  EXPECT_EQ(consequences.back(), WithoutEcm::hold);
   restore(one);
   run(milliseconds(8500));
   EXPECT_EQ(begun.size(), 7U);
