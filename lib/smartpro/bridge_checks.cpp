@@ -19,6 +19,9 @@ Status ContentClaim::check(const LicenceTerms& terms) const {
   if (!equal(terms.header_digest, header_digest) || static_cast<std::uint64_t>(terms.cipher) != cipher ||
       terms.key_period != key_period)
     return fail(ErrorKind::malformed, "the licence is for other content");
+  // A licence of a stream is one of many, each for some seconds: no device takes a stream to another domain by them.
+  if (terms.cipher == ContentCipher::transport_stream)
+    return fail(ErrorKind::refused, "the licences of a transport stream do not go to other domains");
   return terms.rights.check_time(time);
 }
 

@@ -21,7 +21,8 @@ struct ContentClaim {
 
   /// From four fields, of which `first` is the first one's tag.
   [[nodiscard]] static Result<ContentClaim> read(const TlvFields& fields, TlvTag first);
-  /// ErrorKind::malformed when the licence is for other content, expired when the time is outside its window.
+  /// ErrorKind::malformed when the licence is for other content, refused when it is of a transport stream, expired when
+  /// the time is outside its window.
   [[nodiscard]] Status check(const LicenceTerms& terms) const;
 };
 

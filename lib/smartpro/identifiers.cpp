@@ -17,11 +17,13 @@ constexpr std::pair<TokenKind, const char*> kind_names[] = {
     {TokenKind::processing, "processing"},
     {TokenKind::master_bridge, "master-bridge"},
     {TokenKind::simple_bridge, "simple-bridge"},
+    {TokenKind::head_end, "head-end"},
 };
 
 constexpr std::pair<ContentCipher, const char*> cipher_names[] = {
     {ContentCipher::aes_128_gcm, "aes-128-gcm"},
     {ContentCipher::aes_128_ctr, "aes-128-ctr"},
+    {ContentCipher::transport_stream, "transport-stream"},
 };
 
 }  // namespace
@@ -53,8 +55,12 @@ const char* content_cipher_name(ContentCipher cipher) {
 Result<ContentCipher> parse_content_cipher(std::string_view name) {
   for (const auto& [value, known] : cipher_names)
     if (name == known) return value;
-  return fail(ErrorKind::invalid_argument,
-              "no content cipher is called '" + std::string(name) + "': give aes-128-gcm or aes-128-ctr");
+  return fail(ErrorKind::invalid_argument, "no content cipher is called '" + std::string(name) +
+                                               "': give aes-128-gcm, aes-128-ctr or transport-stream");
+}
+
+bool is_control_word_size(ContentCipher cipher, std::size_t size) {
+  return size == control_word_size || (cipher == ContentCipher::transport_stream && size == 8);
 }
 
 }  // namespace cas::smartpro

@@ -25,6 +25,7 @@ using LicenceId = std::array<std::uint8_t, 16>;
 /// SHA-256 of a protected file's header: what binds a licence to one content.
 using HeaderDigest = std::array<std::uint8_t, 32>;
 
+/// Of a control word that a token draws. Those for transport streams may be shorter (is_control_word_size).
 inline constexpr std::size_t control_word_size = 16;
 
 /// Public half of a key that signs revocation lists: the root's for the external list, a progenitor's for its domain's
@@ -40,6 +41,7 @@ enum class TokenKind : std::uint8_t {
   processing = 4,
   master_bridge = 5,
   simple_bridge = 6,
+  head_end = 7,  ///< An acquisition token that makes licences for control words from outside as well.
 };
 [[nodiscard]] const char* token_kind_name(TokenKind kind);
 [[nodiscard]] Result<TokenKind> parse_token_kind(std::string_view name);
@@ -48,10 +50,14 @@ enum class TokenKind : std::uint8_t {
 enum class ContentCipher : std::uint8_t {
   aes_128_gcm = 1,  ///< Default: any change, reorder or cut is found.
   aes_128_ctr = 2,  ///< The paper's plain mode (2.2): finds neither changes nor a cut.
+  /// The stream's own scrambler, which its scrambling_descriptor names. Never of a file; the word comes from outside.
+  transport_stream = 16,
 };
-/// "aes-128-gcm", "aes-128-ctr".
+/// "aes-128-gcm", "aes-128-ctr", "transport-stream".
 [[nodiscard]] const char* content_cipher_name(ContentCipher cipher);
 [[nodiscard]] Result<ContentCipher> parse_content_cipher(std::string_view name);
+/// A control word has 16 bytes; for a transport stream 16, or 8 (DVB-CSA2).
+[[nodiscard]] bool is_control_word_size(ContentCipher cipher, std::size_t size);
 
 /// Which way a transfer licence goes between two domains (paper, 2.3). The values stand in licences.
 enum class TransferDirection : std::uint8_t {

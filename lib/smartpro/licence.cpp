@@ -56,6 +56,7 @@ Result<ContentCipher> cipher_from_wire(std::uint64_t value) {
   switch (value) {
     case static_cast<std::uint64_t>(ContentCipher::aes_128_gcm): return ContentCipher::aes_128_gcm;
     case static_cast<std::uint64_t>(ContentCipher::aes_128_ctr): return ContentCipher::aes_128_ctr;
+    case static_cast<std::uint64_t>(ContentCipher::transport_stream): return ContentCipher::transport_stream;
     default:
       return fail(ErrorKind::unsupported,
                   "licence is for content cipher " + std::to_string(value) + ", which this version does not know");
@@ -138,7 +139,8 @@ Result<LicenceView> LicenceView::parse(ByteView lecm) {
 }
 
 Result<Bytes> seal_licence(const SecretBytes& domain_key, const LicenceTerms& terms, const SecretBytes& control_word) {
-  if (control_word.size() != control_word_size) return fail(ErrorKind::invalid_argument, "a control word has 16 bytes");
+  if (!is_control_word_size(terms.cipher, control_word.size()))
+    return fail(ErrorKind::invalid_argument, "a control word has 16 bytes, or 8 where it is for a transport stream");
   if (terms.origins.size() > max_licence_origins)
     return fail(ErrorKind::exhausted, "the content has come through as many domains as a licence can name");
   CAS_TRY_ASSIGN(const LicenceKeys keys, derive_keys(domain_key, terms.licence_id));
@@ -177,7 +179,9 @@ Result<UnsealedLicence> unseal_licence(const SecretBytes& domain_key, const Lice
   CAS_TRY(apply_key_stream(keys.encryption, view.encrypted_part, secret.reveal_mutable()));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(secret.reveal(), "licence's encrypted part"));
   CAS_TRY(fields.check_known({tag_secret_control_word, tag_secret_rights}));
-  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag_secret_control_word, control_word_size));
+  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag_secret_control_word));
+  if (!is_control_word_size(view.cipher, control_word.size()))
+    return fail(ErrorKind::malformed, "licence has a control word of a size that is not of its content cipher");
   CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag_secret_rights));
 
   UnsealedLicence unsealed;

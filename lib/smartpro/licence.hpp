@@ -22,16 +22,18 @@ namespace cas::smartpro {
 ///   84  8      serial number of the token that issued it                    critical
 ///   85  1      content cipher                                               critical
 ///   86  4      key period                                                   critical
-///   87  32     header digest of the protected file                          critical
+///   87  32     header digest of the protected file, or of the broadcast place  critical
 ///   8A  1      transfer: 1 to a simple bridge, 2 back to a master bridge; absent in a domain's licence           critical
 ///   8B  16*n   origins, 1 to 8, the last sender last: VDID (8), serial number of its master bridge (8); absent when none   critical
 ///   C8  <=320  usage rights, in clear for display                           optional
 ///   88         encrypted part                                               critical
 ///   89  16     MAC over all bytes before this field; the last field         critical
 ///
-/// encrypted part = AES-256-CTR(Kenc, counter block 0 at the start, TLV { 80 16 control word, 81 usage rights })
+/// encrypted part = AES-256-CTR(Kenc, counter block 0 at the start, TLV { 80 control word, 81 usage rights })
 /// MAC            = AES-256-CMAC(Kmac, ...)
 /// Kenc, Kmac     = KBKDF-CMAC(domain key, "SmartPRO LECM encryption" / "SmartPRO LECM MAC", licence id), 32 bytes each
+///
+/// The control word has 16 bytes; for a transport stream 8 or 16.
 ///
 /// The keys are of one licence alone, so that a card that has AES alone can make licences and no key stream comes
 /// twice.
@@ -87,7 +89,8 @@ struct LicenceView {
   [[nodiscard]] static Result<LicenceView> parse(ByteView lecm);
 };
 
-/// Makes the licence (a token's work). `domain_key` has domain_key_size bytes.
+/// Makes the licence (a token's work). `domain_key` has domain_key_size bytes. ErrorKind::invalid_argument for a control
+/// word of a size that is not of the cipher.
 [[nodiscard]] Result<Bytes> seal_licence(const SecretBytes& domain_key, const LicenceTerms& terms,
                                          const SecretBytes& control_word);
 

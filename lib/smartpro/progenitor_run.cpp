@@ -22,7 +22,7 @@ Result<RunPurpose> purpose_from_wire(std::uint64_t value) {
 
 Result<TokenKind> member_kind_from_wire(std::uint64_t value) {
   if (value < static_cast<std::uint64_t>(TokenKind::acquisition) ||
-      value > static_cast<std::uint64_t>(TokenKind::simple_bridge))
+      value > static_cast<std::uint64_t>(TokenKind::head_end))
     return fail(ErrorKind::malformed, "no token is enrolled as that");
   return static_cast<TokenKind>(value);
 }

@@ -5,6 +5,7 @@
 
 #include "base/tlv.hpp"
 #include "smartpro/licence.hpp"
+#include "smartpro/licence_creation.hpp"
 #include "smartpro/licence_reissue.hpp"
 #include "smartpro/play_slots.hpp"
 #include "smartpro/progenitor_secrets.hpp"
@@ -72,7 +73,7 @@ bool is_simple_bridging(std::uint8_t instruction) {
 /// What a progenitor may make of a blank token.
 bool can_be_activated(std::uint64_t kind) {
   return kind >= static_cast<std::uint64_t>(TokenKind::acquisition) &&
-         kind <= static_cast<std::uint64_t>(TokenKind::simple_bridge);
+         kind <= static_cast<std::uint64_t>(TokenKind::head_end);
 }
 
 }  // namespace
@@ -160,7 +161,7 @@ ResponseApdu TokenApplet::process_secured(const CommandApdu& command) {
 
 Result<Bytes> TokenApplet::process_authenticated(const CommandApdu& command) {
   switch (command.ins) {
-    case ins::create_licence: return create_licence(command.data);
+    case ins::create_licence: return create(command.data);
     case ins::open_licence: return open_licence(command.data);
     case ins::reissue_licence: return reissue(command.data);
     case ins::activate: return activate(command.data);
@@ -200,6 +201,12 @@ Result<Membership> TokenApplet::require_kind(TokenKind kind) const {
   if (membership.kind == TokenKind::blank) return fail(ErrorKind::refused, "this token belongs to no domain");
   if (membership.kind != kind) return fail(ErrorKind::unsupported, "this kind of token does not do that");
   return membership;
+}
+
+/// A head-end token is an acquisition token that may do one thing more.
+Result<Membership> TokenApplet::require_acquirer() const {
+  CAS_TRY_ASSIGN(const Membership membership, load_membership(memory_));
+  return membership.kind == TokenKind::head_end ? membership : require_kind(TokenKind::acquisition);
 }
 
 /// Paper, 2.1: content "can be accessed, if allowed, by any renderer devices, or processing devices of the VD". A host
@@ -364,37 +371,10 @@ Result<Bytes> TokenApplet::sac_authenticate(ByteView message3) {
   return Bytes{};
 }
 
-Result<Bytes> TokenApplet::create_licence(ByteView data) {
+Result<Bytes> TokenApplet::create(ByteView data) {
   CAS_TRY(require_peer(role_host_acquisition));
-  CAS_TRY_ASSIGN(const Membership membership, require_kind(TokenKind::acquisition));
-  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(data, "licence request"));
-  CAS_TRY(fields.check_known({tag::create_content_id, tag::create_header_digest, tag::create_cipher,
-                              tag::create_key_period, tag::create_rights}));
-  LicenceTerms terms;
-  terms.vdid = membership.vdid;
-  CAS_TRY_ASSIGN(const ByteView content_id, fields.required(tag::create_content_id, sizeof(ContentId)));
-  terms.content_id = to_array<ContentId>(content_id);
-  CAS_TRY(random_.fill(terms.licence_id));
-  terms.issuer = identity_->certificate.serial_number();
-  CAS_TRY_ASSIGN(const ByteView digest, fields.required(tag::create_header_digest, sizeof(HeaderDigest)));
-  terms.header_digest = to_array<HeaderDigest>(digest);
-  CAS_TRY_ASSIGN(const std::uint64_t cipher, fields.required_number(tag::create_cipher, 1));
-  if (cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_gcm) &&
-      cipher != static_cast<std::uint64_t>(ContentCipher::aes_128_ctr))
-    return fail(ErrorKind::malformed, "no such content cipher");
-  terms.cipher = static_cast<ContentCipher>(cipher);
-  CAS_TRY_ASSIGN(const std::uint64_t period, fields.required_number(tag::create_key_period, 4));
-  terms.key_period = static_cast<std::uint32_t>(period);
-  CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag::create_rights));
-  CAS_TRY_ASSIGN(terms.rights, UsageRights::parse(rights));
-
-  // Paper, 3.3: "The token picks up a random control word. It inserts the CW in the license and encrypts the license
-  // with the domain key."
-  CAS_TRY_ASSIGN(const SecretBytes control_word, random_secret(random_, control_word_size));
-  CAS_TRY_ASSIGN(const Bytes lecm, seal_licence(memory_.read(object::domain_key), terms, control_word));
-  SecretTlvWriter writer;
-  writer.field(tag::created_lecm, lecm).field(tag::created_control_word, control_word.reveal());
-  return copy_of(writer.take().reveal());
+  CAS_TRY_ASSIGN(const Membership membership, require_acquirer());
+  return create_licence(memory_, random_, identity_->certificate.serial_number(), membership, data);
 }
 
 Result<Bytes> TokenApplet::open_licence(ByteView data) {

@@ -48,7 +48,7 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Result<Bytes> go_on_asking();
   [[nodiscard]] Result<Bytes> sac_initiate(ByteView message1);
   [[nodiscard]] Result<Bytes> sac_authenticate(ByteView message3);
-  [[nodiscard]] Result<Bytes> create_licence(ByteView data);
+  [[nodiscard]] Result<Bytes> create(ByteView data);
   [[nodiscard]] Result<Bytes> open_licence(ByteView data);
   [[nodiscard]] Result<Bytes> reissue(ByteView data);
   [[nodiscard]] Result<Bytes> activate(ByteView data);
@@ -61,6 +61,7 @@ class TokenApplet final : public card::Applet {
   [[nodiscard]] Status require_personalised();
   [[nodiscard]] Status require_peer(std::string_view role) const;
   [[nodiscard]] Result<Membership> require_kind(TokenKind kind) const;
+  [[nodiscard]] Result<Membership> require_acquirer() const;
   [[nodiscard]] Result<Membership> require_opener() const;
   [[nodiscard]] Result<SacParty> sac_party() const;
   void close_channel();

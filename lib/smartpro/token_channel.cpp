@@ -293,7 +293,7 @@ Result<TokenInfo> read_token_info(card::Card& card) {
     CAS_TRY_ASSIGN(const ByteView vdid, fields.required(tag::info_vdid, sizeof(Vdid)));
     info.vdid = to_array<Vdid>(vdid);
   }
-  if (kind > static_cast<std::uint64_t>(TokenKind::simple_bridge) ||
+  if (kind > static_cast<std::uint64_t>(TokenKind::head_end) ||
       info.vdid.has_value() != (info.kind != TokenKind::blank))
     return fail(ErrorKind::malformed, "the card tells of a domain what no token does");
   return info;
@@ -347,6 +347,7 @@ bool TokenChannel::lists_changed() const {
 
 Result<SecretBytes> TokenChannel::command(std::uint8_t instruction, ByteView data, std::uint8_t p1) {
   CommandApdu plain{card::cla_proprietary, instruction, p1, 0, copy_of(data), longest_response};
+  const ScopedCleanse cleanse_plain(plain.data);
   CAS_TRY_ASSIGN(const CommandApdu wrapped, messaging_.wrap_command(plain));
   auto sent = card_->transmit(wrapped);
   if (!sent) {

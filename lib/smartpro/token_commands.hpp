@@ -90,7 +90,7 @@ inline constexpr TlvTag lists_external_header = 0x80, lists_internal_header = 0x
                         lists_state = 0x83;
 inline constexpr TlvTag list_question = 0x88;
 inline constexpr TlvTag create_content_id = 0x80, create_header_digest = 0x81, create_cipher = 0x82,
-                        create_key_period = 0x83, create_rights = 0x84;
+                        create_key_period = 0x83, create_rights = 0x84, create_control_word = 0x85;
 inline constexpr TlvTag created_lecm = 0x80, created_control_word = 0x81;
 inline constexpr TlvTag reissue_lecm = 0x80, reissue_header_digest = 0x81, reissue_cipher = 0x82,
                         reissue_key_period = 0x83, reissue_time = 0x84, reissue_rights = 0x85;

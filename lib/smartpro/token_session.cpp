@@ -124,6 +124,21 @@ Result<CreatedLicence> read_created(ByteView answer) {
   return CreatedLicence{copy_of(lecm), SecretBytes::copy_of(control_word)};
 }
 
+template <typename Writer>
+void write_request(Writer& writer, const LicenceRequest& request) {
+  writer.field(tag::create_content_id, request.content_id)
+      .field(tag::create_header_digest, request.header_digest)
+      .number(tag::create_cipher, static_cast<std::uint64_t>(request.cipher), 1)
+      .number(tag::create_key_period, request.key_period, 4)
+      .field(tag::create_rights, request.rights.encode());
+}
+
+/// CREATE LICENCE is refused with the same status word, with a control word in it or without.
+Error wrapping_refused(Error error) {
+  if (error.message != token_error(ins::create_licence, sw_token::wrong_kind).message) return error;
+  return {ErrorKind::refused, "the token takes no control words from outside: insert a head-end token"};
+}
+
 /// What a processing token refuses without saying which of it: told apart from the licence's clear part.
 Status check_may_be_reissued(const LicenceView& view, const std::optional<UsageRights>& rights) {
   if (!view.summary) return {};
@@ -137,16 +152,29 @@ Status check_may_be_reissued(const LicenceView& view, const std::optional<UsageR
 }  // namespace
 
 Result<CreatedLicence> TokenSession::create_licence(const LicenceRequest& request) {
-  const Bytes data = TlvWriter()
-                         .field(tag::create_content_id, request.content_id)
-                         .field(tag::create_header_digest, request.header_digest)
-                         .number(tag::create_cipher, static_cast<std::uint64_t>(request.cipher), 1)
-                         .number(tag::create_key_period, request.key_period, 4)
-                         .field(tag::create_rights, request.rights.encode())
-                         .take();
+  if (request.cipher == ContentCipher::transport_stream)
+    return fail(ErrorKind::invalid_argument, "the control word of a transport stream is the scrambler's own");
+  TlvWriter writer;
+  write_request(writer, request);
+  const Bytes data = writer.take();
   const std::lock_guard lock(state_->mutex);
   CAS_TRY_ASSIGN(const SecretBytes response, state_->command(ins::create_licence, data));
   return read_created(response.reveal());
+}
+
+Result<Bytes> TokenSession::wrap_control_word(const LicenceRequest& request, const SecretBytes& control_word) {
+  if (!is_control_word_size(request.cipher, control_word.size()))
+    return fail(ErrorKind::invalid_argument, "a control word of " + std::to_string(control_word.size()) +
+                                                 " bytes is none for " + content_cipher_name(request.cipher));
+  SecretTlvWriter writer;
+  write_request(writer, request);
+  const SecretBytes data = writer.field(tag::create_control_word, control_word.reveal()).take();
+  const std::lock_guard lock(state_->mutex);
+  auto response = state_->command(ins::create_licence, data.reveal());
+  if (!response) return fail(wrapping_refused(std::move(response).error()));
+  CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(response->reveal(), "the token's licence"));
+  CAS_TRY_ASSIGN(const ByteView lecm, fields.required(tag::created_lecm, 1, max_lecm_size));
+  return copy_of(lecm);
 }
 
 Result<CreatedLicence> TokenSession::reissue_licence(ByteView source, const ContentAtHand& content,
@@ -190,7 +218,9 @@ Result<OpenedLicence> TokenSession::open_licence(ByteView lecm, const OpenReques
   const std::lock_guard lock(state_->mutex);
   CAS_TRY_ASSIGN(const SecretBytes response, state_->command(ins::open_licence, data));
   CAS_TRY_ASSIGN(const TlvFields fields, TlvFields::parse(response.reveal(), "the token's answer"));
-  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag::opened_control_word, control_word_size));
+  CAS_TRY_ASSIGN(const ByteView control_word, fields.required(tag::opened_control_word));
+  if (!is_control_word_size(request.cipher, control_word.size()))
+    return fail(ErrorKind::malformed, "the token's control word is of a size that is not of the content cipher");
   CAS_TRY_ASSIGN(const ByteView rights, fields.required(tag::opened_rights));
   OpenedLicence opened;
   opened.control_word = SecretBytes::copy_of(control_word);
@@ -221,6 +251,9 @@ TlvWriter& write_content(TlvWriter& writer, TlvTag first, const ContentAtHand& c
 
 /// The token refuses this too; here it can be told apart from a changed licence.
 Status check_content(const LicenceView& view, const ContentAtHand& content) {
+  if (view.cipher == ContentCipher::transport_stream)
+    return fail(ErrorKind::refused,
+                "the licences of a broadcast service do not go to other domains: protect its content in a file first");
   if (view.header_digest != content.header_digest)
     return fail(ErrorKind::authentication_failed,
                 "the licence is for other content, or the header of this content was changed");

@@ -49,7 +49,7 @@ struct OpenRequest {
 };
 
 struct OpenedLicence {
-  SecretBytes control_word;
+  SecretBytes control_word;  ///< 16 bytes; 8 or 16 where the cipher is transport_stream.
   ContentId content_id{};
   UsageRights rights;
   std::optional<std::uint32_t> plays_left;  ///< After this one, when the licence has a play count.
@@ -86,8 +86,15 @@ class TokenSession {
   /// Connects and reads what the token says of itself; opens no channel. For checks at NULL->READY.
   [[nodiscard]] Result<TokenInfo> info();
 
-  /// An acquisition token draws a control word and makes the licence for it (paper, 3.3).
+  /// An acquisition or head-end token draws a control word and makes the licence for it (paper, 3.3).
+  /// ErrorKind::invalid_argument for the cipher transport_stream: nobody scrambles a stream with a word drawn here.
   [[nodiscard]] Result<CreatedLicence> create_licence(const LicenceRequest& request);
+
+  /// A head-end token makes the licence for a control word that comes from outside: a synchroniser's or a key server's,
+  /// which other systems are told as well. `control_word` is of a size for the request's cipher
+  /// (is_control_word_size); ErrorKind::invalid_argument when it is not. ErrorKind::refused when the token is of
+  /// another kind.
+  [[nodiscard]] Result<Bytes> wrap_control_word(const LicenceRequest& request, const SecretBytes& control_word);
 
   /// A renderer token opens a licence, if domain, content, rights, time and play count allow (paper, 3.3). So does a
   /// processing token, under the right to process, and counts no play (2.1).
