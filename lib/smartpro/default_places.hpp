@@ -18,7 +18,7 @@ namespace cas::smartpro {
 ///   domains/NAME/    what a TMC knows of a domain   (cas-tmc domain)
 ///   cards/           soft cards
 ///   lists/           revocation lists, and where they come from   (cas-tmc lists)
-///   default-cards/acquisition, default-cards/renderer, default-cards/processing: the URI of this machine's token of that kind
+///   default-cards/KIND: the URI of this machine's token of that kind (acquisition, renderer, processing, head-end, ...)
 [[nodiscard]] Result<std::filesystem::path> home_folder();
 
 [[nodiscard]] Result<std::filesystem::path> default_host_folder();

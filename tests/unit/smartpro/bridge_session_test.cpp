@@ -284,6 +284,23 @@ TEST_F(BridgeSession, RefusalsSayWhatIsWrong) {
   EXPECT_OK(host->take_back_licence(back, content()));
 }
 
+TEST_F(BridgeSession, ALicenceOfAStreamGoesOverNoBridge) {
+  const auto of_stream = [&](const BridgeDomain& domain, std::vector<LicenceOrigin> origins) {
+    LicenceTerms terms = domain.open(domain.licence(rights, std::move(origins))).terms;
+    terms.cipher = ContentCipher::transport_stream;
+    return value_or_throw(seal_licence(domain.domain_key, terms, test::bridged_control_word()));
+  };
+  ContentAtHand at_hand = content();
+  at_hand.cipher = ContentCipher::transport_stream;
+  const std::vector<SerialNumber> to{simple};
+  const auto host = session("master");
+  ASSERT_OK(host->admit_bridges(std::vector<Bytes>{source.sign(record)}, source.mask()));
+  EXPECT_EQ(message(host->send_licence(of_stream(source, {}), at_hand, to, {})),
+            "the licences of a broadcast service do not go to other domains: protect its content in a file first");
+  EXPECT_FAILS(session("simple")->return_licence(of_stream(destination, {{source.vdid, master}}), at_hand, {}),
+               ErrorKind::refused);
+}
+
 TEST_F(BridgeSession, EachKindOfTokenDoesItsOwn) {
   const std::vector<SerialNumber> to{simple};
   EXPECT_FAILS(session("simple")->mask_status(), ErrorKind::refused);
@@ -355,7 +372,7 @@ TEST_F(BridgeSession, AMasterBridgeIsActivatedWithItsKeysAndNoOtherIs) {
   EXPECT_FAILS(activate_with(TokenKind::simple_bridge, keys), ErrorKind::malformed);
   EXPECT_FAILS(activate_with(TokenKind::renderer, keys), ErrorKind::malformed);
   EXPECT_FAILS(activate_with(TokenKind::progenitor, {}), ErrorKind::malformed);
-  EXPECT_FAILS(activate_with(static_cast<TokenKind>(7), {}), ErrorKind::malformed);
+  EXPECT_FAILS(activate_with(static_cast<TokenKind>(8), {}), ErrorKind::malformed);
   // The fields of a master bridge, one by one left out.
   const SecretBytes whole = destination.activation(TokenKind::master_bridge, 1);
   const TlvFields fields = value_or_throw(TlvFields::parse(whole.reveal(), "activation"));

@@ -152,6 +152,18 @@ TEST_F(Bridging, NorATransferLicenceUnderTheDomainsKey) {
       ErrorKind::malformed);
 }
 
+TEST_F(Bridging, ALicenceOfAStreamGoesNoWay) {
+  const auto of_stream = [](const BridgeDomain& domain, std::vector<LicenceOrigin> origins) {
+    LicenceTerms terms = domain.open(domain.licence(bridgeable(), std::move(origins))).terms;
+    terms.cipher = ContentCipher::transport_stream;
+    return value_or_throw(seal_licence(domain.domain_key, terms, SecretBytes(8)));
+  };
+  Claim claim;
+  claim.cipher = static_cast<std::uint64_t>(ContentCipher::transport_stream);
+  EXPECT_FAILS(send(of_stream(source, {}), {simple_serial}, claim), ErrorKind::refused);
+  EXPECT_FAILS(give_back(simple, of_stream(destination, {{source.vdid, master_serial}}), claim), ErrorKind::refused);
+}
+
 TEST_F(Bridging, OneToThirtyTwoDestinationsAreNamed) {
   const Bytes lecm = source.licence(bridgeable());
   EXPECT_FAILS(send(lecm, {}), ErrorKind::malformed);

@@ -114,6 +114,7 @@ TEST(FileHeader, EveryPrefixIsTruncated) {
 TEST(FileHeader, WriterIsToldWhatItMayNotWrite) {
   const std::function<void(FileHeader&)> changes[] = {
       [](FileHeader& h) { h.cipher = static_cast<ContentCipher>(3); },
+      [](FileHeader& h) { h.cipher = ContentCipher::transport_stream; },
       [](FileHeader& h) { h.segment_size = 0; },
       [](FileHeader& h) { h.segment_size = min_segment_size - 16; },
       [](FileHeader& h) { h.segment_size = min_segment_size + 8; },

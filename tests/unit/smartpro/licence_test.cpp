@@ -48,6 +48,34 @@ TEST_F(Licence, OpensWithTheDomainKey) {
   EXPECT_EQ(unsealed->terms.header_digest, terms.header_digest);
 }
 
+TEST_F(Licence, HasAWordOfTheCiphersSize) {
+  for (std::size_t size = 0; size <= 33; ++size) {
+    for (const ContentCipher cipher :
+         {ContentCipher::aes_128_gcm, ContentCipher::aes_128_ctr, ContentCipher::transport_stream}) {
+      terms.cipher = cipher;
+      const bool fits = size == 16 || (size == 8 && cipher == ContentCipher::transport_stream);
+      const SecretBytes word = SecretBytes::copy_of(Bytes(size, 0xcc));
+      const auto sealed = seal_licence(domain_key, terms, word);
+      ASSERT_EQ(sealed.has_value(), fits) << size;
+      if (!fits) continue;
+      const LicenceView view = value_or_throw(LicenceView::parse(*sealed));
+      EXPECT_EQ(view.cipher, cipher);
+      EXPECT_TRUE(crypto::constant_time_equal(value_or_throw(unseal_licence(domain_key, view)).control_word.reveal(),
+                                              word.reveal()));
+    }
+  }
+}
+
+TEST_F(Licence, OfAFileWithAShortWordIsNone) {
+  // As only a token that is not ours would make it: a stream's licence under the right MAC, told to be a file's.
+  terms.cipher = ContentCipher::transport_stream;
+  const Bytes sealed = value_or_throw(seal_licence(domain_key, terms, SecretBytes(8)));
+  LicenceView view = value_or_throw(LicenceView::parse(sealed));
+  EXPECT_OK(unseal_licence(domain_key, view));
+  view.cipher = ContentCipher::aes_128_gcm;
+  EXPECT_FAILS(unseal_licence(domain_key, view), ErrorKind::malformed);
+}
+
 TEST_F(Licence, HoldsNoControlWordInClear) {
   for (std::size_t at = 0; at + control_word_size <= lecm.size(); ++at)
     EXPECT_FALSE(equal(ByteView(lecm).subspan(at, control_word_size), control_word.reveal()));

@@ -284,6 +284,8 @@ TEST_F(Processing, RefusesRequestsThatAreNone) {
   EXPECT_FAILS(command(ins::reissue_licence, {}), ErrorKind::authentication_failed);
   EXPECT_FAILS(command(ins::reissue_licence, request(licence(), 3).view()),
                ErrorKind::authentication_failed);  // no such cipher
+  EXPECT_FAILS(command(ins::reissue_licence, request(licence(), 16).view()),
+               ErrorKind::authentication_failed);  // a stream's, which no file has
   EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(0x86, Bytes{1}).view()),
                ErrorKind::refused);  // of a later version
   EXPECT_FAILS(command(ins::reissue_licence, request(licence()).field(tag::reissue_rights, Bytes{1}).view()),

@@ -158,7 +158,7 @@ TEST_F(ProgenitorAttack, ACardThatTellsOfADomainWithoutOneIsNoToken) {
   for (const auto& [kind, with_vdid] : {std::pair{TokenKind::simple_bridge, false},
                                         {TokenKind::renderer, false},
                                         {TokenKind::blank, true},
-                                        {static_cast<TokenKind>(7), true}}) {
+                                        {static_cast<TokenKind>(8), true}}) {
     RelayedCard relay(system.card("renderer"), telling(info_of("renderer", kind, with_vdid)));
     EXPECT_FAILS(session().register_bridge(relay, register_file()), ErrorKind::malformed);
     EXPECT_FAILS(session().enrol(relay, TokenKind::renderer, register_file()), ErrorKind::malformed);

@@ -7,6 +7,7 @@
 #include "smartpro/authorisation_mask.hpp"
 #include "smartpro/bridge_keys.hpp"
 #include "smartpro/bridge_record.hpp"
+#include "smartpro/broadcast_ecm.hpp"
 #include "smartpro/domain_register.hpp"
 #include "smartpro/licence.hpp"
 #include "smartpro/sac.hpp"
@@ -40,6 +41,12 @@ class ScriptedRandom final : public Random {
   }
   Bytes script_;
 };
+
+std::uint64_t big_endian(ByteView bytes) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
 
 TEST(SmartproVectors, SecureChannel) {
   test::for_each_vector("smartpro/secure_channel.txt", [](test::Vector& vector) {
@@ -92,6 +99,39 @@ TEST(SmartproVectors, Licences) {
   });
 }
 
+TEST(SmartproVectors, BroadcastEcms) {
+  test::for_each_vector("smartpro/broadcast.txt", [](test::Vector& vector) {
+    vector.text("case");
+    const BroadcastPlace place{static_cast<std::uint32_t>(big_endian(vector.hex("super_cas_id"))),
+                               static_cast<std::uint16_t>(big_endian(vector.hex("ecm_id")))};
+    const auto cp_number = static_cast<std::uint16_t>(vector.number("cp_number"));
+    const BroadcastCriteria criteria = value_or_throw(BroadcastCriteria::parse(vector.hex("criteria")));
+    const LicenceRequest request = value_or_throw(broadcast_licence_request(place, cp_number, criteria));
+    EXPECT_EQ(to_hex(request.header_digest), vector.text("header_digest"));
+    EXPECT_EQ(to_hex(request.content_id), vector.text("content_id"));
+    EXPECT_EQ(to_hex(request.rights.encode()), vector.text("rights"));
+    LicenceTerms terms;
+    terms.vdid = to_array<Vdid>(vector.hex("vdid"));
+    terms.content_id = request.content_id;
+    terms.licence_id = to_array<LicenceId>(vector.hex("licence_id"));
+    terms.issuer = big_endian(vector.hex("issuer"));
+    terms.cipher = request.cipher;
+    terms.key_period = request.key_period;
+    terms.header_digest = request.header_digest;
+    terms.rights = request.rights;
+    const SecretBytes domain_key = vector.secret("domain_key");
+    const SecretBytes control_word = vector.secret("control_word");
+    const Bytes lecm = value_or_throw(seal_licence(domain_key, terms, control_word));
+    EXPECT_EQ(to_hex(value_or_throw(write_broadcast_ecm(place, cp_number, lecm))), vector.text("ecm"));
+    const Bytes section = vector.hex("ecm");
+    const BroadcastEcm ecm = value_or_throw(BroadcastEcm::parse(section));
+    EXPECT_EQ(ecm.place, place);
+    EXPECT_EQ(ecm.cp_number, cp_number);
+    const UnsealedLicence unsealed = value_or_throw(unseal_licence(domain_key, ecm.licence));
+    EXPECT_TRUE(crypto::constant_time_equal(unsealed.control_word.reveal(), control_word.reveal()));
+  });
+}
+
 TEST(SmartproVectors, Register) {
   test::PlainAppletMemory memory;
   DomainRegister written(memory);
@@ -116,12 +156,6 @@ TEST(SmartproVectors, Register) {
     EXPECT_EQ(back.number, entry.number);
   });
   EXPECT_OK(read.finish_reading());
-}
-
-std::uint64_t big_endian(ByteView bytes) {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
-  return value;
 }
 
 TEST(SmartproVectors, Bridging) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Computes secure_channel.txt, licence.txt, register.txt, revocation.txt and bridging.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md,
-smartpro-token.md, smartpro-revocation.md and smartpro-bridging.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
+"""Computes secure_channel.txt, licence.txt, broadcast.txt, register.txt, revocation.txt and bridging.txt anew from docs/formats/smartpro-channel.md, smartpro-licence.md,
+smartpro-broadcast.md, smartpro-token.md, smartpro-revocation.md and smartpro-bridging.md, without the library that the tests run: Diffie-Hellman, TLV, HKDF and KBKDF are done here, AES is the openssl program's. The
 certificates were issued once. Prints what differs and exits with 1 if anything does; --write writes the files.
 """
 import hashlib
@@ -224,6 +224,23 @@ def licence(name, rights):
             "rights": rights, "lecm": body + tlv(0x89, cmac(mac, body))}
 
 
+def broadcast(name, super_cas_id, ecm_id, cp_number, control_word, rights=None, content_id=None):
+    """An ECM, and the access criteria that ask for it."""
+    domain_key, vdid, licence_id, issuer = bytes(range(32)), bytes(range(1, 9)), bytes(range(0x30, 0x40)), number(0x1122334455667788, 8)
+    criteria = (tlv(0x80, content_id) if content_id else b"") + (tlv(0x81, rights) if rights else b"")
+    digest = sha256(b"SmartPRO broadcast", number(super_cas_id, 4), number(ecm_id, 2))
+    content_id, rights = content_id or digest[:16], rights or tlv(0x80, b"\1")
+    clear = (tlv(0x80, b"\1") + tlv(0x81, vdid) + tlv(0x82, content_id) + tlv(0x83, licence_id) + tlv(0x84, issuer)
+             + tlv(0x85, b"\x10") + tlv(0x86, number(cp_number, 4)) + tlv(0x87, digest) + tlv(0xc8, rights))
+    encryption, mac = (kbkdf(domain_key, b"SmartPRO LECM " + use, licence_id, 32) for use in (b"encryption", b"MAC"))
+    body = clear + tlv(0x88, aes_ctr(encryption, tlv(0x80, control_word) + tlv(0x81, rights)))
+    behind = b"\1" + number(super_cas_id, 4) + number(ecm_id, 2) + number(cp_number, 2) + body + tlv(0x89, cmac(mac, body))
+    return {"case": name, "super_cas_id": number(super_cas_id, 4), "ecm_id": number(ecm_id, 2), "cp_number": str(cp_number), "criteria": criteria,
+            "domain_key": domain_key, "vdid": vdid, "licence_id": licence_id, "issuer": issuer, "control_word": control_word,
+            "header_digest": digest, "content_id": content_id, "rights": rights,
+            "ecm": bytes([0x80 + cp_number % 2]) + number(0x7000 + len(behind), 2) + behind}
+
+
 def register():
     key, before, records = bytes(range(0x60, 0x80)), bytes(16), []
     cases = [(1, 3, NOW, bytes(8), 0), (2, 3, NOW + 1, bytes(8), 0), (5, 6, NOW + 2, bytes(range(0xa0, 0xa8)), 7), (12, 0, NOW + 3, bytes(8), 2)]
@@ -324,6 +341,10 @@ FILES = {
     "secure_channel.txt": ("The channel between a host and a token: see docs/formats/smartpro-channel.md.", [channel(P256), channel(Ffdhe2048)]),
     "licence.txt": ("Licences: see docs/formats/smartpro-licence.md.",
                     [licence("render and process", tlv(0x80, b"\3")), licence("render three times, with HDCP, until a date", RIGHTS)]),
+    "broadcast.txt": ("ECMs and access criteria of broadcast services: see docs/formats/smartpro-broadcast.md.",
+                      [broadcast("a word of 8 bytes, nothing said", 0x4adc0001, 0x0203, 6, bytes(range(0xa0, 0xa8))),
+                       broadcast("a word of 16 bytes, nothing said", 0x4adc0001, 0x0203, 7, bytes(range(0xa0, 0xb0))),
+                       broadcast("a content of its own, three plays until a date", 0x4adc0001, 0xffff, 65535, bytes(range(0xa0, 0xb0)), RIGHTS, b"\xc1" * 16)]),
     "register.txt": ("A progenitor's register, record after record: see docs/formats/smartpro-token.md.", register()),
     "revocation.txt": ("What a revocation list's header says of 1000, 1010, 1020, ..., and a proof of absence: see docs/formats/smartpro-revocation.md.",
                        [absence(count) for count in (0, 1, 32, 33, 64, 65, 100, 224, 1000)]),
