@@ -19,7 +19,7 @@ Result<TokenKind> member_kind(const std::string& name) {
     return fail(
         ErrorKind::invalid_argument,
         "a token is enrolled as acquisition (it makes licences), renderer (it opens them), processing (it opens and "
-        "issues them anew), "
+        "issues them anew), head-end (it makes licences, also for control words that it is given), "
         "master-bridge (it sends to other domains) or simple-bridge (it receives from them): give --kind one of them");
   return *kind;
 }

@@ -157,7 +157,7 @@ void add_enrol(Program& program, EnrolArguments& arguments) {
   command.add_option("--token", arguments.token, tools::card_argument_help)->type_name("CARD")->required();
   command
       .add_option("--kind", arguments.kind,
-                  "what it shall be: acquisition, renderer, processing, master-bridge or simple-bridge")
+                  "what it shall be: acquisition, renderer, processing, head-end, master-bridge or simple-bridge")
       ->type_name("KIND")
       ->required();
   command.add_flag("--default", arguments.make_default, "make it this machine's token of that kind");
