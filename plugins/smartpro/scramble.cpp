@@ -149,7 +149,11 @@ Result<CardSessionPtr> session_for(Scramble& scramble) {
     if (scramble.session && scramble.session_card == wanted && scramble.session_kind == kind)
       return CardSessionPtr(gst_cas_card_session_ref(scramble.session.get()));
   }
-  CAS_TRY_ASSIGN(CardSessionPtr session, acquire_card_session(scramble.element, wanted, {kind}));
+  // A head-end token draws words as an acquisition token does.
+  CAS_TRY_ASSIGN(CardSessionPtr session,
+                 kind == smartpro::TokenKind::acquisition
+                     ? acquire_card_session(scramble.element, wanted, {kind, smartpro::TokenKind::head_end})
+                     : acquire_card_session(scramble.element, wanted, {kind}));
   CardSessionPtr before;  // Released after the lock is.
   const ObjectLock lock(scramble.element);
   before = std::exchange(scramble.session, CardSessionPtr(gst_cas_card_session_ref(session.get())));
