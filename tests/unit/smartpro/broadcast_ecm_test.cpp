@@ -47,6 +47,13 @@ UsageRights widest_rights() {
   return rights;
 }
 
+/// More than there is room for.
+UsageRights longest_rights_and_more() {
+  UsageRights rights = widest_rights();
+  rights.bridge_to = {{1}, {2}};
+  return rights;
+}
+
 TEST(BroadcastEcm, CarriesALicenceAndItsPlace) {
   for (const unsigned number : {0U, 1U, 2U, 0xfffeU, 0xffffU}) {
     const auto cp_number = static_cast<std::uint16_t>(number);
@@ -72,9 +79,7 @@ TEST(BroadcastEcm, FitsIntoAPacketWithTheUsualRightsAndIntoASectionWithTheLonges
   const auto rights = widest_rights();
   ASSERT_LE(rights.encode().size(), max_broadcast_rights_size);
   EXPECT_OK(write_broadcast_ecm(place, 5, licence_for(5, rights)));
-  // 6 bytes more than there is room for, twice; with a word of 8 bytes half of it is saved.
-  UsageRights longer = rights;
-  longer.bridge_to = {{1}, {2}};
+  const UsageRights longer = longest_rights_and_more();
   EXPECT_GT(longer.encode().size(), max_broadcast_rights_size);
   EXPECT_FAILS(write_broadcast_ecm(place, 5, licence_for(5, longer)), ErrorKind::exhausted);
 }
@@ -128,6 +133,16 @@ TEST(BroadcastEcm, RefusesSectionsThatAreNone) {
   EXPECT_FAILS(changed([](Bytes& section) { section[3] = 2; }), ErrorKind::unsupported);
   EXPECT_FAILS(changed([](Bytes& section) { section.push_back(0); }), ErrorKind::malformed);
   EXPECT_FAILS(changed([](Bytes& section) { section.resize(257); }), ErrorKind::malformed);
+  // Longer than a CA section, and right otherwise.
+  const Bytes long_lecm = licence_for(5, longest_rights_and_more());
+  Bytes long_section = ecm_for(5);
+  long_section.resize(12);
+  append(long_section, long_lecm);
+  const std::size_t length = long_section.size() - 3;
+  ASSERT_GT(long_section.size(), max_broadcast_ecm_size);
+  long_section[1] = static_cast<std::uint8_t>(0x70U | length >> 8);
+  long_section[2] = static_cast<std::uint8_t>(length);
+  EXPECT_FAILS(BroadcastEcm::parse(long_section), ErrorKind::malformed);
   // A licence that goes on behind its MAC.
   EXPECT_FAILS(changed([](Bytes& section) {
                  append(section, Bytes{0xc9, 0});
@@ -176,10 +191,8 @@ TEST(BroadcastCriteria, RefusesWhatIsNone) {
   EXPECT_FAILS(parse(0x82, Bytes{1}), ErrorKind::unsupported);
   EXPECT_OK(parse(0xc0, Bytes{1}));
   EXPECT_FAILS(BroadcastCriteria::parse(Bytes{0x80}), ErrorKind::truncated);
-  UsageRights longer = widest_rights();
-  longer.bridge_to = {{1}, {2}};
-  EXPECT_FAILS(parse(0x81, longer.encode()), ErrorKind::malformed);  // no ECM has room for them
-  Bytes twice = TlvWriter().field(0x80, ContentId{}).field(0x80, ContentId{}).take();
+  EXPECT_FAILS(parse(0x81, longest_rights_and_more().encode()), ErrorKind::malformed);  // no ECM has room for them
+  const Bytes twice = TlvWriter().field(0x80, ContentId{}).field(0x80, ContentId{}).take();
   EXPECT_FAILS(BroadcastCriteria::parse(twice), ErrorKind::malformed);
 }
 

@@ -162,6 +162,7 @@ TEST(ReadHeader, RefusesFieldsThatCannotBe) {
       {0x82, "", ErrorKind::malformed},
       {0x82, "00", ErrorKind::unsupported},
       {0x82, "03", ErrorKind::unsupported},
+      {0x82, "10", ErrorKind::unsupported},  // a stream's own, which no file has
       {0x82, "0001", ErrorKind::malformed},
       {0x83, "", ErrorKind::malformed},
       {0x83, "00000000", ErrorKind::malformed},
