@@ -41,7 +41,9 @@ struct EcmgListener::State {
       inner_->on_receive(connection, bytes);
     }
     void on_drained(service::TcpConnection& connection) override { inner_->on_drained(connection); }
-    void on_close(service::TcpConnection&, const Status&) override {}
+    void on_close(service::TcpConnection&, const Status& why) override {
+      if (!why && state_.on_broken) state_.on_broken(peer_, why.error());
+    }
     [[nodiscard]] SessionHandler<EcmgSession>& handler() { return *inner_; }
     [[nodiscard]] const std::string& peer() const { return peer_; }
 
@@ -63,6 +65,7 @@ struct EcmgListener::State {
   service::EventLoop& loop;
   EcmgServer ecmg;
   std::function<void()> on_answered;
+  std::function<void(const std::string&, const Error&)> on_broken;
   std::unordered_map<std::uint64_t, Connection*> connections;
   std::unique_ptr<service::TcpServer> server;  // last: its connections refer to the others
 };
@@ -104,6 +107,10 @@ void EcmgListener::refuse(const EcmTicket& ticket, ecmg::Error error) {
 }
 
 void EcmgListener::on_answered(std::function<void()> handler) { state_->on_answered = std::move(handler); }
+
+void EcmgListener::on_broken(std::function<void(const std::string&, const Error&)> handler) {
+  state_->on_broken = std::move(handler);
+}
 
 void EcmgListener::abort_all() {
   for (const auto& [number, connection] : state_->connections) connection->handler().connection().abort();

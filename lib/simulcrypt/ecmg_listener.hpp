@@ -44,6 +44,8 @@ class EcmgListener {
 
   /// Called behind each piece of input, when all of it has been answered.
   void on_answered(std::function<void()> handler);
+  /// Called with the peer when a connection has ended otherwise than by a close.
+  void on_broken(std::function<void(const std::string& peer, const Error& why)> handler);
   /// Ends a connection at once, as a crash would: its peer sees a reset.
   void abort_all();
   /// Graceful: no new connections; those there are are closed when what waits for them is sent. Then calls `done`.
