@@ -113,6 +113,19 @@ TEST_F(CasTmc, EverythingStepByStep) {
   EXPECT_NE(table.out.find(serial_of(folder() / "r.card") + "  renderer"), std::string::npos) << table.out;
 }
 
+TEST_F(CasTmc, AHeadEndTokenIsNamedAsOneAndShown) {
+  use_initialised_home();
+  make_card("h.card");
+  const Json enrolled = tmc_json({"enrol", "--token", "h.card", "--kind", "head-end", "--default"});
+  EXPECT_EQ(enrolled["token"]["kind"], "head-end");
+  EXPECT_EQ(read_text(home() / "default-cards" / "head-end"), "soft:" + folder().string() + "/h.card\n");
+  EXPECT_EQ(tmc_json({"status"})["tokens"]["head-end"], 1);
+  EXPECT_EQ(tmc_json({"list"})["tokens"][2]["kind"], "head-end");
+  // A token does not become one while it is something else.
+  expect_failure(tmc({"enrol", "--token", home_card("acquisition"), "--kind", "head-end"}), 1, "cas-tmc",
+                 "is acquisition of domain");
+}
+
 TEST_F(CasTmc, WhatIsDoneAlreadyIsToldAndHarmless) {
   use_initialised_home();
   const auto before = content_of(home() / "domains");

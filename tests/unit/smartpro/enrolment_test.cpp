@@ -231,7 +231,8 @@ TEST(Enrolment, OnlyMemberKindsAreGiven) {
   TestSystem system;
   system.found_domain("progenitor");
   system.make_token("token");
-  for (const TokenKind kind : {TokenKind::blank, TokenKind::progenitor, static_cast<TokenKind>(77)})
+  for (const TokenKind kind :
+       {TokenKind::blank, TokenKind::progenitor, static_cast<TokenKind>(8), static_cast<TokenKind>(77)})
     EXPECT_FALSE(system.management_session("progenitor")
                      .enrol(*system.card("token"), kind, system.register_of("progenitor"))
                      .has_value());
