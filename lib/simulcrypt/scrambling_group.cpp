@@ -62,18 +62,38 @@ void ScramblingGroup::take(std::size_t stream, EcmEvent event) {
       status.open = false;
       synchroniser_->stream_lost(stream);
       return;
-    case EcmEvent::Kind::ecm:
-      if (const Status arrived = synchroniser_->ecm_arrived(stream, event.cp_number, std::move(event.ecm)); !arrived) {
+    case EcmEvent::Kind::ecm: {
+      auto packets = packets_of(forms_[stream], std::move(event.ecm));
+      if (!packets) {  // A period that began with it would begin without an ECM.
+        unusable(packets.error());
+        ++status.refused;
+        return synchroniser_->ecm_refused(stream);
+      }
+      if (const Status arrived = synchroniser_->ecm_arrived(stream, event.cp_number, std::move(*packets)); !arrived) {
         unusable(arrived.error());
       } else {
         ++status.ecms;
       }
       return;
+    }
     case EcmEvent::Kind::refused:
       ++status.refused;
       synchroniser_->ecm_refused(stream);
       return;
   }
+}
+
+/// As it came from the ECMG, in packets. They are kept in the place of the ECM: an ECMG that takes over may make its ECMs in
+/// the other form, while those of the first are on the air.
+Result<Bytes> ScramblingGroup::packets_of(const Form& form, Bytes ecm) {
+  mpegts::SectionPacketiser packetiser(form.packetiser.pid());
+  if (form.section_tspkt_flag == ecmg::transport_packets) {
+    CAS_TRY(packetiser.stamp(ecm));
+    return ecm;
+  }
+  Bytes packets;
+  CAS_TRY(packetiser.packetise_datagram(ecm, packets));
+  return packets;
 }
 
 void ScramblingGroup::move_stream(std::size_t stream, mpegts::Pid pid) {
@@ -126,18 +146,12 @@ void ScramblingGroup::go_clear() {
   listener_.went_clear(name_);
 }
 
-void ScramblingGroup::send_ecm(std::size_t stream, ByteView ecm) {
-  if (ecm.empty()) return;  // An ECMG may have nothing to say for a period.
+void ScramblingGroup::send_ecm(std::size_t stream, ByteView packets) {
+  if (packets.empty()) return;  // An ECMG may have nothing to say for a period.
   Form& form = forms_[stream];
-  packets_.clear();
-  Status made;
-  if (form.section_tspkt_flag == ecmg::transport_packets) {
-    append(packets_, ecm);
-    made = form.packetiser.stamp(packets_);
-  } else {
-    made = form.packetiser.packetise_datagram(ecm, packets_);
-  }
-  if (!made) return listener_.ecm_unusable(name_, streams_[stream].system, made.error().message);
+  packets_.assign(packets.begin(), packets.end());
+  if (const Status stamped = form.packetiser.stamp(packets_); !stamped)
+    return listener_.ecm_unusable(name_, streams_[stream].system, stamped.error().message);
   form.size = packets_.size() / mpegts::packet_size;
   ++status_.streams[stream].sent;
   listener_.send_packets(packets_);

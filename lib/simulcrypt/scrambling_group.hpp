@@ -134,7 +134,7 @@ class ScramblingGroup final : private SynchroniserActions {
   void request_ecm(std::size_t stream, const EcmRequest& request) override;
   void begin_period(std::uint16_t cp_number, const SecretBytes& word) override;
   void go_clear() override;
-  void send_ecm(std::size_t stream, ByteView ecm) override;
+  void send_ecm(std::size_t stream, ByteView packets) override;
   void ecm_missing(std::size_t stream, std::uint16_t cp_number, WithoutEcm consequence) override;
 
   /// What is known of a stream since its ECMG has opened it.
@@ -145,6 +145,8 @@ class ScramblingGroup final : private SynchroniserActions {
     std::chrono::milliseconds repetition{100};
     std::size_t size = 0;  ///< Of the last ECM, in packets.
   };
+
+  [[nodiscard]] static Result<Bytes> packets_of(const Form& form, Bytes ecm);
 
   GroupName name_;
   std::vector<GroupStream> streams_;

@@ -24,12 +24,15 @@ class PlainEcmg final : public simulcrypt::EcmSupply {
   simulcrypt::EcmStreamTerms terms;
   std::uint8_t section_tspkt_flag = simulcrypt::ecmg::sections;
   bool answers_at_once = true;
-  std::vector<std::string> log;             ///< What was asked, for people: "open 1", "close 1".
-  std::map<std::uint16_t, Bytes> criteria;  ///< Of the last request, by stream.
+  std::function<Bytes(Bytes ecm)> dress;           ///< What is given out in the place of an ECM.
+  std::vector<std::string> log;                    ///< What was asked, for people: "open 1", "close 1".
+  std::map<std::uint16_t, Bytes> criteria;         ///< Of the last request, by stream.
+  std::map<std::uint16_t, std::uint16_t> ecm_ids;  ///< By stream.
 
   void open_stream(const simulcrypt::EcmStreamWish& wish) override {
     log.push_back("open " + std::to_string(wish.stream_id));
     streams_[wish.stream_id] = {};
+    ecm_ids[wish.stream_id] = wish.ecm_id;
     if (alive_) announce(wish.stream_id);
   }
   void close_stream(std::uint16_t stream_id) override {
@@ -88,7 +91,7 @@ class PlainEcmg final : public simulcrypt::EcmSupply {
     event.section_tspkt_flag = section_tspkt_flag;
     events_.push_back(event);
   }
-  static simulcrypt::EcmEvent ecm_of(std::uint16_t stream_id, const simulcrypt::EcmRequest& request) {
+  [[nodiscard]] simulcrypt::EcmEvent ecm_of(std::uint16_t stream_id, const simulcrypt::EcmRequest& request) const {
     simulcrypt::EcmEvent event;
     event.kind = simulcrypt::EcmEvent::Kind::ecm;
     event.stream_id = stream_id;
@@ -104,6 +107,7 @@ class PlainEcmg final : public simulcrypt::EcmSupply {
     event.ecm.push_back(static_cast<std::uint8_t>(request.words.front().word.size()));
     for (const auto& word : request.words) append(event.ecm, word.word.reveal());
     event.ecm[2] = static_cast<std::uint8_t>(event.ecm.size() - 3);
+    if (dress) event.ecm = dress(std::move(event.ecm));
     return event;
   }
 

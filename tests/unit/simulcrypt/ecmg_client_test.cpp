@@ -12,6 +12,7 @@ namespace {
 
 using cas::test::hex;
 using std::chrono::milliseconds;
+using test::packet;
 using test::section;
 using test::wire;
 
@@ -298,13 +299,15 @@ TEST_F(EcmgClientTest, RefusesAnEcmOfTheWrongForm) {
   for (const int flag : {0, 1}) {
     status.parameters.section_tspkt_flag = static_cast<std::uint8_t>(flag);
     open();
-    Bytes packet(188, 0xff);
-    packet[0] = 0x47;
+    Bytes damaged = packet(), scrambled = packet(), too_long = packet();
+    damaged[1] |= 0x80;
+    scrambled[3] |= 0x80;
+    too_long[3] |= 0x20;
     Bytes half = section(0x80, 20);
     half.pop_back();
-    for (const Bytes& datagram :
-         {Bytes{0x80}, half, Bytes(188), Bytes(187, 0x47), section(0x80, 20), packet, Bytes{}}) {
-      const bool fits = datagram.empty() || (flag == 0 ? datagram == section(0x80, 20) : datagram == packet);
+    for (const Bytes& datagram : {Bytes{0x80}, half, Bytes(188), Bytes(187, 0x47), section(0x80, 20), section(0xff, 20),
+                                  packet(), damaged, scrambled, too_long, Bytes{}}) {
+      const bool fits = datagram.empty() || (flag == 0 ? datagram == section(0x80, 20) : datagram == packet());
       ASSERT_OK(provision(1));
       say(wire(ecmg::EcmResponse{1, 0, 1, datagram}, 3));
       EXPECT_EQ(events.take(), fits ? "ECM 0/1" : "failed 0/1 invalid-message") << to_hex(datagram);

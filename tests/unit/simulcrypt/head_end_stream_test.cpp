@@ -3,6 +3,7 @@
 // Streams, ECMGs and settings that a head-end does not meet every day.
 #include <future>
 
+#include "mpegts/section_packetiser.hpp"
 #include "simulcrypt/head_end.hpp"
 #include "support/allocation_count.hpp"
 #include "tests/unit/simulcrypt/head_end_fixture.hpp"
@@ -351,12 +352,55 @@ TEST_F(HeadEndStreams, EndOnlyWhenTheWaitHasBeenInVain) {
   EXPECT_EQ(listener.missing["first"], 1);
 }
 
-TEST_F(HeadEndStreams, TakeEcmsInPackets) {
-  first->section_tspkt_flag = ecmg::transport_packets;
+/// Of any PID and counter, as ECMGs make them.
+Bytes in_packets(ByteView ecm) {
+  mpegts::SectionPacketiser packetiser(0x123, 11);
+  Bytes packets;
+  EXPECT_OK(packetiser.packetise(ecm, packets));
+  return packets;
+}
+
+TEST_F(HeadEndStreams, KeepTheirEcmsWhereAnEcmgTakesOverThatMakesThemInAnotherForm) {
   TestMultiplex multiplex({});
+  send(multiplex.seconds(1.5));
+  first->die();
+  send(multiplex.seconds(0.1));
+  first->section_tspkt_flag = ecmg::transport_packets;
+  first->dress = in_packets;
+  first->live();
+  send(multiplex.seconds(2));
+  first->die();
+  first->section_tspkt_flag = ecmg::sections;
+  first->dress = nullptr;
+  first->live();
+  send(multiplex.seconds(2));
+  finish();
+  EXPECT_EQ(listener.problems, std::vector<std::string>());
+  EXPECT_EQ(listener.periods.size(), 6U);
+  // One each 100 ms, whatever its form.
+  ASSERT_EQ(receiver.ecm_pids.size(), 1U);
+  const auto& ecms = receiver.ecms[*receiver.ecm_pids.begin()];
+  EXPECT_NEAR(static_cast<double>(ecms.size()), 56, 1);
+  expect_received(video);
+  expect_clean();
+}
+
+TEST_F(HeadEndStreams, DoNotBeginAPeriodWithAnEcmThatCannotBeSent) {
+  TestMultiplex multiplex({});
+  send(multiplex.seconds(1.5));
+  ASSERT_EQ(listener.periods.size(), 2U);
+  first->section_tspkt_flag = ecmg::transport_packets;  // and gives sections
+  first->die();
+  first->live();
   send(multiplex.seconds(1));
-  // PlainEcmg's are sections: none is a packet, and each is told of.
+  EXPECT_EQ(listener.periods.size(), 2U);
   EXPECT_FALSE(listener.problems.empty());
+  first->dress = in_packets;
+  send(multiplex.seconds(2));
+  finish();
+  EXPECT_GE(listener.periods.size(), 4U);
+  expect_received(video);
+  expect_clean();
 }
 
 TEST_F(HeadEndStreams, CountPeriodsThrough65535) {

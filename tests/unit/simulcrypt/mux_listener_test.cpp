@@ -17,6 +17,7 @@ namespace cas::simulcrypt {
 namespace {
 
 using namespace std::chrono_literals;
+using test::packet;
 using test::section;
 
 /// A generator on a socket.
@@ -176,10 +177,8 @@ TEST_F(MuxListenerTest, TakesDataOfTwoGeneratorsAndFromUdp) {
   run_until_told(*first, "stream 3 opened");
   run_until_told(*second, "stream 4 opened");
   EXPECT_FALSE(queue_->has_data());
-  Bytes packet(188, 0xff);
-  packet[0] = 0x47;
   first->provide(3, section(0x82, 20));
-  second->provide(4, packet);
+  second->provide(4, packet());
   poll_until([&] { return queue_->counts().datagrams == 2; });
   EXPECT_TRUE(queue_->has_data());
   auto taken = take();
@@ -194,7 +193,7 @@ TEST_F(MuxListenerTest, TakesDataOfTwoGeneratorsAndFromUdp) {
   EXPECT_EQ(taken[0].bytes, section(0x82, 20));
   EXPECT_EQ(taken[1].stream->data_type, emmg::private_data);
   EXPECT_EQ(taken[1].stream->section_tspkt_flag, emmg::transport_packets);
-  EXPECT_EQ(taken[1].bytes, packet);
+  EXPECT_EQ(taken[1].bytes, packet());
   EXPECT_NE(taken[0].stream->handle, taken[1].stream->handle);
 
   auto sender = service::UdpSocket::bind(*loop_, {}, [](ByteView, const service::Endpoint&) {});

@@ -16,6 +16,7 @@ namespace {
 
 using cas::test::hex;
 using std::chrono::milliseconds;
+using test::packet;
 using test::section;
 using test::wire;
 
@@ -244,8 +245,8 @@ TEST_F(MuxServerTest, TakesPackets) {
   session = connect();
   ask(setup(channel, 1));
   ask(stream_setup(3, 4));
-  Bytes packets(2 * 188, 0xff);
-  packets[0] = packets[188] = 0x47;
+  Bytes packets = packet();
+  append(packets, packet());
   EXPECT_EQ(ask(data({packets})), "");
   packets[188] = 0x46;
   EXPECT_EQ(ask(data({packets})), "stream_error 000d");

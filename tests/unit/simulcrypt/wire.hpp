@@ -38,6 +38,14 @@ inline Bytes section(std::uint8_t table_id, std::uint8_t size) {
   bytes.resize(3U + size, table_id);
   return bytes;
 }
+/// A transport packet with a payload of FF.
+inline Bytes packet() {
+  Bytes packet(188, 0xff);
+  packet[0] = 0x47;
+  packet[1] = 0x41;
+  packet[3] = 0x10;
+  return packet;
+}
 
 /// What a typed message looks like on the wire.
 template <typename Message, typename... Arguments>
