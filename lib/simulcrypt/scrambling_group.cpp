@@ -22,9 +22,9 @@ Result<std::unique_ptr<ScramblingGroup>> ScramblingGroup::create(const GroupName
   options.clear_lead = service.clear_lead;
   group->synchroniser_ =
       std::make_unique<Synchroniser>(options, static_cast<SynchroniserActions&>(*group), *group->words_);
-  group->synchroniser_->set_scrambling(service.scramble);
-  group->withhold_ = settings.before_first_period == BeforeFirstPeriod::withheld &&
-                     service.clear_lead == std::chrono::milliseconds(0) && service.scramble;
+  group->set_scrambling(service.scramble);
+  group->withhold_ =
+      settings.before_first_period == BeforeFirstPeriod::withheld && service.clear_lead == std::chrono::milliseconds(0);
   group->status_.name = name;
   for (const GroupStream& stream : group->streams_) {
     const CaUse* use = nullptr;

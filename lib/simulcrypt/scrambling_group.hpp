@@ -92,7 +92,10 @@ class ScramblingGroup final : private SynchroniserActions {
   void set_access_criteria(std::size_t stream, Bytes criteria) {
     synchroniser_->set_access_criteria(stream, std::move(criteria));
   }
-  void set_scrambling(bool on) { synchroniser_->set_scrambling(on); }
+  void set_scrambling(bool on) {
+    wanted_ = on;
+    synchroniser_->set_scrambling(on);
+  }
 
   [[nodiscard]] Status advance(StreamTime now, bool patient) { return synchroniser_->advance(now, patient); }
   [[nodiscard]] StreamTime next_event() const { return synchroniser_->next_event(); }
@@ -110,7 +113,7 @@ class ScramblingGroup final : private SynchroniserActions {
       batch_.push_back(packet);
       return true;
     }
-    if (begun_ || !withhold_) {
+    if (begun_ || !withhold_ || !wanted_) {
       ++status_.clear;
       return true;
     }
@@ -158,6 +161,7 @@ class ScramblingGroup final : private SynchroniserActions {
   std::vector<std::uint8_t*> batch_;
   mpegts::Parity parity_ = mpegts::Parity::even;
   bool withhold_ = false;
+  bool wanted_ = true;  ///< That it is scrambled.
   bool begun_ = false;
   Status failed_;  ///< Of a function that cannot tell.
   Bytes packets_;

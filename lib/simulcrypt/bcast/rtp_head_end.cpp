@@ -64,7 +64,7 @@ Result<std::size_t> RtpHeadEnd::protect(MutableByteView buffer, std::size_t size
   ++counts_.packets;
   if (!protector_.protecting()) {
     const bool withheld = !begun_ && settings_.before_first_period == BeforeFirstPeriod::withheld &&
-                          settings_.service.clear_lead == std::chrono::milliseconds(0);
+                          settings_.service.clear_lead == std::chrono::milliseconds(0) && settings_.service.scramble;
     ++(withheld ? counts_.withheld : counts_.clear);
     return withheld ? 0 : size;
   }
@@ -116,8 +116,8 @@ void RtpHeadEnd::take(std::size_t stream, EcmEvent event) {
 }
 
 Status RtpHeadEnd::advance(StreamTime now, const std::stop_token& stop) {
-  CAS_TRY(synchroniser_->advance(now));
-  if (settings_.wait_for_ecms == std::chrono::milliseconds(0) || gave_up_waiting_) return {};
+  CAS_TRY(synchroniser_->advance(now, waits_for_ecms()));
+  if (!waits_for_ecms()) return {};
   const auto until = std::chrono::steady_clock::now() + settings_.wait_for_ecms;
   while (synchroniser_->is_overdue(now)) {
     if (!has_events() && !bell_->wait(until, stop)) {
@@ -126,10 +126,11 @@ Status RtpHeadEnd::advance(StreamTime now, const std::stop_token& stop) {
       gave_up_waiting_ = true;
       listener_.problem("no key message came in " + std::to_string(settings_.wait_for_ecms.count()) +
                         " ms for which the stream has waited: it goes on without, until one comes");
-      break;
+      // From now on it is as the policies say.
+      return synchroniser_->advance(now, false);
     }
     take_events();
-    CAS_TRY(synchroniser_->advance(now));
+    CAS_TRY(synchroniser_->advance(now, true));
   }
   return {};
 }

@@ -61,7 +61,10 @@ class RtpHeadEnd final : private SynchroniserActions {
   RtpHeadEnd& operator=(const RtpHeadEnd&) = delete;
 
   void set_access_criteria(std::size_t system, Bytes criteria);
-  void set_scrambling(bool on) { synchroniser_->set_scrambling(on); }
+  void set_scrambling(bool on) {
+    settings_.service.scramble = on;
+    synchroniser_->set_scrambling(on);
+  }
 
   /// What a buffer needs behind its packet.
   [[nodiscard]] std::size_t trailer_size() const { return protector_.trailer_size(); }
@@ -79,6 +82,9 @@ class RtpHeadEnd final : private SynchroniserActions {
   void take_events();
   void take(std::size_t stream, EcmEvent event);
   [[nodiscard]] Status advance(StreamTime now, const std::stop_token& stop);
+  [[nodiscard]] bool waits_for_ecms() const {
+    return settings_.wait_for_ecms > std::chrono::milliseconds(0) && !gave_up_waiting_;
+  }
 
   void request_ecm(std::size_t stream, const EcmRequest& request) override;
   void begin_period(std::uint16_t cp_number, const SecretBytes& word) override;

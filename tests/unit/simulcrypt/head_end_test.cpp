@@ -150,6 +150,25 @@ TEST_F(HeadEndTest, WithholdsWhatCameBeforeTheFirstPeriod) {
   EXPECT_EQ(receiver.clear[video], before_the_tables);
 }
 
+TEST_F(HeadEndTest, WithholdsNothingThatIsToBeClear) {
+  settings.before_first_period = BeforeFirstPeriod::withheld;
+  first->die();
+  TestMultiplex multiplex({});
+  send(multiplex.seconds(0.5));
+  const std::uint64_t clear = receiver.clear[video];
+  EXPECT_LT(clear, 10U);
+  settings.services[0].scramble = false;
+  ASSERT_OK(head_end->apply(settings));
+  send(multiplex.seconds(0.5));
+  const std::uint64_t clear_then = receiver.clear[video];
+  EXPECT_GT(clear_then, clear + 1000);
+  settings.services[0].scramble = true;
+  ASSERT_OK(head_end->apply(settings));
+  send(multiplex.seconds(0.5));
+  EXPECT_EQ(receiver.clear[video], clear_then);
+  EXPECT_EQ(receiver.continuity_errors, 0U);
+}
+
 TEST_F(HeadEndTest, FollowsAProgramMapThatChanges) {
   TestMultiplex multiplex({});
   send(multiplex.seconds(2));

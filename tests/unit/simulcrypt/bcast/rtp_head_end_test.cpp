@@ -143,6 +143,35 @@ TEST_F(RtpHeadEndTest, WithholdsAndEndsWhenItIsToldTo) {
   EXPECT_FAILS(at(7), ErrorKind::refused);
 }
 
+TEST_F(RtpHeadEndTest, WithholdsNothingThatIsToBeClear) {
+  settings.before_first_period = BeforeFirstPeriod::withheld;
+  settings.service.scramble = false;
+  ecmg->die();
+  send(10);
+  EXPECT_EQ(in_clear, 10U);
+  head_end->set_scrambling(true);
+  send(10);
+  EXPECT_EQ(in_clear, 10U);
+  EXPECT_EQ(left_out, 10U);
+}
+
+TEST_F(RtpHeadEndTest, DoesNotEndForAKeyMessageThatItCanWaitFor) {
+  settings.wait_for_ecms = std::chrono::hours(1);
+  settings.service.systems[0].without = WithoutEcm::stop;
+  send(10);
+  ASSERT_EQ(receiver.periods.size(), 1U);
+  // The clock leaps over the time at which it would have been asked for: the period is due at once.
+  const auto at = [this](int seconds) {
+    const Bytes clear = packet();
+    Bytes buffer = clear;
+    buffer.resize(clear.size() + head_end->trailer_size());
+    return head_end->protect(buffer, clear.size(), std::chrono::seconds(seconds));
+  };
+  for (int second = 10; second < 50; second += 10) ASSERT_OK(at(second));
+  EXPECT_GT(receiver.periods.size(), 4U);
+  EXPECT_EQ(receiver.missing, 0);
+}
+
 TEST_F(RtpHeadEndTest, LeavesOutWhatIsNoRtpAndSaysSoOnce) {
   send(60);
   for (int count = 0; count < 3; ++count) {
