@@ -19,6 +19,8 @@ constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 /// EN 300 468 asks for tables of PSI at least every 500 ms (TR 101 211, 4.1.7 too).
 constexpr milliseconds cat_repetition{400};
 constexpr std::size_t max_data_streams = 256;
+/// Packets after which it is seen whether ECMs have come: a run may be seconds long.
+constexpr std::size_t packets_between_events = 64;
 
 /// The first tick at which a time has come.
 std::uint64_t ticks_of(StreamTime time) {
@@ -97,8 +99,12 @@ Result<bool> HeadEnd::process_packets(MutableByteView run, const std::stop_token
   bool timed = true;
   position_ = 0;
   period_position_.reset();
-  if (has_events()) take_events();
+  // Within a run only where the rate was known before it: else ECMs could not be put in without harm to clock references.
+  const bool rate_known = clock_.bit_rate().has_value();
+  std::size_t next_look = 0;
   for (; position_ < count; ++position_) {
+    if (position_ == next_look && has_events()) take_events();
+    if (position_ == next_look && rate_known) next_look += packets_between_events;
     const MutablePacketView packet(run.data() + position_ * mpegts::packet_size, mpegts::packet_size);
     const Pid pid = mpegts::pid_of(packet);
     seen_.set(pid);

@@ -403,6 +403,20 @@ TEST_F(HeadEndStreams, DoNotBeginAPeriodWithAnEcmThatCannotBeSent) {
   expect_clean();
 }
 
+TEST_F(HeadEndStreams, MayComeInVeryLongRuns) {
+  TestMultiplex multiplex({});
+  send(multiplex.seconds(0.5));
+  Bytes stream = multiplex.seconds(4);
+  const std::size_t packets = stream.size() / mpegts::packet_size;
+  send(std::move(stream), packets);
+  finish();
+  // ECMs are taken as they come.
+  EXPECT_EQ(listener.periods.size(), 5U);
+  EXPECT_LT(receiver.clear[video], 500U);
+  expect_received(video);
+  expect_clean();
+}
+
 TEST_F(HeadEndStreams, CountPeriodsThrough65535) {
   settings.services[0].period = milliseconds(100);
   TestMultiplex multiplex({.bit_rate = 50'000});
