@@ -35,7 +35,8 @@ struct Inserter {
   GstElement* element;
   InserterProperties properties;  ///< Under the object's lock.
   InserterStream stream;
-  bool streaming = false;  ///< Under the object's lock: between READY->PAUSED and PAUSED->READY.
+  bool streaming = false;    ///< Under the object's lock: between READY->PAUSED and PAUSED->READY.
+  std::uint64_t serial = 0;  ///< Under the object's lock: of the properties when they were looked at last.
 };
 
 enum Property : guint {
@@ -124,27 +125,31 @@ GType before_first_period_type() {
 /// The settings that the properties mean. With `start`, opens all that is needed to stream.
 Status prepare(Inserter& inserter, bool start) {
   InserterProperties properties;
+  std::uint64_t serial = 0;
   {
     const ObjectLock lock(inserter.element);
     properties = inserter.properties;
+    serial = ++inserter.serial;
+    // From here on: what is set while it starts counts too.
+    inserter.streaming = start;
   }
   CAS_TRY_ASSIGN(const simulcrypt::HeadEndConfiguration configuration, configuration_of(properties));
   CAS_TRY(mpegts::TsScrambler::create(configuration.settings.cipher, configuration.settings.cipher_options));
   if (!start) return {};
-  const Status started = inserter.stream.start(configuration, properties.rtp);
+  const Status started = inserter.stream.start(configuration, properties.rtp, serial);
   if (!started) inserter.stream.stop();
-  const ObjectLock lock(inserter.element);
-  inserter.streaming = started.has_value();
   return started;
 }
 
 /// What was set while the stream passes is taken up with the next buffer.
 void reconfigure(Inserter& inserter) {
   InserterProperties properties;
+  std::uint64_t serial = 0;
   {
     const ObjectLock lock(inserter.element);
     if (!inserter.streaming) return;
     properties = inserter.properties;
+    serial = ++inserter.serial;
   }
   auto configuration = configuration_of(properties);
   if (!configuration) {
@@ -154,7 +159,7 @@ void reconfigure(Inserter& inserter) {
         (nullptr));
     return;
   }
-  inserter.stream.configure(std::move(*configuration));
+  inserter.stream.configure(std::move(*configuration), serial);
 }
 
 }  // namespace
@@ -230,7 +235,11 @@ static GstStateChangeReturn gst_simulcrypt_ecm_inserter_change_state(GstElement*
       if (!status) post_error(element, error_code_at_start(status.error().kind), status.error());
       return status.has_value();
     });
-    if (!ready) return GST_STATE_CHANGE_FAILURE;
+    if (!ready) {
+      const ObjectLock lock(element);
+      inserter.streaming = false;
+      return GST_STATE_CHANGE_FAILURE;
+    }
     inserter.stream.waits().rearm();
   }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) inserter.stream.waits().stop();

@@ -20,18 +20,27 @@ using simulcrypt::StreamTime;
 
 // ------------------------------------------------------------------------------------------------------ Start and stop
 
-Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp) {
+Status InserterStream::start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp,
+                             std::uint64_t serial) {
   started_with_ = configuration;
   rtp_properties_ = rtp;
+  {
+    const std::lock_guard lock(mutex_);
+    if (serial > serial_) {
+      serial_ = serial;
+      configuration_.reset();
+      has_configuration_ = false;
+    }
+    status_ = {};
+    rtp_counts_ = {};
+    lost_datagrams_ = 0;
+    framing_counts_ = {};
+  }
   network_.emplace(element_);
   CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(configuration));
   CAS_TRY_ASSIGN(head_end_, simulcrypt::HeadEnd::create(std::move(settings), *this, crypto::system_random()));
   network_->use();
   const std::lock_guard lock(mutex_);
-  configuration_.reset();
-  has_configuration_ = false;
-  status_ = {};
-  framing_counts_ = {};
   mux_port_ = network_->mux_port();
   return {};
 }
@@ -69,8 +78,10 @@ CapsPtr InserterStream::set_caps(GstCaps* caps) {
   return CapsPtr(out);
 }
 
-void InserterStream::configure(simulcrypt::HeadEndConfiguration configuration) {
+void InserterStream::configure(simulcrypt::HeadEndConfiguration configuration, std::uint64_t serial) {
   const std::lock_guard lock(mutex_);
+  if (serial < serial_) return;
+  serial_ = serial;
   configuration_ = std::move(configuration);
   has_configuration_ = true;
 }
@@ -87,9 +98,15 @@ Status InserterStream::apply_configuration() {
     rtp_.apply(*next);
     return {};
   }
-  CAS_TRY_ASSIGN(simulcrypt::HeadEndSettings settings, network_->connect(*next));
-  const Status applied = head_end_->apply(std::move(settings));
-  applied ? network_->use() : network_->give_up();
+  auto settings = network_->connect(*next);
+  Status applied;
+  if (!settings) {
+    applied = fail(settings.error());
+  } else if (applied = head_end_->apply(std::move(*settings)); applied) {
+    network_->use();
+  } else {
+    network_->give_up();
+  }
   const std::lock_guard lock(mutex_);
   mux_port_ = network_->mux_port();
   return applied;

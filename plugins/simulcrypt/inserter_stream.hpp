@@ -27,13 +27,15 @@ class InserterStream final : private simulcrypt::HeadEndListener {
  public:
   InserterStream(GstElement* element, GstPad* src) : element_(element), src_(src), rtp_(element, src) {}
 
-  /// Opens the network side, and is ready for packets.
-  [[nodiscard]] Status start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp);
+  /// Opens the network side, and is ready for packets. `serial`: as for `configure`.
+  [[nodiscard]] Status start(const simulcrypt::HeadEndConfiguration& configuration, const RtpProperties& rtp,
+                             std::uint64_t serial);
   /// The caps of what comes. Gives those of what goes out; nothing: what was set does not fit, and the bus says so.
   [[nodiscard]] CapsPtr set_caps(GstCaps* caps);
   void stop();
-  /// Another configuration, from the next buffer on.
-  void configure(simulcrypt::HeadEndConfiguration configuration);
+  /// Another configuration, from the next buffer on. `serial` rises with each that is made, and the newest one counts,
+  /// whatever the threads do; one from before the start does not.
+  void configure(simulcrypt::HeadEndConfiguration configuration, std::uint64_t serial);
 
   [[nodiscard]] GstFlowReturn push(BufferPtr buffer);
   [[nodiscard]] GstFlowReturn push_list(GstBufferList* list);
@@ -85,6 +87,7 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   mutable std::mutex mutex_;
   std::atomic<bool> has_configuration_ = false;
   std::optional<simulcrypt::HeadEndConfiguration> configuration_;  ///< Under `mutex_`: the next one.
+  std::uint64_t serial_ = 0;                                       ///< Under `mutex_`: of the newest.
   simulcrypt::HeadEndStatus status_;                               ///< Under `mutex_`.
   mpegts::FramingCounts framing_counts_;                           ///< Under `mutex_`.
   simulcrypt::bcast::RtpHeadEndCounts rtp_counts_;                 ///< Under `mutex_`.

@@ -99,6 +99,7 @@ Status RtpStream::start(const RtpProperties& properties, const simulcrypt::HeadE
   settings.before_first_period = connected.before_first_period;
   settings.wait_for_ecms = connected.wait_for_ecms;
   key_streams_.clear();
+  systems_.clear();
   for (simulcrypt::CaUse& use : settings.service.systems) {
     const auto at = std::ranges::find(configuration.ecmgs, use.system, &simulcrypt::EcmgConfiguration::name) -
                     configuration.ecmgs.begin();
@@ -107,6 +108,7 @@ Status RtpStream::start(const RtpProperties& properties, const simulcrypt::HeadE
     const sdp::Connection* const connection = service.connection_of(stream.connection);
     CAS_TRY_ASSIGN(DatagramSender sender, DatagramSender::create({connection->address, stream.port}, connection->ttl));
     key_streams_.push_back(std::move(sender));
+    systems_.push_back(use.system);
   }
   if (!properties.ltkm_to.empty()) {
     CAS_TRY_ASSIGN(const simulcrypt::HostPort to, simulcrypt::parse_host_port(properties.ltkm_to, 0));
@@ -137,8 +139,10 @@ void RtpStream::stop() {
 void RtpStream::apply(const simulcrypt::HeadEndConfiguration& configuration) {
   const simulcrypt::ServiceSettings& service = configuration.settings.services.front();
   head_end_->set_scrambling(service.scramble);
-  for (std::size_t system = 0; system < service.systems.size(); ++system)
-    head_end_->set_access_criteria(system, service.systems[system].access_criteria);
+  // By name: a file that is read again may have them in another order.
+  for (const simulcrypt::CaUse& use : service.systems)
+    if (const auto system = std::ranges::find(systems_, use.system); system != systems_.end())
+      head_end_->set_access_criteria(static_cast<std::size_t>(system - systems_.begin()), use.access_criteria);
 }
 
 void RtpStream::discontinuity() {

@@ -83,6 +83,7 @@ class RtpStream final : private simulcrypt::bcast::RtpHeadEndListener {
   InserterNetwork* network_ = nullptr;
   std::unique_ptr<simulcrypt::bcast::RtpHeadEnd> head_end_;
   std::vector<DatagramSender> key_streams_;  ///< By system.
+  std::vector<std::string> systems_;         ///< Their names.
   std::optional<DatagramSender> ltkms_;
   std::optional<simulcrypt::bcast::RtpStreamTime> clock_;
   std::optional<GstClockTime> first_time_;  ///< Of a buffer since the last discontinuity, which was at `resumed_`.

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 
+#include "log_keeper.hpp"
 #include "simulcrypt/bcast/srtp_protection.hpp"
 #include "simulcrypt_element_test.hpp"
 
@@ -279,6 +280,8 @@ TEST_F(RtpTest, SaysWhatIsWrongWithTheDescription) {
   expect_refused(with(usual(), {{"super-cas-id", "0x00020001"}}), "stkmstream");
   expect_refused(with(usual(), {{"ltkm-address", "host.example:1"}}), "host.example");
   const auto other = folder_.path() / "other.sdp";
+  std::ofstream(other) << std::string(2 * 1024 * 1024, '\n');
+  expect_refused(with(usual(), {{"sdp", other.string()}}), "other.sdp");
   std::ofstream(other) << "v=0\nthis is none\n";
   expect_refused(with(usual(), {{"sdp", other.string()}}), "Line 2");
   std::ofstream(other) << "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n"
@@ -286,6 +289,43 @@ TEST_F(RtpTest, SaysWhatIsWrongWithTheDescription) {
                        << "m=data 5006 UDP vnd.oma.bcast.stkm\n"
                        << "a=fmtp:vnd.oma.bcast.stkm streamid=7; kmstype=oma-bcast-drm-pki\n";
   expect_refused(with(usual(), {{"sdp", other.string()}}), "RTP/");
+}
+
+TEST_F(RtpTest, RefusesAnEcmgThatMakesEcms) {
+  ecmg_.parameters.section_tspkt_flag = simulcrypt::ecmg::sections;
+  make(with(usual(), {{"ecm-wait", "0"}, {"before-first-period", "withheld"}}));
+  ASSERT_TRUE(begin());
+  const auto lost = InserterHarness::wait_for_message(
+      bus_.get(), "simulcrypt-ecmg", [](const GstStructure* said) { return text_of(said, "state") == "lost"; });
+  EXPECT_NE(text_of(lost.get(), "why").find("section_TSpkt_flag 0"), std::string::npos) << text_of(lost.get(), "why");
+  send(0, 20);
+  EXPECT_TRUE(opened_.empty() && not_opened_.empty());
+  EXPECT_EQ(ecmg_.orders(), 0U);
+}
+
+TEST_F(RtpTest, TellsNobodyATek) {
+  std::string said;
+  {
+    const LogKeeper keeper;
+    make(usual());
+    ASSERT_TRUE(begin());
+    send(0, 250);
+    const gst::TextPtr counters(gst_structure_to_string(stats().get()));
+    said = counters.get();
+    while (GstMessage* message = gst_bus_pop(bus_.get())) {
+      if (const GstStructure* structure = gst_message_get_structure(message)) {
+        const gst::TextPtr text(gst_structure_to_string(structure));
+        said += text.get();
+      }
+      gst_message_unref(message);
+    }
+    tear_down();
+    said += keeper.text();
+  }
+  ASSERT_NE(said.find("simulcrypt-ecm-inserter"), std::string::npos) << "the log was not kept";
+  const std::vector<Bytes> words = ecmg_.words();
+  ASSERT_GE(words.size(), 4U);
+  for (const Bytes& word : words) EXPECT_EQ(said.find(to_hex(word)), std::string::npos);
 }
 
 TEST_F(RtpTest, ATransportStreamBehindASessionIsRefused) {
@@ -318,6 +358,42 @@ TEST_F(RtpTest, TakesOtherAccessCriteriaAndGoesClearWhilePlaying) {
   EXPECT_EQ(not_opened_.size(), 50U);
   EXPECT_EQ(opened_.size(), sent_.size() - 50);
   EXPECT_EQ(ecmg_.open_streams(), 1U);
+}
+
+TEST_F(RtpTest, GivesEachEcmgItsOwnCriteriaWhateverTheOrderOfTheFile) {
+  PlainEcmgServer other(0x00010002);
+  other.parameters = ecmg_.parameters;
+  KeySocket other_keys;
+  const auto sdp = folder_.path() / "two.sdp";
+  std::ofstream(sdp) << "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=News\nc=IN IP4 127.0.0.1\nt=0 0\n"
+                     << "m=video 5004 RTP/SAVP 33\na=rtpmap:33 MP2T/90000\na=stkmstream:7\na=stkmstream:8\n"
+                     << "a=SRTPAuthentication:3\na=SRTPROCTxRate:4\n"
+                     << "m=data " << keys_.port << " UDP vnd.oma.bcast.stkm\n"
+                     << "a=fmtp:vnd.oma.bcast.stkm streamid=7; kmstype=oma-bcast-drm-pki\n"
+                     << "m=data " << other_keys.port << " UDP vnd.oma.bcast.stkm\n"
+                     << "a=fmtp:vnd.oma.bcast.stkm streamid=8; kmstype=oma-bcast-drm-pki\n";
+  const auto file = folder_.path() / "head-end.toml";
+  const auto system = [](const char* name, const char* criteria) {
+    return std::string("[[service.system]]\necmg = '") + name + "'\naccess_criteria = '" + criteria + "'\n";
+  };
+  const auto write = [&](const std::string& systems) {
+    std::ofstream(file) << "[[ecmg]]\nname = 'one'\nsuper_cas_id = 0x00010001\naddresses = ['" << ecmg_.address()
+                        << "']\n[[ecmg]]\nname = 'two'\nsuper_cas_id = 0x00010002\naddresses = ['" << other.address()
+                        << "']\n[[service]]\ncrypto_period = '1s'\n"
+                        << systems;
+  };
+  write(system("one", "01") + system("two", "02"));
+  make({{"config", file.string()}, {"sdp", sdp.string()}, {"ecm-wait", "60000"}});
+  ASSERT_TRUE(begin());
+  send(0, 150);
+  EXPECT_EQ(to_hex(ecmg_.criteria()), "01");
+  EXPECT_EQ(to_hex(other.criteria()), "02");
+  write(system("two", "12") + system("one", "11"));
+  set_property(element_.get(), "config", file.string());
+  send(150, 350);
+  EXPECT_EQ(to_hex(ecmg_.criteria()), "11");
+  EXPECT_EQ(to_hex(other.criteria()), "12");
+  expect_all_opened();
 }
 
 TEST_F(RtpTest, TimeGoesOnAfterAFlush) {

@@ -51,6 +51,7 @@ TEST_F(InserterSettings, WithoutAnyAreGood) { EXPECT_FALSE(error_on_the_way_to(G
 TEST_F(InserterSettings, AreRefusedWithTheNameOfTheProperty) {
   expect_settings_error({{"access-criteria", "0102x3"}}, "'access-criteria'");
   expect_settings_error({{"access-criteria", "012"}}, "'access-criteria'");
+  expect_settings_error({{"access-criteria", std::string(2 * 4096 + 2, '0')}}, "'access-criteria'");
   expect_settings_error({{"ecmg", "127.0.0.1:99999"}}, "'ecmg'");
   expect_settings_error({{"ecmg", "127.0.0.1:2000,"}}, "'ecmg'");
   expect_settings_error({{"ecmg", "[::1"}}, "'ecmg'");
@@ -136,6 +137,32 @@ TEST_F(InserterSettings, ComeBackAsTheyWereSet) {
     g_value_unset(&value);
     g_value_unset(&expected);
   }
+}
+
+/// Sets access criteria from within the start, when the port of EMMs is told.
+GstBusSyncReply set_while_it_starts(GstBus*, GstMessage* message, gpointer element) {
+  const GstStructure* said = gst_message_get_structure(message);
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT && gst_structure_has_name(said, "simulcrypt-data") &&
+      text_of(said, "state") == "listening")
+    set_property(GST_ELEMENT(element), "access-criteria", "0b0c");
+  return GST_BUS_PASS;
+}
+
+TEST_F(InserterSettings, ThatAreMadeWhileItStartsCount) {
+  PlainEcmgServer ecmg;
+  const auto element =
+      make_inserter(with(usual_properties(ecmg), {{"access-criteria", "01"}, {"emm-listen", "127.0.0.1:0"}}));
+  const gst::ObjectPtr<GstBus> bus(gst_bus_new());
+  gst_bus_set_sync_handler(bus.get(), set_while_it_starts, element.get(), nullptr);
+  gst_element_set_bus(element.get(), bus.get());
+  HarnessPtr harness(gst_harness_new_with_element(element.get(), "sink", "src"));
+  gst_harness_set_src_caps_str(harness.get(), transport_stream_caps);
+  const Bytes stream = TestMultiplex({.bit_rate = 2'000'000}).seconds(1);
+  ASSERT_EQ(gst_harness_push(harness.get(), gst_buffer_new_memdup(stream.data(), stream.size())), GST_FLOW_OK);
+  EXPECT_EQ(to_hex(ecmg.criteria()), "0b0c");
+  harness.reset();
+  gst_element_set_state(element.get(), GST_STATE_NULL);
+  gst_element_set_bus(element.get(), nullptr);
 }
 
 TEST_F(InserterSettings, AreKeptWhilePlayingButForThoseThatMayChange) {
