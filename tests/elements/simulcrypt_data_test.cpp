@@ -1,98 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // EMMs that generators send to simulcrypt-ecm-inserter over TCP and UDP.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "blocking_emmg.hpp"
 #include "mpegts/ca_descriptor.hpp"
-#include "simulcrypt/emmg_client.hpp"
 #include "simulcrypt_element_test.hpp"
 
 namespace cas::test {
 namespace {
-
-using simulcrypt::Instant;
-using simulcrypt::Problem;
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(port);
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return at;
-}
-
-/// An EMMG on a blocking socket: says what it has to say, and waits for answers.
-class BlockingEmmg final : private simulcrypt::EmmgClientListener {
- public:
-  BlockingEmmg(std::uint16_t port, std::uint32_t client_id)
-      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), client_({.channel = {client_id, 1}}, *this) {
-    const sockaddr_in at = loopback(port);
-    if (::connect(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
-      throw std::runtime_error("cannot connect to the MUX");
-    client_.start(now());
-    wait_until([this] { return client_.is_open(); });
-  }
-  ~BlockingEmmg() override { ::close(socket_); }
-  BlockingEmmg(const BlockingEmmg&) = delete;
-  BlockingEmmg& operator=(const BlockingEmmg&) = delete;
-
-  void open_stream(std::uint16_t data_id) {
-    ASSERT_OK(client_.open_stream(data_id, data_id, simulcrypt::emmg::emm, now()));
-    wait_until([this] { return streams_opened > 0; });
-  }
-  void ask_for_bandwidth(std::uint16_t stream, std::uint16_t kbit_per_second) {
-    allocated.reset();
-    ASSERT_OK(client_.request_bandwidth(stream, kbit_per_second, now()));
-    wait_until([this] { return allocated.has_value(); });
-  }
-  void send(std::uint16_t stream, ByteView emm) {
-    ASSERT_OK(client_.provide(stream, std::span(&emm, 1)));
-    speak();
-  }
-  void wait_until(const std::function<bool()>& done) {
-    const Instant limit = now() + std::chrono::minutes(1);
-    while (!done() && now() < limit) {
-      speak();
-      pollfd waiting{socket_, POLLIN, 0};
-      if (::poll(&waiting, 1, 1000) <= 0) continue;
-      std::array<std::uint8_t, 4096> buffer;
-      const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
-      if (got <= 0) break;
-      client_.receive(ByteView(buffer).first(static_cast<std::size_t>(got)), now());
-    }
-    EXPECT_TRUE(done());
-  }
-
-  int streams_opened = 0;
-  std::optional<std::uint16_t> allocated;
-  std::vector<std::uint16_t> errors;
-
- private:
-  static Instant now() { return system_clock().monotonic(); }
-  void speak() {
-    while (!client_.output().empty()) {
-      const ssize_t sent = ::send(socket_, client_.output().data(), client_.output().size(), MSG_NOSIGNAL);
-      if (sent <= 0) throw std::runtime_error("the MUX has gone");
-      client_.sent(static_cast<std::size_t>(sent));
-    }
-  }
-  void channel_opened() override {}
-  void stream_opened(std::uint16_t) override { ++streams_opened; }
-  void stream_closed(std::uint16_t, const Problem*) override {}
-  void bandwidth_allocated(std::uint16_t, std::optional<std::uint16_t> kbit_per_second) override {
-    allocated = kbit_per_second.value_or(0);
-  }
-  void stream_error(std::uint16_t, const Problem& problem) override { errors.push_back(problem.error_status); }
-  void peer_misbehaved(const Problem& problem) override { ADD_FAILURE() << problem.message; }
-  void channel_closed(const Problem& why) override { ADD_FAILURE() << why.message; }
-
-  int socket_;
-  simulcrypt::EmmgClient client_;
-};
 
 class InserterData : public ::testing::Test {
  protected:
@@ -149,16 +63,7 @@ TEST_F(InserterData, OverTcpGoOutOnThePidThatTheCatNames) {
 }
 
 TEST_F(InserterData, OverUdpGoOutToo) {
-  const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
-  ByteQueue message;
-  const ByteView emm(emm_);
-  ASSERT_OK((simulcrypt::emmg::DataProvision{0x4b010001, std::nullopt, std::nullopt, 9}.write(message, 3,
-                                                                                              std::span(&emm, 1))));
-  const sockaddr_in at = loopback(port_);
-  ASSERT_GT(::sendto(socket, message.view().data(), message.view().size(), 0, reinterpret_cast<const sockaddr*>(&at),
-                     sizeof at),
-            0);
-  ::close(socket);
+  send_by_udp(port_, {0x4b010001, std::nullopt, std::nullopt, 9}, emm_);
   play_until_taken(1);
   play(1);
   const auto pid = emm_pid(0x4b01);

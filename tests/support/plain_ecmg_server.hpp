@@ -25,8 +25,10 @@ namespace cas::test {
 /// again at its port. For tests alone.
 class PlainEcmgServer final : private simulcrypt::EcmGenerator {
  public:
-  explicit PlainEcmgServer(std::uint32_t super_cas_id = 0x4a010001)
-      : super_cas_id_(super_cas_id), loop_(value_or_throw(service::EventLoop::create(system_clock()))) {
+  explicit PlainEcmgServer(std::uint32_t super_cas_id = 0x4a010001, const simulcrypt::EcmgServerSettings& settings = {})
+      : super_cas_id_(super_cas_id),
+        settings_(settings),
+        loop_(value_or_throw(service::EventLoop::create(system_clock()))) {
     parameters.max_streams = 100;
     parameters.min_cp_duration = 1;
     listen();
@@ -54,10 +56,14 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
     call([this] { listen(); });
   }
 
-  /// Before anybody connects.
+  /// This and `dress`: before anybody connects.
   simulcrypt::ecmg::ChannelParameters parameters;
+  /// What is given out in the place of an ECM, which is given to it; in the network's thread.
+  std::function<Bytes(std::uint16_t cp_number, Bytes ecm)> dress;
   /// Requests are left without an answer while it is set.
   std::atomic<bool> silent = false;
+  /// So many of the next requests are refused.
+  std::atomic<int> refusals = 0;
 
   [[nodiscard]] std::uint64_t orders() const { return orders_; }
   [[nodiscard]] std::size_t open_streams() const { return open_streams_; }
@@ -71,6 +77,11 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
     const std::lock_guard lock(mutex_);
     return criteria_;
   }
+  /// All ECMs that were given out.
+  std::vector<Bytes> ecms() {
+    const std::lock_guard lock(mutex_);
+    return ecms_;
+  }
   /// All control words that have been told so far.
   std::vector<Bytes> words() {
     const std::lock_guard lock(mutex_);
@@ -81,6 +92,7 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
   void listen() {
     simulcrypt::EcmgListening listening;
     listening.port = port_;
+    listening.settings = settings_;
     listener_ = value_or_throw(simulcrypt::EcmgListener::listen(*loop_, listening, *this));
     port_ = listener_->port();
   }
@@ -104,7 +116,7 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
     return simulcrypt::EcmStreamGrant{false, order.stream_id, true};
   }
   void close_stream(std::uint64_t) override { --open_streams_; }
-  [[nodiscard]] std::size_t longest_ecm() const override { return 1024; }
+  [[nodiscard]] std::size_t longest_ecm() const override { return 60'000; }
   simulcrypt::EcmAnswer make_ecm(const simulcrypt::EcmOrder& order, MutableByteView out) override {
     const std::lock_guard lock(mutex_);
     ++orders_;
@@ -112,6 +124,10 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
     for (const auto& word : order.words) words_.emplace_back(word.word.begin(), word.word.end());
     changed_.notify_all();
     if (silent) return simulcrypt::EcmAnswer::later();
+    if (refusals > 0) {
+      --refusals;
+      return simulcrypt::EcmAnswer::refused(simulcrypt::ecmg::Error::out_of_computation);
+    }
     Bytes ecm{static_cast<std::uint8_t>(0x80 | (order.cp_number & 1)), 0x70, 0};
     const auto put16 = [&](std::uint16_t value) {
       ecm.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -123,11 +139,14 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
     ecm.push_back(static_cast<std::uint8_t>(order.words.front().word.size()));
     for (const auto& word : order.words) append(ecm, word.word);
     ecm[2] = static_cast<std::uint8_t>(ecm.size() - 3);
+    if (dress) ecm = dress(order.cp_number, std::move(ecm));
     std::ranges::copy(ecm, out.begin());
+    ecms_.push_back(ecm);
     return simulcrypt::EcmAnswer::ready(ecm.size());
   }
 
   const std::uint32_t super_cas_id_;
+  const simulcrypt::EcmgServerSettings settings_;
   std::unique_ptr<service::EventLoop> loop_;
   std::uint16_t port_ = 0;
   std::unique_ptr<simulcrypt::EcmgListener> listener_;
@@ -137,6 +156,7 @@ class PlainEcmgServer final : private simulcrypt::EcmGenerator {
   std::atomic<std::size_t> open_streams_ = 0;
   Bytes criteria_;
   std::vector<Bytes> words_;
+  std::vector<Bytes> ecms_;
   std::jthread thread_;
 };
 
