@@ -82,7 +82,12 @@ Result<BcastReceiver::Outcome> BcastReceiver::take_smartcard_ltkm(ByteView messa
 
 Status BcastReceiver::keep(std::vector<ServiceKey> keys) {
   std::erase_if(keys_, [now = clock_->now()](const ServiceKey& key) { return key.valid_until <= now; });
-  if (keys_.size() + keys.size() > max_keys) {
+  const auto is_replaced = [&keys](const ServiceKey& old) {
+    return std::ranges::any_of(keys,
+                               [&old](const ServiceKey& key) { return key.kind == old.kind && key.id == old.id; });
+  };
+  const auto replaced = static_cast<std::size_t>(std::ranges::count_if(keys_, is_replaced));
+  if (keys_.size() - replaced + keys.size() > max_keys) {
     return fail(ErrorKind::exhausted, "There is no room for another service or programme key");
   }
   for (ServiceKey& key : keys) {

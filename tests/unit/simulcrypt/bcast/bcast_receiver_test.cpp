@@ -203,9 +203,10 @@ TEST_F(BcastReceiverTest, KeepsTheNewestTeksAndLimitsWhatItKeeps) {
     key.id = id;
     ASSERT_OK(receiver.take_ltkm(drm_ltkm(std::move(key))));
   }
-  ServiceKey key = test::service_key();
-  key.id = 64;
-  const Bytes one_more = drm_ltkm(std::move(key));
+  // What it has already takes no more room.
+  EXPECT_EQ(*receiver.take_ltkm(drm_ltkm(test::service_key(63))), Outcome::taken);
+  EXPECT_EQ(receiver.key_count(), 64U);
+  const Bytes one_more = drm_ltkm(test::service_key(64));
   EXPECT_FAILS(receiver.take_ltkm(one_more), ErrorKind::exhausted);
   clock.advance(seconds(1000));  // the others' windows are over
   EXPECT_EQ(*receiver.take_ltkm(one_more), Outcome::taken);
