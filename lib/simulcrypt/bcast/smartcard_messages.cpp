@@ -112,10 +112,9 @@ Result<SmartcardStkm> SmartcardStkm::parse(ByteView message) {
   CAS_TRY_ASSIGN(const ByteView extension, bcast_extension(stkm.mikey, mikey::stkm));
   CAS_TRY(read_stkm_extension(extension, stkm.head));
   CAS_TRY_ASSIGN(const KeyIds ids, ids_of(stkm.mikey));
-  if (!ids.tek || stkm.mikey.csb_id > 0xffff) {
-    return fail(ErrorKind::malformed, "The short term key message has no TEK ID, or no number of a stream");
-  }
+  if (!ids.tek) return fail(ErrorKind::malformed, "The short term key message has no TEK ID");
   stkm.head.stream = static_cast<std::uint16_t>(stkm.mikey.csb_id);
+  stkm.head.instance = static_cast<std::uint16_t>(stkm.mikey.csb_id >> 16);
   stkm.head.key_domain = *ids.key_domain;
   stkm.head.service_key_id = *ids.service_key;
   stkm.head.tek_id = *ids.tek;
@@ -130,13 +129,13 @@ Result<Bytes> seal_smartcard_stkm(const SmartcardStkmHead& head, std::uint32_t c
   }
   CAS_TRY_ASSIGN(const Bytes extension, write_stkm_extension(head));
   const Bytes ids = write_key_ids(head.key_domain, key.id, head.tek_id);
-  CAS_TRY_ASSIGN(const mikey::Keys keys, mikey::derive_keys(key.key, head.stream, key.seed.reveal()));
+  const std::uint32_t csb_id = std::uint32_t{head.instance} << 16 | head.stream;
+  CAS_TRY_ASSIGN(const mikey::Keys keys, mikey::derive_keys(key.key, csb_id, key.seed.reveal()));
   std::vector<mikey::KeyData> data(1);
   data[0].type = mikey::KeyData::Type::tek_and_salt;
   data[0].key = SecretBytes::copy_of(tek.first(tek_key_size));
   data[0].salt = SecretBytes::copy_of(tek.subspan(tek_key_size));
-  return mikey::seal({head.stream, counter, {}, {}, {}, {{mikey::oma_bcast, extension}, {mikey::key_id, ids}}}, data,
-                     keys);
+  return mikey::seal({csb_id, counter, {}, {}, {}, {{mikey::oma_bcast, extension}, {mikey::key_id, ids}}}, data, keys);
 }
 
 Result<SecretBytes> open_smartcard_stkm(const SmartcardStkm& stkm, const ServiceKey& key) {

@@ -16,8 +16,9 @@ namespace cas::simulcrypt::bcast {
 //   STKM  HDR, T (counter), EXT OMA BCAST, EXT Key ID (key domain, SEK/PEK ID, TEK ID), KEMAC under the SEK or PEK
 //   LTKM  HDR, T (counter), EXT OMA BCAST, EXT Key ID (key domain, SEK/PEK ID), IDi, IDr, RAND, KEMAC under the SMK
 //
-// CSB ID of an STKM is the number of its stream (stkmstream): streams under one SEK so have keys and counters of their
-// own. That of an LTKM is the SEK/PEK ID. The OMA BCAST extension (RFC 5410):
+// CSB ID of an STKM is a number that its generator has drawn (16 bits) and the number of its stream (stkmstream, 16):
+// streams under one SEK, and generators of one stream, so have keys and counters of their own. That of an LTKM is the
+// SEK/PEK ID. The OMA BCAST extension (RFC 5410):
 //
 //   8  subtype: 1 LTKM, 2 STKM
 //   STKM: 2 protection_after_reception, 1 access_criteria_flag, 3 traffic_protection_protocol,
@@ -37,6 +38,7 @@ struct SmartcardStkmHead {
   bool traffic_authentication = true;
   std::uint8_t lifetime_exponent = 0;
   ByteView access_criteria;
+  std::uint16_t instance = 0;  ///< Of the generator (StkmStreamOptions).
 };
 
 /// A message whose extensions have been read; nothing in it is authentic yet. Points into the bytes.

@@ -99,7 +99,8 @@ Result<Bytes> StkmGenerator::make_smartcard(const ecmg::ControlWord& word, std::
                                options_.protection,
                                true,
                                lifetime,
-                               access_criteria};
+                               access_criteria,
+                               options_.instance};
   return seal_smartcard_stkm(head, last_counter_, service_ ? *service_ : *programme_, word.word);
 }
 

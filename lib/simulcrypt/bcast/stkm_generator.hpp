@@ -20,6 +20,9 @@ struct StkmStreamOptions {
   SrtpSuite suite = SrtpSuite::aes_cm_128_hmac_sha1_80;
   std::uint8_t protection_after_reception = 0;  ///< 0 to 3
   KeyDomain key_domain{};                       ///< Smartcard Profile
+  /// Smartcard Profile: drawn at random for each generator. Counters of two generators of one stream may be alike, one
+  /// that was started anew or works beside another, and a key stream would serve two TEKs.
+  std::uint16_t instance = 0;
 };
 
 /// Makes the short term key messages of one stream (STKMG of OMA BCAST). Each is newer than the one before, also when

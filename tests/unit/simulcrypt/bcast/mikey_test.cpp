@@ -171,7 +171,10 @@ TEST(SmartcardStkm, RefusesOtherMikeyMessages) {
   EXPECT_FAILS(stkm("02 06 04", ids + "02020008"), ErrorKind::malformed);
   EXPECT_FAILS(stkm("02 06 04", ids + "0300"), ErrorKind::malformed);
   EXPECT_FAILS(stkm("02 06 04", "0002f110 010400010002 02020007"), ErrorKind::malformed);
-  EXPECT_FAILS(stkm("02 06 04", ids, "00010000"), ErrorKind::malformed);  // no number of a stream
+  const auto other = stkm("02 06 04", ids, "abcd0002");
+  ASSERT_OK(other);
+  EXPECT_EQ(other->head.stream, 2);
+  EXPECT_EQ(other->head.instance, 0xabcd);
   EXPECT_FAILS(SmartcardStkm::parse(hex(hdr + "01 02 00000001" + kemac_of_none)), ErrorKind::malformed);
 }
 
