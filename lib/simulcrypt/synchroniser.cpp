@@ -251,6 +251,17 @@ bool Synchroniser::lacks_an_ecm() const {
                                                : !std::ranges::all_of(streams_, has_one);
 }
 
+/// How long before the next period the first of the ECMs that it lacks should be on the air.
+nanoseconds Synchroniser::lead_of_missing() const {
+  nanoseconds lead(0);
+  for (const Stream& stream : streams_) {
+    if (stream.ecm(current_ + 1) != nullptr) continue;
+    const bool changed = stream.version_of_newest != 0 && stream.criteria_version != stream.version_of_newest;
+    lead = std::max(lead, -stream.start_delay(!scrambling_, changed));
+  }
+  return lead;
+}
+
 /// The next period is due: whether the policies let it begin. Says which ECMs it lacks: of the first one when it begins
 /// without them, of others when they are due.
 bool Synchroniser::may_begin(StreamTime now) {
@@ -349,6 +360,9 @@ Status Synchroniser::change_periods(StreamTime now) {
     const StreamTime due = expected_start(current_ + 1, now);
     if (now < due) {
       wake_at(due);
+      // Where the stream can wait it does so when the ECM should go out, so that the period begins when it is due.
+      const StreamTime wait = due - lead_of_missing();
+      if (patient_ && now < wait && lacks_an_ecm()) wake_at(wait);
       return {};
     }
     if (!may_begin(now)) return {};

@@ -107,9 +107,10 @@ class Synchroniser {
   [[nodiscard]] StreamTime next_event() const { return next_event_; }
 
   [[nodiscard]] bool scrambling() const { return scrambling_; }
-  /// Whether a period should have begun by `now`, and an ECM that it is to have has not come.
+  /// Whether an ECM that the next period is to have has not come, and should be on the air by `now`, or its period be
+  /// on.
   [[nodiscard]] bool is_overdue(StreamTime now) const {
-    return wanted_ && now >= expected_start(current_ + 1, now) && lacks_an_ecm();
+    return wanted_ && lacks_an_ecm() && now >= expected_start(current_ + 1, now) - lead_of_missing();
   }
   /// The period that is on, while scrambling.
   [[nodiscard]] std::uint16_t cp_number() const { return simulcrypt::cp_number(current_); }
@@ -125,6 +126,7 @@ class Synchroniser {
   [[nodiscard]] Status request(std::size_t number, StreamTime now);
   [[nodiscard]] bool ready(const Stream& stream, StreamTime now);
   [[nodiscard]] bool lacks_an_ecm() const;
+  [[nodiscard]] std::chrono::nanoseconds lead_of_missing() const;
   [[nodiscard]] bool may_begin(StreamTime now);
   void report_missing(bool begins);
   [[nodiscard]] Status change_periods(StreamTime now);

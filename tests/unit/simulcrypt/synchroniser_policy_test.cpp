@@ -39,6 +39,29 @@ TEST_F(Synchronising, NoPolicyIsAskedWhileTheStreamCanWait) {
   EXPECT_TRUE(missing.empty());
 }
 
+TEST_F(Synchronising, TheStreamWaitsForAnEcmThatIsToGoOutBeforeItsPeriod) {
+  EcmStreamTerms terms;
+  terms.delay_start = terms.delay_stop = milliseconds(-300);
+  const std::size_t ecmg = add(terms);
+  run(milliseconds(400));
+  ASSERT_EQ(begin_of(0), milliseconds(320));
+  ecmgs[ecmg].up = false;
+  run(milliseconds(960));
+  EXPECT_OK(synchroniser().advance(milliseconds(980), true));
+  EXPECT_FALSE(synchroniser().is_overdue(milliseconds(980)));
+  EXPECT_EQ(synchroniser().next_event(), milliseconds(1020));
+  EXPECT_OK(synchroniser().advance(milliseconds(1020), true));
+  EXPECT_TRUE(synchroniser().is_overdue(milliseconds(1020)));
+  EXPECT_OK(synchroniser().ecm_arrived(ecmg, 1, {0, 1}));
+  EXPECT_FALSE(synchroniser().is_overdue(milliseconds(1020)));
+  // It has its time on the air, and the period begins when it was due.
+  EXPECT_OK(synchroniser().advance(milliseconds(1020), true));
+  EXPECT_OK(synchroniser().advance(milliseconds(1300), true));
+  EXPECT_EQ(begun.size(), 1U);
+  EXPECT_OK(synchroniser().advance(milliseconds(1320), true));
+  EXPECT_EQ(begun.size(), 2U);
+}
+
 TEST_F(Synchronising, HoldingHoldsForAllEcmgs) {
   EcmStreamTerms terms;
   terms.delay_start = terms.delay_stop = milliseconds(-200);
