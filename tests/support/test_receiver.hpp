@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -19,10 +21,28 @@
 
 namespace cas::test {
 
-/// What a receiver with the plain CA system (PlainEcmg) makes of a stream, and what a stream analyser would say of it.
-/// For tests alone.
+/// What a receiver makes of a stream, with the plain CA system (PlainEcmg) unless it is given another one, and what a
+/// stream analyser would say of it. For tests alone.
 class TestReceiver {
  public:
+  struct OpenedEcm {
+    std::uint16_t cp_number = 0;
+    std::uint16_t first_word = 0;  ///< Crypto-period of the first of `words`.
+    std::vector<SecretBytes> words;
+  };
+  static OpenedEcm open_plain_ecm(ByteView ecm) {
+    if (ecm.size() < 9) throw std::runtime_error("an ECM of the plain CA system is longer");
+    OpenedEcm opened;
+    opened.cp_number = static_cast<std::uint16_t>(ecm[3] << 8 | ecm[4]);
+    opened.first_word = static_cast<std::uint16_t>(ecm[5] << 8 | ecm[6]);
+    ByteView words = ecm.subspan(9);
+    for (unsigned word = 0; word < ecm[7]; ++word, words = words.subspan(ecm[8]))
+      opened.words.push_back(SecretBytes::copy_of(words.first(ecm[8])));
+    return opened;
+  }
+  /// The CA system's part: an ECM section to words.
+  std::function<OpenedEcm(ByteView)> open_ecm = open_plain_ecm;
+
   struct Sent {
     std::uint64_t packet = 0;  ///< Its number in the stream.
     std::uint16_t cp_number = 0;
@@ -127,15 +147,11 @@ class TestReceiver {
     auto& assembler = assemblers_.try_emplace(pid).first->second;
     assembler.push(packet);
     while (const auto section = assembler.next()) {
-      const ByteView ecm = *section;
-      ASSERT_GE(ecm.size(), 9U);
-      const auto cp = static_cast<std::uint16_t>(ecm[3] << 8 | ecm[4]);
-      ASSERT_EQ(ecm[0], 0x80 | (cp & 1));
-      ecms[pid].push_back({packets, cp});
-      auto word_cp = static_cast<std::uint16_t>(ecm[5] << 8 | ecm[6]);
-      ByteView words = ecm.subspan(9);
-      for (unsigned word = 0; word < ecm[7]; ++word, ++word_cp, words = words.subspan(ecm[8]))
-        words_[pid][word_cp & 1] = SecretBytes::copy_of(words.first(ecm[8]));
+      OpenedEcm ecm = open_ecm(*section);
+      ASSERT_EQ((*section)[0], 0x80 | (ecm.cp_number & 1));
+      ecms[pid].push_back({packets, ecm.cp_number});
+      auto word_cp = ecm.first_word;
+      for (SecretBytes& word : ecm.words) words_[pid][word_cp++ & 1] = std::move(word);
     }
   }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cas-ecmg: the ECM generator of the demonstration CA system and of OMA BCAST, for SimulCrypt synchronisers.
+// cas-ecmg: the ECM generator of the demonstration CA system, of SmartPRO and of OMA BCAST, for SimulCrypt
+// synchronisers.
 #include <CLI/CLI.hpp>
 
 #include "bcast_commands.hpp"
 #include "ca-system/init_command.hpp"
 #include "commands.hpp"
+#include "common/card_argument.hpp"
 
 namespace {
 
@@ -14,8 +16,9 @@ using tools::Program;
 using tools::Progress;
 
 constexpr const char* description =
-    "An ECMG (ETSI TS 103 197): gives SimulCrypt synchronisers the ECMs of the demonstration CA system, or the "
-    "short term key messages of OMA BCAST.";
+    "An ECMG (ETSI TS 103 197): gives SimulCrypt synchronisers the ECMs of the demonstration CA system, the licences "
+    "of "
+    "SmartPRO, or the short term key messages of OMA BCAST.";
 
 constexpr const char* examples = R"(
   cas-ecmg init                         makes a CA system in $CAS_HOME/ca, with product 1
@@ -25,6 +28,7 @@ constexpr const char* examples = R"(
   cas-ecmg product roll 7               a new key in an hour, for those who are entitled then
   cas-ecmg bcast init news.keys         keys of services of OMA BCAST
   cas-ecmg run --cas bcast --keys news.keys
+  cas-ecmg run --cas smartpro           licences of this machine's head-end token, for the renderers of its domain
 
 cas-emmg brings the keys to the cards. Exit status: 0 done, 1 failed, 2 wrong arguments.)";
 
@@ -34,6 +38,8 @@ constexpr const char* run_examples = R"(
   cas-ecmg run --listen 127.0.0.1:0 --port-file port      a free port, which is said on stdout and in the file
   cas-ecmg run --config ecmg.toml                         each option is a key there: ecm_rep_period = 250
   cas-ecmg run --cas bcast --keys news.keys               key messages of OMA BCAST, see cas-ecmg bcast --help
+  cas-ecmg run --cas smartpro --card head-end.card        licences of SmartPRO, made by a token that was enrolled
+                                                          with cas-tmc enrol --kind head-end
 
 Says on stderr who comes, leaves and misbehaves. SIGHUP reads the keys again; those of the demonstration CA
 system are also looked at by itself when they change.
@@ -56,9 +62,20 @@ void add_run(Program& program, RunArguments& arguments, tools::NumberOptions& nu
       });
   command.add_option("--config", arguments.config, "a file of these options, in TOML; the command line wins")
       ->type_name("FILE");
-  command.add_option("--cas", arguments.cas, "the CA system: casdemo or bcast (casdemo)")->type_name("NAME");
+  command.add_option("--cas", arguments.cas, "the CA system: casdemo, bcast or smartpro (casdemo)")->type_name("NAME");
   command.add_option("--keys", arguments.keys, "with --cas bcast: the file of 'cas-ecmg bcast init'")
       ->type_name("FILE");
+  command
+      .add_option(
+          "--card", arguments.card,
+          std::string("with --cas smartpro: a head-end token (default: this machine's); ") + tools::card_argument_help)
+      ->type_name("CARD");
+  command
+      .add_option("--host", arguments.host, "with --cas smartpro: this host's credentials (default: $CAS_HOME/host)")
+      ->type_name("FOLDER");
+  command
+      .add_option("--host-pin-source", arguments.host_pin_source, "the pass phrase of its keys: file:PATH or env:NAME")
+      ->type_name("SOURCE");
   command.add_option("--system", arguments.system, ca_system::system_help)->type_name("FOLDER");
   command.add_option("--listen", arguments.listen, "where to listen (127.0.0.1:2000); port 0 is a free one")
       ->type_name("ADDRESS:PORT");

@@ -7,11 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/durable_file.hpp"
-#include "bcast_generator.hpp"
-#include "ca-system/key_watcher.hpp"
-#include "casdemo_generator.hpp"
 #include "commands.hpp"
-#include "crypto/random.hpp"
+#include "served_system.hpp"
 #include "service/operations.hpp"
 
 namespace cas::ecmg_program {
@@ -33,6 +30,15 @@ void allow_descriptors(std::size_t connections) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+Result<std::unique_ptr<ServedSystem>> open_system(const Settings& settings, tools::DaemonLog& log) {
+  switch (settings.cas) {
+    case CaSystemName::bcast: return open_bcast(settings, log);
+    case CaSystemName::smartpro: return open_smartpro(settings, log);
+    case CaSystemName::casdemo: break;
+  }
+  return open_casdemo(settings, log);
+}
+
 /// All that runs while the ECMG serves.
 class Daemon {
  public:
@@ -45,71 +51,30 @@ class Daemon {
     CAS_TRY(start());
     say_where();
     loop_->run();
-    watcher_.reset();
+    system_->stop();
     return report();
   }
 
  private:
   Status start() {
-    CAS_TRY(settings_.bcast_keys.empty() ? open_casdemo() : open_bcast());
+    CAS_TRY_ASSIGN(system_, open_system(settings_, log_));
     CAS_TRY_ASSIGN(metrics_, EcmgMetrics::create(registry_));
     allow_descriptors(settings_.serving.settings.max_channels);
     CAS_TRY_ASSIGN(loop_, service::EventLoop::create(system_clock()));
-    CAS_TRY_ASSIGN(service_,
-                   EcmgService::listen(*loop_, system_clock(), settings_.serving, *generator_, metrics_, log_));
+    CAS_TRY_ASSIGN(
+        service_, EcmgService::listen(*loop_, system_clock(), settings_.serving, system_->generator(), metrics_, log_));
     CAS_TRY(loop_->on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) { on_signal(signal); }));
     CAS_TRY(serve_metrics());
-    if (system_) watch();
-    if (arguments_.port_file.empty()) return {};
-    return write_file_durably(arguments_.port_file, as_bytes(std::to_string(service_->local().port()) + "\n"), 0644);
-  }
-
-  Status open_casdemo() {
-    CAS_TRY_ASSIGN(const std::filesystem::path folder, ca_system::system_folder(settings_.system));
-    CAS_TRY_ASSIGN(system_, ca_system::CaSystem::open(folder, crypto::system_random(), system_clock()));
-    CAS_TRY(system_->renew_keys());
-    CAS_TRY_ASSIGN(const std::vector<ca_system::EntitlementKey> keys, system_->keys());
-    CasdemoTerms terms;
-    terms.super_cas_id = settings_.super_cas_id.value_or(system_->super_cas_id());
-    terms.parameters = settings_.parameters;
-    terms.default_product = settings_.product;
-    casdemo_.emplace(terms, system_clock(), crypto::system_random());
-    CAS_TRY(casdemo_->set_keys(keys));
-    generator_ = &*casdemo_;
+    if (!arguments_.port_file.empty())
+      CAS_TRY(
+          write_file_durably(arguments_.port_file, as_bytes(std::to_string(service_->local().port()) + "\n"), 0644));
+    system_->start(*loop_, *service_);
     return {};
-  }
-
-  Status open_bcast() {
-    bcast_.emplace(settings_.parameters, system_clock());
-    generator_ = &*bcast_;
-    CAS_TRY_ASSIGN(BcastKeys keys, BcastKeys::read(settings_.bcast_keys));
-    return bcast_->set_keys(std::move(keys));
-  }
-
-  void watch() {
-    watcher_.emplace(std::move(*system_), system_clock(), [this](Result<std::vector<ca_system::EntitlementKey>> read) {
-      const auto shared = std::make_shared<Result<std::vector<ca_system::EntitlementKey>>>(std::move(read));
-      loop_->post([this, shared] {
-        keys_taken(*shared ? casdemo_->set_keys(**shared) : Status(fail(shared->error())),
-                   *shared ? (*shared)->size() : 0);
-      });
-    });
-  }
-
-  void read_bcast_keys() {
-    auto keys = BcastKeys::read(settings_.bcast_keys);
-    std::size_t count = 0;
-    if (keys)
-      for (const BcastService& service : keys->services()) count += service.keys.size();
-    keys_taken(keys ? bcast_->set_keys(std::move(*keys)) : Status(fail(std::move(keys).error())), count);
   }
 
   Status serve_metrics() {
     if (settings_.metrics.empty()) return {};
-    health_.add_ready("keys", [this]() -> Status {
-      if (keys_failure_) return fail(*keys_failure_);
-      return {};
-    });
+    health_.add_ready(system_->readiness().name, [this] { return system_->readiness().status; });
     CAS_TRY_ASSIGN(const service::Endpoint at, service::Endpoint::parse(settings_.metrics));
     CAS_TRY_ASSIGN(operations_, service::serve_operations(*loop_, at, registry_, health_));
     log_.info("metrics", "metrics at http://" + operations_->local().text() + "/metrics",
@@ -127,15 +92,8 @@ class Daemon {
     log_.info("listening", "listening at " + place, {{"listening", place}});
   }
 
-  void keys_taken(const Status& taken, std::size_t count) {
-    keys_failure_.reset();
-    if (!taken) keys_failure_ = taken.error();
-    if (!taken) return log_.error("keys-not-read", "the keys before go on: " + taken.error().message);
-    log_.info("keys-read", "the keys were read: " + std::to_string(count), {{"keys", count}});
-  }
-
   void on_signal(int signal) {
-    if (signal == SIGHUP) return watcher_ ? watcher_->read_now() : read_bcast_keys();
+    if (signal == SIGHUP) return system_->read_again();
     if (stopping_) return loop_->stop();  // the second time: at once
     stopping_ = true;
     health_.set_stopping();
@@ -158,16 +116,11 @@ class Daemon {
   tools::DaemonLog log_;
   service::MetricRegistry registry_;
   EcmgMetrics metrics_;
-  std::optional<ca_system::CaSystem> system_;
-  std::optional<CasdemoGenerator> casdemo_;
-  std::optional<BcastGenerator> bcast_;
-  simulcrypt::EcmGenerator* generator_ = nullptr;  ///< One of the two.
+  std::unique_ptr<ServedSystem> system_;
   std::unique_ptr<service::EventLoop> loop_;
   std::unique_ptr<EcmgService> service_;
   service::Health health_;
-  std::optional<Error> keys_failure_;
   std::unique_ptr<service::HttpServer> operations_;
-  std::optional<ca_system::KeyWatcher> watcher_;
   bool stopping_ = false;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 
 #include "casdemo/ecm.hpp"
 #include "casdemo/identifiers.hpp"
@@ -60,18 +62,41 @@ Result<std::optional<casdemo::ProductId>> product_of(const std::string& text) {
   return product;
 }
 
-/// Which CA system is served, and that it was told nothing that is the other one's.
-Status check_cas(const std::string& cas, const Settings& settings, bool for_casdemo) {
-  if (cas != "casdemo" && cas != "bcast") return fail(ErrorKind::invalid_argument, "--cas takes casdemo or bcast");
-  if ((cas == "bcast") == settings.bcast_keys.empty())
-    return fail(ErrorKind::invalid_argument,
-                "--cas bcast and --keys FILE go together: 'cas-ecmg bcast init FILE' makes the file");
-  if (cas == "bcast" && (for_casdemo || !settings.system.empty()))
-    return fail(
-        ErrorKind::invalid_argument,
-        "--system, --super-cas-id, --product and --mode are of the demonstration CA system: with --cas bcast the "
-        "file of --keys says it all");
+Result<CaSystemName> system_name(const std::string& text) {
+  if (text == "casdemo") return CaSystemName::casdemo;
+  if (text == "bcast") return CaSystemName::bcast;
+  if (text == "smartpro") return CaSystemName::smartpro;
+  return fail(ErrorKind::invalid_argument, "--cas takes casdemo, bcast or smartpro");
+}
+
+/// An option that says something to some of the CA systems alone.
+struct Reserved {
+  const char* option;
+  bool given;
+  std::initializer_list<CaSystemName> systems;
+};
+
+Status check_reserved(const std::string& cas, CaSystemName system, std::initializer_list<Reserved> all) {
+  for (const Reserved& each : all)
+    if (each.given && std::ranges::find(each.systems, system) == each.systems.end())
+      return fail(ErrorKind::invalid_argument,
+                  std::string(each.option) + " says nothing to --cas " + cas + ": leave it out");
   return {};
+}
+
+// A card in a reader takes 50 ms and more for a licence, and many streams may ask it at once.
+constexpr std::uint16_t token_comp_time = 2000;
+// Receivers have to ask their cards, too: the ECM is on the air so long before its period begins.
+constexpr std::int16_t token_delay_start = -1000;
+
+/// A licence has one word, and is made by a card.
+void take_smartpro_terms(const tools::NumberOptions& numbers, ecmg::ChannelParameters& announced) {
+  announced.lead_cw = 0;
+  announced.cw_per_msg = 1;
+  if (!numbers.is_given("max_comp_time")) announced.max_comp_time = token_comp_time;
+  if (!numbers.is_given("delay_start")) announced.delay_start = token_delay_start;
+  // One ECM is on the air at a time, so that its table_id changes once a period.
+  if (!numbers.is_given("delay_stop")) announced.delay_stop = announced.delay_start;
 }
 
 Status take_numbers(const tools::NumberOptions& numbers, Settings& settings) {
@@ -118,7 +143,11 @@ Result<Settings> settle(const RunArguments& arguments, tools::NumberOptions& num
   Settings settings;
   CAS_TRY(numbers.resolve(file));
   CAS_TRY_ASSIGN(const std::string cas, text_of(arguments.cas, file, "cas", "casdemo"));
+  CAS_TRY_ASSIGN(settings.cas, system_name(cas));
   CAS_TRY_ASSIGN(settings.bcast_keys, text_of(arguments.keys, file, "keys", ""));
+  CAS_TRY_ASSIGN(settings.card, text_of(arguments.card, file, "card", ""));
+  CAS_TRY_ASSIGN(settings.host, text_of(arguments.host, file, "host", ""));
+  CAS_TRY_ASSIGN(settings.host_pin_source, text_of(arguments.host_pin_source, file, "host_pin_source", ""));
   CAS_TRY_ASSIGN(settings.system, text_of(arguments.system, file, "system", ""));
   CAS_TRY_ASSIGN(settings.metrics, text_of(arguments.metrics, file, "metrics", ""));
   CAS_TRY_ASSIGN(const std::string listen, text_of(arguments.listen, file, "listen", "127.0.0.1:2000"));
@@ -126,7 +155,21 @@ Result<Settings> settle(const RunArguments& arguments, tools::NumberOptions& num
   CAS_TRY_ASSIGN(std::string product, text_of(arguments.product, file, "product", ""));
   if (configuration) CAS_TRY(configuration->check());
 
-  CAS_TRY(check_cas(cas, settings, !mode.empty() || !product.empty() || numbers["super_cas_id"] >= 0));
+  using enum CaSystemName;
+  CAS_TRY(check_reserved(cas, settings.cas,
+                         {{"--keys", !settings.bcast_keys.empty(), {bcast}},
+                          {"--system", !settings.system.empty(), {casdemo}},
+                          {"--product", !product.empty(), {casdemo}},
+                          {"--mode", !mode.empty(), {casdemo}},
+                          {"--super-cas-id", numbers["super_cas_id"] >= 0, {casdemo, smartpro}},
+                          {"--lead-cw", numbers.is_given("lead_cw"), {casdemo}},
+                          {"--cw-per-msg", numbers.is_given("cw_per_msg"), {casdemo}},
+                          {"--card", !settings.card.empty(), {smartpro}},
+                          {"--host", !settings.host.empty(), {smartpro}},
+                          {"--host-pin-source", !settings.host_pin_source.empty(), {smartpro}}}));
+  if (settings.cas == bcast && settings.bcast_keys.empty())
+    return fail(ErrorKind::invalid_argument,
+                "--cas bcast takes --keys FILE: 'cas-ecmg bcast init FILE' makes the file");
   if (mode.empty()) mode = "sections";
   if (product.empty()) product = std::to_string(casdemo::default_product);
   CAS_TRY_ASSIGN(const service::Endpoint endpoint, service::Endpoint::parse(listen));
@@ -137,6 +180,7 @@ Result<Settings> settle(const RunArguments& arguments, tools::NumberOptions& num
   settings.parameters.section_tspkt_flag = mode == "sections" ? ecmg::sections : ecmg::transport_packets;
   CAS_TRY_ASSIGN(settings.product, product_of(product));
   CAS_TRY(take_numbers(numbers, settings));
+  if (settings.cas == smartpro) take_smartpro_terms(numbers, settings.parameters);
   return settings;
 }
 

@@ -24,6 +24,8 @@ void NumberOptions::add_to(CLI::App& command) {
 Status NumberOptions::resolve(const service::ConfigurationTable* file) {
   for (const NumberOption& each : options_) {
     values_[each.name] = each.fallback;
+    said_.erase(each.name);
+    if (file != nullptr && file->has(each.name)) said_.insert(each.name);
     if (file != nullptr) {
       CAS_TRY_ASSIGN(values_[each.name], file->number_or(each.name, each.fallback, each.least, each.most));
     }
@@ -33,6 +35,7 @@ Status NumberOptions::resolve(const service::ConfigurationTable* file) {
       return fail(ErrorKind::invalid_argument,
                   option_of(each.name) + " takes " + std::to_string(each.least) + " to " + std::to_string(each.most));
     values_[each.name] = *given->second;
+    said_.insert(each.name);
   }
   return {};
 }

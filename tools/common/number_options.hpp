@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,8 @@ class NumberOptions {
   [[nodiscard]] Status resolve(const service::ConfigurationTable* file);
   /// After resolve(). `name` is one of the options.
   [[nodiscard]] std::int64_t operator[](std::string_view name) const { return values_.find(name)->second; }
+  /// After resolve(): whether it was given, on the command line or in the file.
+  [[nodiscard]] bool is_given(std::string_view name) const { return said_.contains(name); }
   template <typename Number>
   [[nodiscard]] Number as(std::string_view name) const {
     return static_cast<Number>((*this)[name]);
@@ -50,6 +53,7 @@ class NumberOptions {
   std::span<const NumberOption> options_;
   std::map<std::string_view, std::optional<std::int64_t>> given_;
   std::map<std::string_view, std::int64_t> values_;
+  std::set<std::string_view> said_;
 };
 
 /// The option of a key: "some_name" becomes "--some-name".
