@@ -2,8 +2,10 @@
 #include "bcast_generator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace cas::ecmg_program {
 
@@ -11,10 +13,19 @@ namespace bcast = simulcrypt::bcast;
 
 namespace {
 
-/// The key of now; where none is, the last one, which the generator refuses to use.
-const bcast::ServiceKey& key_for(const BcastService& service, UnixSeconds now) {
+/// The key of now; where none is, the last one, which the generator refuses to use. As SEK and PEK, one of them nothing.
+std::pair<std::optional<bcast::ServiceKey>, std::optional<bcast::ServiceKey>> keys_for(const BcastService& service,
+                                                                                       UnixSeconds now) {
   const bcast::ServiceKey* const valid = service.key_at(now);
-  return valid != nullptr ? *valid : service.keys.back();
+  bcast::ServiceKey key = (valid != nullptr ? *valid : service.keys.back()).clone();
+  if (service.kind == bcast::ServiceKey::Kind::programme) return {std::nullopt, std::move(key)};
+  return {std::move(key), std::nullopt};
+}
+
+Result<std::uint16_t> draw_instance(Random& random) {
+  std::array<std::uint8_t, 2> bytes{};
+  CAS_TRY(random.fill(bytes));
+  return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
 }
 
 }  // namespace
@@ -22,6 +33,8 @@ const bcast::ServiceKey& key_for(const BcastService& service, UnixSeconds now) {
 Status BcastGenerator::check_streams(const BcastKeys& keys) {
   if (keys_ && keys.super_cas_id() != keys_->super_cas_id())
     return fail(ErrorKind::invalid_argument, "the keys are of another Super_CAS_id now: start the program anew");
+  if (keys_ && keys.issuer() && keys.issuer()->key_domain != keys_->issuer()->key_domain)
+    return fail(ErrorKind::invalid_argument, "the keys are of another key domain now: start the program anew");
   for (const BcastService& service : keys.services())
     for (const std::uint16_t stream : service.streams)
       if (const bcast::StkmGenerator* known = inner_.find(keys.super_cas_id(), stream);
@@ -44,17 +57,20 @@ Status BcastGenerator::take_keys(UnixSeconds now) {
     for (const bcast::ServiceKey& key : service.keys)
       for (const UnixSeconds change : {key.valid_from, key.valid_until})
         if (change > now) next_change_ = std::min(next_change_, change);
-    const bcast::ServiceKey& key = key_for(service, now);
     for (const std::uint16_t stream : service.streams) {
+      auto [sek, pek] = keys_for(service, now);
       if (bcast::StkmGenerator* known = inner_.find(super_cas_id, stream); known != nullptr) {
-        CAS_TRY(known->set_keys(key.clone(), std::nullopt));
+        CAS_TRY(known->set_keys(std::move(sek), std::move(pek)));
         continue;
       }
       bcast::StkmStreamOptions options;
+      options.profile = keys_->profile();
+      CAS_TRY_ASSIGN(options.instance, draw_instance(*random_));
       options.stream = stream;
       options.suite = service.suite;
+      if (keys_->issuer()) options.key_domain = keys_->issuer()->key_domain;
       CAS_TRY_ASSIGN(bcast::StkmGenerator made,
-                     bcast::StkmGenerator::create(options, key.clone(), std::nullopt, *clock_));
+                     bcast::StkmGenerator::create(options, std::move(sek), std::move(pek), *clock_));
       CAS_TRY(inner_.add_stream(super_cas_id, std::move(made)));
     }
   }

@@ -5,20 +5,22 @@
 
 #include "base/clock.hpp"
 #include "bcast_keys.hpp"
+#include "crypto/random.hpp"
 #include "simulcrypt/bcast/stkm_ecm_generator.hpp"
 
 namespace cas::ecmg_program {
 
-/// OMA BCAST behind an ECMG: short term key messages under the service key that is valid at that second. One thread at a
-/// time.
+/// OMA BCAST behind an ECMG: short term key messages of the profile that the keys are of, under the service or
+/// programme key that is valid at that second. One thread at a time.
 class BcastGenerator final : public simulcrypt::EcmGenerator {
  public:
-  /// What channels are asked for: as StkmEcmGeneratorOptions has it. Keeps `clock`.
-  BcastGenerator(const simulcrypt::ecmg::ChannelParameters& channel, Clock& clock)
-      : inner_({channel, std::nullopt}), clock_(&clock) {}
+  /// What channels are asked for: as StkmEcmGeneratorOptions has it. Keeps `clock` and `random`.
+  BcastGenerator(const simulcrypt::ecmg::ChannelParameters& channel, Clock& clock,
+                 Random& random = crypto::system_random())
+      : inner_({channel, std::nullopt}), clock_(&clock), random_(&random) {}
 
-  /// From now on these. ErrorKind::invalid_argument: the Super_CAS_id or the suite of a stream is another one now; the
-  /// services before go on.
+  /// From now on these. ErrorKind::invalid_argument: the Super_CAS_id, the key domain or the suite of a stream is
+  /// another one now; the services before go on.
   [[nodiscard]] Status set_keys(BcastKeys keys);
 
   [[nodiscard]] tl::expected<simulcrypt::ecmg::ChannelParameters, simulcrypt::ecmg::Error> open_channel(
@@ -40,6 +42,7 @@ class BcastGenerator final : public simulcrypt::EcmGenerator {
 
   simulcrypt::bcast::StkmEcmGenerator inner_;
   Clock* clock_;
+  Random* random_;
   std::optional<BcastKeys> keys_;
   UnixSeconds next_change_ = 0;
 };

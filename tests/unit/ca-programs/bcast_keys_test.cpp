@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
+#include "base/writer.hpp"
 #include "bcast_generator.hpp"
 #include "simulcrypt/bcast/bcast_receiver.hpp"
 #include "support/manual_clock.hpp"
@@ -105,7 +108,8 @@ TEST_F(BcastKeysTest, ADamagedFileIsRefused) {
     return BcastKeys::parse(bytes);
   };
   EXPECT_FAILS(changed(0, 'x'), ErrorKind::malformed);
-  EXPECT_FAILS(changed(8, 2), ErrorKind::unsupported);
+  EXPECT_FAILS(changed(8, 3), ErrorKind::unsupported);
+  EXPECT_FAILS(changed(8, 2), ErrorKind::invalid_argument);   // Smartcard Profile, with an id of the other
   EXPECT_FAILS(changed(10, 2), ErrorKind::invalid_argument);  // Smartcard Profile
   EXPECT_FAILS(changed(16, 1), ErrorKind::malformed);         // a key beyond the last number
   EXPECT_FAILS(changed(25, 2), ErrorKind::unsupported);       // suite
@@ -113,6 +117,21 @@ TEST_F(BcastKeysTest, ADamagedFileIsRefused) {
   Bytes longer = good;
   longer.push_back(0);
   EXPECT_FALSE(BcastKeys::parse(longer));
+}
+
+TEST_F(BcastKeysTest, NumbersAndTimesHaveAnEnd) {
+  Bytes bytes = keys.serialise();
+  std::fill(bytes.begin() + 13, bytes.begin() + 17, std::uint8_t{0xff});  // number of the last key
+  BcastKeys last = value_or_throw(BcastKeys::parse(bytes));
+  EXPECT_FAILS(last.renew(1, began, random), ErrorKind::exhausted);
+  EXPECT_OK(BcastKeys::parse(last.serialise()));
+  bytes = keys.serialise();
+  const std::size_t until = bytes.size() - 32 - 8;  // of the second key
+  std::ranges::copy(ByteWriter().u64(static_cast<std::uint64_t>(latest_bcast_time)).view(), bytes.data() + until);
+  last = value_or_throw(BcastKeys::parse(bytes));
+  EXPECT_FAILS(last.renew(1, began, random), ErrorKind::exhausted);
+  bytes[until] = 0x40;
+  EXPECT_FAILS(BcastKeys::parse(bytes), ErrorKind::malformed);
 }
 
 /// A BcastGenerator with what a channel asks of it.
