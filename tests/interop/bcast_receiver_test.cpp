@@ -243,6 +243,20 @@ TEST_F(BcastReceiverProgram, SaysWhatIsWrong) {
   EXPECT_EQ(run({"service.sdp", "--bsm", "x", "--domain-key", "file:key"}).exit_code, 2);
   EXPECT_EQ(run({"service.sdp", "--bsm", "00010001", "--domain-key", "file:short"}).exit_code, 2);
   EXPECT_EQ(run({"service.sdp", "--bsm", "00010001", "--domain-key", "file:key", "--media", "1"}).exit_code, 2);
+  // The profiles are not mixed, and an SMK has its size.
+  const auto smartcard = [&run](std::vector<std::string> more) {
+    std::vector<std::string> all{"service.sdp", "--bsm", "b@example.org", "--subscriber", "1@example.org"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  EXPECT_EQ(smartcard({"--key-domain", "00f110"}).exit_code, 2);
+  EXPECT_EQ(smartcard({"--key-domain", "00f1", "--smk", "file:key"}).exit_code, 2);
+  EXPECT_EQ(smartcard({"--key-domain", "00f110", "--smk", "file:short"}).exit_code, 2);
+  EXPECT_EQ(smartcard({"--key-domain", "00f110", "--smk", key_text}).exit_code, 2);
+  EXPECT_EQ(smartcard({"--key-domain", "00f110", "--smk", "file:key", "--domain-key", "file:key"}).exit_code, 2);
+  const auto other = smartcard({"--key-domain", "00f110", "--smk", "file:key", "--output", "out.ts"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.err.find("no key stream"), std::string::npos) << other.err;
   EXPECT_EQ(run({"none.sdp", "--bsm", "00010001", "--domain-key", "file:key"}).exit_code, 1);
   const auto stranger = run({"service.sdp", "--bsm", "00010001", "--domain-key", "file:key", "--ltkm", "ltkm",
                              "--output", "out.ts", "--duration", "0.3"});

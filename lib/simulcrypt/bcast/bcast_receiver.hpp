@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "simulcrypt/bcast/drm_keys.hpp"
 #include "simulcrypt/bcast/drm_ltkm.hpp"
+#include "simulcrypt/bcast/profile.hpp"
 #include "simulcrypt/bcast/smartcard_messages.hpp"
 
 namespace cas::simulcrypt::bcast {
@@ -37,6 +38,10 @@ class BcastReceiver {
                                                         Clock& clock);
   /// Smartcard Profile.
   [[nodiscard]] static Result<BcastReceiver> create_smartcard(SmartcardSubscription subscription, Clock& clock);
+
+  [[nodiscard]] Profile profile() const {
+    return std::holds_alternative<SmartcardSubscription>(secrets_) ? Profile::smartcard : Profile::drm;
+  }
 
   /// ErrorKind::not_found: for others, which is no fault in a broadcast; outdated: older than one that was taken;
   /// exhausted: more than 64 keys are valid; authentication_failed, malformed, truncated, unsupported.

@@ -236,12 +236,16 @@ Status play(const sdp::Service& service, const std::vector<std::size_t>& media, 
     const sdp::Media& described = service.media[media[index]];
     CAS_TRY(player.add_media(service, described, index));
     for (const sdp::KeyStream* stream : service.key_streams_of(described)) {
-      if (std::ranges::find(joined, stream->id) != joined.end()) continue;
+      if (stream->profile != keys.profile() || std::ranges::find(joined, stream->id) != joined.end()) continue;
       joined.push_back(stream->id);
       CAS_TRY(player.add_key_stream(service, *stream));
     }
   }
-  if (joined.empty()) return fail(ErrorKind::not_found, "The SDP describes no key stream of this media (stkmstream)");
+  if (joined.empty()) {
+    return fail(
+        ErrorKind::not_found,
+        "The SDP describes no key stream of this media (stkmstream) whose kmstype is of the receiver's profile");
+  }
   if (options.ltkm_port) CAS_TRY(player.add_ltkms());
   return player.run();
 }

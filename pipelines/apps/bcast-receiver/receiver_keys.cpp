@@ -37,9 +37,10 @@ Result<Number> read_number(const std::string& text, int base, const char* what) 
 Result<BcastReceiver> make_smartcard_receiver(const KeyArguments& arguments, Clock& clock) {
   SmartcardSubscription subscription;
   CAS_TRY_ASSIGN(const Bytes domain, from_hex(arguments.key_domain, subscription.key_domain.size()));
-  if (domain.size() != subscription.key_domain.size() || arguments.bsm.empty() || arguments.subscriber.empty()) {
+  if (domain.size() != subscription.key_domain.size() || arguments.bsm.empty() || arguments.subscriber.empty() ||
+      arguments.smk.empty()) {
     return fail(ErrorKind::invalid_argument,
-                "With --smk, give --bsm and --subscriber, and --key-domain as 6 hexadecimal digits");
+                "The Smartcard Profile takes --smk, --bsm and --subscriber, and --key-domain as 6 hexadecimal digits");
   }
   std::ranges::copy(domain, subscription.key_domain.begin());
   subscription.bsm = arguments.bsm;
@@ -51,7 +52,15 @@ Result<BcastReceiver> make_smartcard_receiver(const KeyArguments& arguments, Clo
 }  // namespace
 
 Result<BcastReceiver> make_receiver(const KeyArguments& arguments, Clock& clock) {
-  if (!arguments.smk.empty()) return make_smartcard_receiver(arguments, clock);
+  const bool for_drm = !arguments.device_id.empty() || !arguments.device_key.empty() || !arguments.domain_key.empty();
+  const bool for_smartcard = !arguments.smk.empty() || !arguments.subscriber.empty() || !arguments.key_domain.empty();
+  if (for_drm && for_smartcard) {
+    return fail(
+        ErrorKind::invalid_argument,
+        "A receiver is of one profile: --device-id, --device-key and --domain-key are of the DRM Profile, --smk, "
+        "--subscriber and --key-domain of the Smartcard Profile");
+  }
+  if (for_smartcard) return make_smartcard_receiver(arguments, clock);
   CAS_TRY_ASSIGN(const std::uint32_t bsm, read_number<std::uint32_t>(arguments.bsm, 16, "--bsm"));
   std::vector<DrmRecipient> recipients;
   if (!arguments.device_key.empty()) {

@@ -21,7 +21,7 @@ struct KeyArguments {
   std::string key_domain;  ///< 6 hexadecimal digits.
 };
 
-/// The receiver that the arguments ask for: of the Smartcard Profile when there is an SMK, of the DRM Profile
+/// The receiver that the arguments ask for: of the Smartcard Profile when there is something of it, of the DRM Profile
 /// otherwise. ErrorKind::invalid_argument: something is missing, or does not go together; those of reading a source.
 [[nodiscard]] Result<simulcrypt::bcast::BcastReceiver> make_receiver(const KeyArguments& arguments, Clock& clock);
 

@@ -26,6 +26,8 @@ class ServiceKeys {
                                                                    const simulcrypt::bcast::sdp::Service& service,
                                                                    const std::vector<std::size_t>& media);
 
+  /// Key streams of the other profile are not for this receiver.
+  [[nodiscard]] simulcrypt::bcast::Profile profile() const { return receiver_.profile(); }
   void take_ltkm(ByteView message);
   void take_stkm(std::uint16_t stream, ByteView message);
   /// Opens a packet of media `index` (of those that were given) in place. Gives its new size; nothing: it is to be
