@@ -101,6 +101,17 @@ class InserterHarness {
       flow = push(bytes.first(std::min(size, bytes.size())));
     return flow;
   }
+  /// By READY back to PLAYING, where another stream begins.
+  void restart() {
+    EXPECT_EQ(gst_element_set_state(element_.get(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+    EXPECT_NE(gst_element_set_state(element_.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const gst::CapsPtr caps(gst_caps_from_string(transport_stream_caps));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_BYTES);
+    EXPECT_TRUE(gst_harness_push_event(harness_.get(), gst_event_new_stream_start("another")));
+    EXPECT_TRUE(gst_harness_push_event(harness_.get(), gst_event_new_caps(caps.get())));
+    EXPECT_TRUE(gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment)));
+  }
   bool end() { return gst_harness_push_event(harness_.get(), gst_event_new_eos()) != FALSE; }
   Bytes output() {
     Bytes all;

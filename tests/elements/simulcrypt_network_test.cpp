@@ -7,6 +7,7 @@
 
 #include "log_keeper.hpp"
 #include "simulcrypt_element_test.hpp"
+#include "support/recording_relay.hpp"
 
 namespace cas::test {
 namespace {
@@ -324,6 +325,37 @@ TEST_F(InserterNetworkTest, ReadsItsFileAgainWhilePlaying) {
   TestReceiver receiver(mpegts::TsCipher::cissa, 0x4b01);
   receiver.push(inserter.output());
   EXPECT_GT(receiver.scrambled[TestMultiplex::video_pid(0)], 2000U);
+}
+
+TEST_F(InserterNetworkTest, LeavesNoConnectionOfAFileThatIsRefused) {
+  PlainEcmgServer other(0x4b010001);
+  RecordingRelay relay(other.port());
+  TemporaryFolder folder;
+  const auto file = folder.path() / "head-end.toml";
+  const auto write = [&](const std::string& cipher, const std::string& more) {
+    std::ofstream(file) << "cipher = '" << cipher
+                        << "'\n[[ecmg]]\nname = 'one'\nsuper_cas_id = 0x4a010001\naddresses = ['" << ecmg_.address()
+                        << "']\n"
+                        << more;
+  };
+  write("cissa", "");
+  InserterHarness inserter({{"config", file.string()}, {"ecm-wait", "60000"}});
+  ASSERT_EQ(inserter.push(multiplex_.seconds(1)), GST_FLOW_OK);
+  write("aes-128-cbc", "[[ecmg]]\nname = 'two'\nsuper_cas_id = 0x4b010001\naddresses = ['" + relay.address() + "']\n");
+  set_property(inserter.element(), "config", file.string());
+  ASSERT_EQ(inserter.push(multiplex_.seconds(1)), GST_FLOW_OK);
+  // Behind another connection that is made from now on, one to the second ECMG would be there.
+  ecmg_.kill();
+  inserter.wait_for_ecmg("lost", "one");
+  ecmg_.start();
+  inserter.wait_for_ecmg("connected", "one");
+  const auto is_gone = [](const RecordingRelay::Pieces& pieces) {
+    const auto opened = std::ranges::count(pieces, RelayedPiece::Kind::opened, &RelayedPiece::kind);
+    return opened == std::ranges::count_if(pieces, [](const RelayedPiece& piece) {
+             return piece.kind == RelayedPiece::Kind::ended && piece.to_server;
+           });
+  };
+  EXPECT_TRUE(relay.wait_until(is_gone));
 }
 
 TEST_F(InserterNetworkTest, TellsNobodyAControlWord) {

@@ -49,6 +49,29 @@ TEST_F(InserterStreams, RunAgainAfterNull) {
   while (ecmg_.open_streams() != 0) std::this_thread::yield();
 }
 
+TEST_F(InserterStreams, LeaveNothingToTheNextOne) {
+  InserterHarness inserter(usual_properties(ecmg_));
+  // It ends in the middle of a packet, and with access criteria that were set and never used.
+  ASSERT_EQ(inserter.push(multiplex_.seconds(1.2)), GST_FLOW_OK);
+  ASSERT_EQ(inserter.push(Bytes(100, 0x47)), GST_FLOW_OK);
+  const auto words = ecmg_.words().size();
+  inserter.restart();
+  inserter.output();
+  EXPECT_EQ(uint64_of(inserter.stats().get(), "packets"), 0U);
+  const Bytes next = TestMultiplex({.bit_rate = 2'000'000}).seconds(2.5);
+  ASSERT_EQ(inserter.push_in_pieces(next, 7 * mpegts::packet_size), GST_FLOW_OK);
+  ASSERT_TRUE(inserter.end());
+  receiver_.push(inserter.output());
+  expect_received(receiver_, next);
+  EXPECT_EQ(uint64_of(inserter.stats().get(), "packets"), next.size() / mpegts::packet_size);
+  EXPECT_EQ(uint64_of(inserter.stats().get(), "skipped-bytes"), 0U);
+  // Nor a control word.
+  const std::vector<Bytes> all = ecmg_.words();
+  ASSERT_GT(all.size(), words);
+  for (std::size_t later = words; later < all.size(); ++later)
+    for (std::size_t before = 0; before < words; ++before) EXPECT_NE(to_hex(all[later]), to_hex(all[before]));
+}
+
 TEST_F(InserterStreams, AreTransportStreamsOf188BytesInTheCaps) {
   InserterHarness inserter(usual_properties(ecmg_));
   ASSERT_EQ(inserter.push(multiplex_.packets(10)), GST_FLOW_OK);
@@ -191,6 +214,25 @@ TEST_F(InserterStreams, GoOnAfterAFlushInTheMiddle) {
   EXPECT_EQ(receiver_.payloads[video].size(), payloads_of(rest, video).size());
   EXPECT_EQ(receiver_.continuity_errors, 0U);
   EXPECT_EQ(uint64_of(inserter.stats().get(), "skipped-bytes"), 0U);
+}
+
+TEST_F(InserterStreams, ThatAreMadeToAnnoyDoNotFillTheBus) {
+  InserterHarness inserter(usual_properties(ecmg_));
+  mpegts::ProgramAssociation pat;
+  for (std::uint16_t program = 1; program <= 100; ++program) pat.entries.push_back({program, 0b111, 1});
+  mpegts::SectionPacketiser packetiser(mpegts::pat_pid);
+  Bytes stream = multiplex_.packets(10);
+  for (const Bytes& section : value_or_throw(pat.encode())) EXPECT_OK(packetiser.packetise(section, stream));
+  append(stream, multiplex_.packets(10));
+  ASSERT_EQ(inserter.push(stream), GST_FLOW_OK);
+  std::vector<std::string> problems;
+  while (GstMessage* message = gst_bus_pop_filtered(inserter.bus(), GST_MESSAGE_ELEMENT)) {
+    const GstStructure* said = gst_message_get_structure(message);
+    if (gst_structure_has_name(said, "simulcrypt-problem")) problems.push_back(text_of(said, "what"));
+    gst_message_unref(message);
+  }
+  ASSERT_EQ(problems.size(), 21U);
+  EXPECT_EQ(problems.back(), "80 other problems were left out");
 }
 
 TEST_F(InserterStreams, EndWithThePacketsThatWereHeld) {
