@@ -35,7 +35,7 @@ struct Inserter {
   GstElement* element;
   InserterProperties properties;  ///< Under the object's lock.
   InserterStream stream;
-  bool streaming = false;    ///< Under the object's lock: between READY->PAUSED and PAUSED->READY.
+  bool streaming = false;    ///< Under the object's lock: from the start of READY->PAUSED to that of PAUSED->READY.
   std::uint64_t serial = 0;  ///< Under the object's lock: of the properties when they were looked at last.
 };
 
@@ -211,7 +211,13 @@ static gboolean inserter_sink_event(GstPad* pad, GstObject* parent, EventPtr eve
       return gst_pad_push_event(GST_SIMULCRYPT_ECM_INSERTER(parent)->srcpad, gst_event_new_caps(out.get()));
     }
     case GST_EVENT_FLUSH_START: stream.waits().stop(); break;
-    case GST_EVENT_FLUSH_STOP: stream.flush(); break;
+    case GST_EVENT_FLUSH_STOP: {
+      stream.flush();
+      // Not when it is being stopped: a wait that begins now would hold up the change of state.
+      const ObjectLock lock(parent);
+      if (inserter_of(parent).streaming) stream.waits().rearm();
+      break;
+    }
     case GST_EVENT_EOS: {
       const GstFlowReturn flow = stream.finish();
       if (flow == GST_FLOW_ERROR || flow == GST_FLOW_FLUSHING) return FALSE;
@@ -242,16 +248,16 @@ static GstStateChangeReturn gst_simulcrypt_ecm_inserter_change_state(GstElement*
     }
     inserter.stream.waits().rearm();
   }
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) inserter.stream.waits().stop();
-  const GstStateChangeReturn result =
-      GST_ELEMENT_CLASS(gst_simulcrypt_ecm_inserter_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
     {
       const ObjectLock lock(element);
       inserter.streaming = false;
     }
-    inserter.stream.stop();
+    inserter.stream.waits().stop();
   }
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_simulcrypt_ecm_inserter_parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) inserter.stream.stop();
   return result;
 }
 

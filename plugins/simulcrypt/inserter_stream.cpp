@@ -245,7 +245,6 @@ void InserterStream::flush() {
   out_.clear();
   if (head_end_) head_end_->discontinuity();
   rtp_.discontinuity();
-  waits_.rearm();
 }
 
 StructurePtr InserterStream::stats() const {
