@@ -48,6 +48,17 @@ TEST_F(Scramble, DrawsAFileIdForEachFileWhichNamesTheContent) {
   EXPECT_EQ(first.header.content_id, first.header.file_id);
 }
 
+TEST_F(Scramble, TakesAHeadEndCardForAnAcquisitionCard) {
+  usual_system().enrol("progenitor", "head-end", smartpro::TokenKind::head_end);
+  const Bytes file = protect(noise(1000), {{"card", usual_system().uri("head-end")}});
+  const ReadHeader header = header_of(file);
+  const auto lecm =
+      smartpro::parse_licence_slot(ByteView(file).subspan(header.body_offset, header.header.licence_slot_size));
+  ASSERT_OK(lecm);
+  EXPECT_EQ(value_or_throw(smartpro::LicenceView::parse(*lecm)).issuer,
+            value_or_throw(usual_system().session("head-end")->info()).serial_number);
+}
+
 TEST_F(Scramble, WritesAValidFileForNoContent) {
   const Bytes file = protect({});
   const ReadHeader header = header_of(file);
