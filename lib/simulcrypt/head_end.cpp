@@ -99,7 +99,8 @@ Result<bool> HeadEnd::process_packets(MutableByteView run, const std::stop_token
   bool timed = true;
   position_ = 0;
   period_position_.reset();
-  // Within a run only where the rate was known before it: else ECMs could not be put in without harm to clock references.
+  // Within a run only where the rate was known before it: else ECMs could not be put in without harm to clock
+  // references.
   const bool rate_known = clock_.bit_rate().has_value();
   std::size_t next_look = 0;
   for (; position_ < count; ++position_) {

@@ -83,8 +83,8 @@ void ScramblingGroup::take(std::size_t stream, EcmEvent event) {
   }
 }
 
-/// As it came from the ECMG, in packets. They are kept in the place of the ECM: an ECMG that takes over may make its ECMs in
-/// the other form, while those of the first are on the air.
+/// As it came from the ECMG, in packets. They are kept in the place of the ECM: an ECMG that takes over may make its
+/// ECMs in the other form, while those of the first are on the air.
 Result<Bytes> ScramblingGroup::packets_of(const Form& form, Bytes ecm) {
   mpegts::SectionPacketiser packetiser(form.packetiser.pid());
   if (form.section_tspkt_flag == ecmg::transport_packets) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Whole sessions as Wireshark's SimulCrypt dissector reads them: all that crosses between an ECMG, an EMMG and
-// simulcrypt-ecm-inserter over TCP and UDP. There is nothing in them that the dissector (of Wireshark 4.0 on) has no name for:
-// a message, parameter or form that it does not know is a complaint, and fails.
+// simulcrypt-ecm-inserter over TCP and UDP. There is nothing in them that the dissector (of Wireshark 4.0 on) has no
+// name for: a message or parameter that it does not know is a complaint, and fails.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -205,7 +205,8 @@ constexpr const char* channel_status_text =
     "DELAY_STOP=0000 TRANSITION_DELAY_START=ff38 TRANSITION_DELAY_STOP=0000 ECM_REP_PERIOD=0064 MAX_STREAMS=0064 "
     "MIN_CP_DURATION=0001 LEAD_CW=01 CW_PER_MESSAGE=02 MAX_COMP_TIME=0064";
 
-/// Takes the channel's tests and their answers out, which may stand anywhere behind the set-up. Gives how many there were.
+/// Takes the channel's tests and their answers out, which may stand anywhere behind the set-up. Gives how many there
+/// were.
 std::size_t take_channel_tests(std::vector<std::string>& texts) {
   const std::string test = "< CHANNEL_TEST ECM_CHANNEL_ID=0001", answer = std::string("> ") + channel_status_text;
   const auto tests = std::ranges::count(texts, test);

@@ -37,8 +37,8 @@ struct RelayedPiece {
   Bytes bytes;
 };
 
-/// Stands before a server on 127.0.0.1, on a TCP port and on a UDP port: passes on what comes, both ways, and notes it in
-/// the order in which it crossed. For tests alone.
+/// Stands before a server on 127.0.0.1, on a TCP port and on a UDP port: passes on what comes, both ways, and notes it
+/// in the order in which it crossed. For tests alone.
 class RecordingRelay {
  public:
   using Pieces = std::vector<RelayedPiece>;

@@ -14,8 +14,8 @@
 
 namespace cas::test {
 
-/// What crossed a RecordingRelay, as a capture (pcap) of the connections that it stands for: with the beginning and the end
-/// of each, sequence numbers and acknowledgements, and segments of the size that a network carries. For tests alone.
+/// What crossed a RecordingRelay, as a capture (pcap) of the connections that it stands for: with the beginning and the
+/// end of each, sequence numbers and acknowledgements, and segments of the size that a network carries. For tests alone.
 class RelayCapture {
  public:
   /// What a packet of the capture is.
