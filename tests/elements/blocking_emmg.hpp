@@ -34,13 +34,19 @@ inline sockaddr_in loopback(std::uint16_t port) {
 /// An EMMG on a blocking socket: says what it has to say, and waits for answers.
 class BlockingEmmg final : private simulcrypt::EmmgClientListener {
  public:
-  BlockingEmmg(std::uint16_t port, std::uint32_t client_id)
-      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), client_({.channel = {client_id, 1}}, *this) {
+  /// `refused_with`: the MUX is to refuse the channel with this error_status.
+  BlockingEmmg(std::uint16_t port, std::uint32_t client_id,
+               std::uint8_t section_tspkt_flag = simulcrypt::emmg::sections,
+               std::optional<std::uint16_t> refused_with = std::nullopt)
+      : socket_(::socket(AF_INET, SOCK_STREAM, 0)),
+        refused_with_(refused_with),
+        client_({.channel = {client_id, 1}, .section_tspkt_flag = section_tspkt_flag}, *this) {
     const sockaddr_in at = loopback(port);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
       throw std::runtime_error("cannot connect to the MUX");
     client_.start(now());
-    wait_until([this] { return client_.is_open(); });
+    wait_until([this] { return client_.is_open() || client_.is_closed(); });
+    EXPECT_EQ(client_.is_closed(), refused_with_.has_value());
   }
   ~BlockingEmmg() override { ::close(socket_); }
   BlockingEmmg(const BlockingEmmg&) = delete;
@@ -116,9 +122,12 @@ class BlockingEmmg final : private simulcrypt::EmmgClientListener {
     errors.push_back(problem.error_status);
   }
   void peer_misbehaved(const simulcrypt::Problem& problem) override { ADD_FAILURE() << problem.message; }
-  void channel_closed(const simulcrypt::Problem& why) override { ADD_FAILURE() << why.message; }
+  void channel_closed(const simulcrypt::Problem& why) override {
+    EXPECT_EQ(std::optional(why.error_status), refused_with_) << why.message;
+  }
 
   int socket_;
+  std::optional<std::uint16_t> refused_with_;
   std::size_t received_ = 0;
   simulcrypt::EmmgClient client_;
 };

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 
+#include "blocking_emmg.hpp"
 #include "log_keeper.hpp"
 #include "simulcrypt/bcast/srtp_protection.hpp"
 #include "simulcrypt_element_test.hpp"
@@ -301,6 +302,33 @@ TEST_F(RtpTest, RefusesAnEcmgThatMakesEcms) {
   send(0, 20);
   EXPECT_TRUE(opened_.empty() && not_opened_.empty());
   EXPECT_EQ(ecmg_.orders(), 0U);
+}
+
+TEST_F(RtpTest, SendsLongTermKeyMessagesToTheirAddress) {
+  KeySocket ltkms;
+  make(with(usual(), {{"emm-listen", "127.0.0.1:0"}, {"ltkm-address", "127.0.0.1:" + std::to_string(ltkms.port)}}));
+  ASSERT_TRUE(begin());
+  const auto port = static_cast<std::uint16_t>(uint_of(stats().get(), "emm-port"));
+  // Who has EMMs, or is of no profile, is at the wrong door.
+  constexpr std::uint16_t invalid_value = 0x000d, unknown_client = 0x000e;
+  BlockingEmmg with_emms(port, 0x00010008, simulcrypt::emmg::sections, invalid_value);
+  BlockingEmmg of_dvb(port, 0x4a010008, simulcrypt::emmg::binary_messages, unknown_client);
+  BlockingEmmg generator(port, 0x00010007, simulcrypt::emmg::binary_messages);
+  generator.open_stream(3);
+  const Bytes message = noise(700, 5);  // of any form
+  generator.send(3, message);
+  generator.test_channel();
+  unsigned number = 0;
+  std::optional<Bytes> arrived;
+  for (; number < 500 && !arrived; ++number) {
+    send(number, number + 1);
+    arrived = ltkms.next();
+  }
+  ASSERT_TRUE(arrived);
+  EXPECT_EQ(to_hex(*arrived), to_hex(message));
+  send(number, number + 10);
+  EXPECT_FALSE(ltkms.next()) << "it was sent twice";
+  expect_all_opened();
 }
 
 TEST_F(RtpTest, TellsNobodyATek) {
