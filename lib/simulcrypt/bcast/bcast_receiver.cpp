@@ -2,6 +2,9 @@
 #include "simulcrypt/bcast/bcast_receiver.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include "simulcrypt/bcast/stkm_generator.hpp"
 
 namespace cas::simulcrypt::bcast {
 
@@ -149,15 +152,23 @@ Result<BcastReceiver::Outcome> BcastReceiver::take_smartcard_stkm(Stream& stream
   if (key == nullptr) key = find_key(ServiceKey::Kind::programme, stkm.head.service_key_id);
   if (key == nullptr) return fail(ErrorKind::not_found, "No key for the short term key message has come yet");
   CAS_TRY_ASSIGN(SecretBytes tek, open_smartcard_stkm(stkm, *key));
-  if (!key->is_valid_at(clock_->now())) {
+  const auto lifetime = lifetime_of(stkm.head.lifetime_exponent);
+  if (!key->is_valid_at(time_of(stkm.mikey.counter, lifetime))) {
     return fail(ErrorKind::expired, "The key of the short term key message is not valid now");
   }
   // RFC 3830, 5.4: a counter that is not later than the last one is a replay.
   if (stream.last && stkm.mikey.counter <= stream.last->order) return outdated("short term key message");
   stream.last = Last{stkm.mikey.counter, stkm.head.tek_id, copy_of(message)};
-  keep_tek(stream,
-           {{stkm.head.tek_id, std::move(tek)}, stkm.head.protection, lifetime_of(stkm.head.lifetime_exponent)});
+  keep_tek(stream, {{stkm.head.tek_id, std::move(tek)}, stkm.head.protection, lifetime});
   return Outcome::taken;
+}
+
+// A message is repeated while its TEK is in use, and the clocks of head-end and receiver differ: where the counter, which
+// the MAC covers, tells a time that is near, it is the head-end's, and a change of keys finds both at one time.
+UnixSeconds BcastReceiver::time_of(std::uint32_t counter, std::chrono::seconds lifetime) const {
+  const UnixSeconds now = clock_->now();
+  const UnixSeconds made = time_of_counter(counter);
+  return std::abs(now - made) <= lifetime.count() ? made : now;
 }
 
 void BcastReceiver::keep_tek(Stream& stream, ReceivedTek tek) {

@@ -48,8 +48,8 @@ class BcastReceiver {
   [[nodiscard]] Result<Outcome> take_ltkm(ByteView message);
 
   /// A message of key stream `stream` (the stkmstream of the SDP). Its TEKs are found by teks() then.
-  /// ErrorKind::not_found: no key for it came yet; expired: the key is not valid at the message's time (DRM Profile) or
-  /// now; outdated: older than one that was taken, which happens when the messages of two periods overlap; exhausted:
+  /// ErrorKind::not_found: no key for it came yet; expired: the key is not valid at the message's time, or now where a
+  /// counter (Smartcard Profile) tells no time within the TEK's lifetime; outdated: older than one that was taken, which happens when the messages of two periods overlap; exhausted:
   /// more than 64 streams; authentication_failed, malformed, truncated, unsupported.
   [[nodiscard]] Result<Outcome> take_stkm(std::uint16_t stream, ByteView message);
 
@@ -78,6 +78,7 @@ class BcastReceiver {
   [[nodiscard]] Result<Outcome> take_smartcard_stkm(Stream& stream, ByteView message);
   [[nodiscard]] Status keep(std::vector<ServiceKey> keys);
   [[nodiscard]] const ServiceKey* find_key(ServiceKey::Kind kind, std::uint32_t id) const;
+  [[nodiscard]] UnixSeconds time_of(std::uint32_t counter, std::chrono::seconds lifetime) const;
   static void keep_tek(Stream& stream, ReceivedTek tek);
 
   std::uint32_t bsm_;

@@ -27,6 +27,8 @@ Result<std::uint32_t> next_counter(std::uint32_t last, UnixSeconds now) {
   return static_cast<std::uint32_t>(next);
 }
 
+UnixSeconds time_of_counter(std::uint32_t counter) { return start_of_2020 + counter; }
+
 Result<StkmGenerator> StkmGenerator::create(const StkmStreamOptions& options, std::optional<ServiceKey> service,
                                             std::optional<ServiceKey> programme, Clock& clock) {
   if (options.protection_after_reception > 3) {

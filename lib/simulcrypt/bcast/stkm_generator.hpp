@@ -68,5 +68,7 @@ inline constexpr std::size_t longest_stkm = 6144;
 /// A counter that is later than `last` and, if the clock goes on, than those of an earlier run: the seconds since
 /// 2020-01-01, or one more than the last. ErrorKind::exhausted: the 32 bits are at their end.
 [[nodiscard]] Result<std::uint32_t> next_counter(std::uint32_t last, UnixSeconds now);
+/// When a message of this counter was made, or shortly before, if it counts as next_counter does.
+[[nodiscard]] UnixSeconds time_of_counter(std::uint32_t counter);
 
 }  // namespace cas::simulcrypt::bcast

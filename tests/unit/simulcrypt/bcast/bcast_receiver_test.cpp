@@ -187,6 +187,33 @@ TEST_F(BcastReceiverTest, KeysEndWithTheirWindow) {
   EXPECT_EQ(*receiver.take_stkm(stream, late), Outcome::taken);
 }
 
+// The TEK of these messages lives for 16 seconds.
+TEST_F(BcastReceiverTest, AChangeOfKeysAllowsForClocksThatDiffer) {
+  StkmGenerator generator = make_generator(Profile::smartcard);
+  clock.set(test::time + 999);
+  const Bytes last = stkm(generator, 1);
+  const auto outcome_at = [this](UnixSeconds now, const Bytes& message) {
+    clock.set(test::time);
+    BcastReceiver receiver = smartcard_receiver();
+    clock.set(now);
+    return receiver.take_stkm(stream, message);
+  };
+  EXPECT_OK(outcome_at(test::time + 999 + 16, last));  // ahead, or the message is repeated
+  EXPECT_FAILS(outcome_at(test::time + 999 + 17, last), ErrorKind::expired);
+  ServiceKey later = test::service_key();
+  later.valid_from = test::time + 1000;
+  later.valid_until = test::time + 2000;
+  EXPECT_OK(generator.set_keys(later.clone(), std::nullopt));
+  clock.set(test::time + 1000);
+  const Bytes of_later = stkm(generator, 3);
+  for (const int behind : {16, 17}) {
+    clock.set(test::time);
+    BcastReceiver receiver = smartcard_receiver(later.clone());
+    clock.set(test::time + 1000 - behind);
+    EXPECT_EQ(receiver.take_stkm(stream, of_later).has_value(), behind == 16) << behind;
+  }
+}
+
 TEST_F(BcastReceiverTest, KeepsTheNewestTeksAndLimitsWhatItKeeps) {
   StkmGenerator generator = make_generator(Profile::drm);
   BcastReceiver receiver = drm_receiver();
