@@ -261,8 +261,33 @@ TEST_F(BcastReceiverProgram, SaysWhatIsWrong) {
   const auto stranger = run({"service.sdp", "--bsm", "00010001", "--domain-key", "file:key", "--ltkm", "ltkm",
                              "--output", "out.ts", "--duration", "0.3"});
   EXPECT_EQ(stranger.exit_code, 0);
-  EXPECT_NE(stranger.err.find("long term key message"), std::string::npos) << stranger.err;
+  EXPECT_NE(stranger.err.find("ltkm: "), std::string::npos) << stranger.err;
   EXPECT_EQ(stranger.err.find(key_text), std::string::npos);
+}
+
+TEST_F(BcastReceiverProgram, SaysWhichLtkmIsOfNoUse) {
+  write_sdp(Profile::smartcard, {});
+  write("key", as_bytes(key_text));
+  SmartcardLtkmGenerator generator(system_clock());
+  const auto make = [&](const char* subscriber, std::uint32_t id) {
+    ServiceKey service = HeadEnd::service_key().clone();
+    service.id = id;
+    return *generator.make({{0x00, 0xf1, 0x10}, "bsm@example.org", subscriber, key.clone()}, service);
+  };
+  write("first", make("1@example.org", 1));
+  write("second", make("1@example.org", 2));
+  write("other", make("2@example.org", 2));
+  const auto told = cas::test::run_program(
+      {CAS_BCAST_RECEIVER, "service.sdp", "--bsm",  "bsm@example.org", "--subscriber", "1@example.org",
+       "--key-domain",     "00f110",      "--smk",  "file:key",        "--ltkm",       "second",
+       "--ltkm",           "first",       "--ltkm", "other",           "--output",     "out.ts",
+       "--duration",       "0.1"},
+      {}, folder.path());
+  EXPECT_EQ(told.exit_code, 0);
+  EXPECT_NE(told.err.find("service keys: 1\n"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("first: The long term key message is older than one that was taken"), std::string::npos)
+      << told.err;
+  EXPECT_NE(told.err.find("other: The long term key message is for others"), std::string::npos) << told.err;
 }
 
 }  // namespace

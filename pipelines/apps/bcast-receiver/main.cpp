@@ -79,7 +79,7 @@ Status run(Arguments& arguments) {
   CAS_TRY_ASSIGN(const auto keys, apps::ServiceKeys::create(std::move(receiver), service, media));
   for (const std::string& file : arguments.ltkm_files) {
     CAS_TRY_ASSIGN(const Bytes message, read_file(file, max_ltkm_size));
-    keys->take_ltkm(message);
+    keys->take_given_ltkm(file, message);
   }
   const Status status = apps::play(service, media, *keys, arguments.playback);
   for (std::size_t index = 0; index < media.size(); ++index) {

@@ -46,6 +46,12 @@ void ServiceKeys::take_ltkm(ByteView message) {
   }
 }
 
+void ServiceKeys::take_given_ltkm(const std::string& name, ByteView message) {
+  const std::lock_guard lock(mutex_);
+  const auto outcome = receiver_.take_ltkm(message);
+  say(outcome ? "service keys: " + std::to_string(receiver_.key_count()) : name + ": " + outcome.error().message);
+}
+
 void ServiceKeys::take_stkm(std::uint16_t stream, ByteView message) {
   const std::lock_guard lock(mutex_);
   const auto outcome = receiver_.take_stkm(stream, message);

@@ -29,6 +29,8 @@ class ServiceKeys {
   /// Key streams of the other profile are not for this receiver.
   [[nodiscard]] simulcrypt::bcast::Profile profile() const { return receiver_.profile(); }
   void take_ltkm(ByteView message);
+  /// One that somebody has given, who wants to know when it is of no use.
+  void take_given_ltkm(const std::string& name, ByteView message);
   void take_stkm(std::uint16_t stream, ByteView message);
   /// Opens a packet of media `index` (of those that were given) in place. Gives its new size; nothing: it is to be
   /// dropped.
