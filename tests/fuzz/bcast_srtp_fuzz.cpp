@@ -96,7 +96,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<Genuine> packets = all[data[0] % 3];
   auto receiver = SrtpUnprotection::create(options);
   demand(receiver.has_value());
-  for (const std::uint16_t id : {1, 2}) demand(receiver->add_tek(tek_of(id, options.suite)).has_value());
+  for (const std::uint16_t id : {std::uint16_t{1}, std::uint16_t{2}})
+    demand(receiver->add_tek(tek_of(id, options.suite)).has_value());
   ByteReader reader(ByteView(data + 1, size - 1));
   while (reader.remaining() >= 3) {
     const std::uint8_t which = *reader.u8();

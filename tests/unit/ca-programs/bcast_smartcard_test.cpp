@@ -89,7 +89,7 @@ TEST_F(BcastSmartcard, AKeyGroupHasAnEnd) {
   Bytes bytes = keys.serialise();
   const auto renumber = [&bytes](std::uint32_t from, std::uint32_t to) {
     const Bytes old = ByteWriter().u32(from).take();
-    std::ranges::copy(ByteWriter().u32(to).view(), std::ranges::search(bytes, old).begin());
+    std::ranges::copy(ByteWriter().u32(to).view(), std::search(bytes.begin(), bytes.end(), old.begin(), old.end()));
   };
   renumber(0x00010001, 0x0001fffe);
   renumber(0x00010002, 0x0001ffff);
