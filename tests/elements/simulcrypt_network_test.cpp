@@ -200,6 +200,43 @@ TEST_F(InserterNetworkTest, EndsItsWaitWhenItIsStopped) {
   EXPECT_FALSE(next_error(inserter.bus()));
 }
 
+/// Of the source pad, in the place of its own: when the element stops, flushes its stream and sends another buffer, while
+/// the sink pad is still active.
+gboolean flush_when_deactivated(GstPad* pad, GstObject*, GstPadMode, gboolean active) {
+  const auto* flush = static_cast<const std::function<void()>*>(g_object_get_data(G_OBJECT(pad), "flush"));
+  if (active == FALSE) (*flush)();
+  return TRUE;
+}
+
+TEST_F(InserterNetworkTest, BeginsNoWaitWhenItIsFlushedWhileItStops) {
+  ecmg_.silent = true;
+  InserterHarness inserter(with(usual_properties(ecmg_), {{"ecm-wait", "2000"}}));
+  GstFlowReturn flow = GST_FLOW_OK;
+  const std::function<void()> flush = [&] {
+    gst_harness_push_event(*inserter, gst_event_new_flush_start());
+    gst_harness_push_event(*inserter, gst_event_new_flush_stop(TRUE));
+    const Bytes next = multiplex_.seconds(1);
+    // That no segment came before is told of, and nothing to complain of: none passes a source pad that is off.
+    const guint handler = g_log_set_handler(
+        "GStreamer", G_LOG_LEVEL_WARNING, +[](const gchar*, GLogLevelFlags, const gchar*, gpointer) {}, nullptr);
+    flow = gst_pad_chain(GST_PAD_PEER((*inserter)->srcpad), gst_buffer_new_memdup(next.data(), next.size()));
+    g_log_remove_handler("GStreamer", handler);
+  };
+  GstPad* const source = GST_PAD_PEER((*inserter)->sinkpad);
+  g_object_set_data(G_OBJECT(source), "flush", const_cast<std::function<void()>*>(&flush));
+  gst_pad_set_activatemode_function(source, flush_when_deactivated);
+  WaitingStream waiting(inserter, multiplex_.seconds(1));
+  ASSERT_TRUE(ecmg_.wait_for_orders(1));
+  ASSERT_EQ(gst_element_set_state(inserter.element(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(flow, GST_FLOW_FLUSHING);
+  while (GstMessage* message = gst_bus_pop_filtered(inserter.bus(), GST_MESSAGE_ELEMENT)) {
+    const GstStructure* said = gst_message_get_structure(message);
+    EXPECT_FALSE(gst_structure_has_name(said, "simulcrypt-problem")) << "it has waited: " << text_of(said, "what");
+    gst_message_unref(message);
+  }
+  gst_element_set_state(inserter.element(), GST_STATE_NULL);
+}
+
 TEST_F(InserterNetworkTest, DoesNotTouchPacketsOfABufferWhoseWaitWasEnded) {
   // Services with and without an answer: packets of the first wait to be scrambled when the second holds the stream up.
   PlainEcmgServer silent(0x4b010001);
