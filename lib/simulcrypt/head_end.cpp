@@ -221,7 +221,10 @@ Status HeadEnd::advance(StreamTime now, const std::stop_token& stop) {
 Status HeadEnd::wait_for_ecms(StreamTime now, const std::stop_token& stop) {
   const auto until = std::chrono::steady_clock::now() + settings_.wait_for_ecms;
   while (is_overdue(now)) {
-    if (!has_events() && !bell_->wait(until, stop)) {
+    // An ECMG that refuses one request after the other always has something to say.
+    const bool heard =
+        has_events() ? std::chrono::steady_clock::now() < until && !stop.stop_requested() : bell_->wait(until, stop);
+    if (!heard) {
       if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the stream was stopped while it waited for ECMs");
       gave_up_waiting_ = true;
       listener_.problem("no ECM came in " + std::to_string(settings_.wait_for_ecms.count()) +

@@ -24,6 +24,7 @@ class PlainEcmg final : public simulcrypt::EcmSupply {
   simulcrypt::EcmStreamTerms terms;
   std::uint8_t section_tspkt_flag = simulcrypt::ecmg::sections;
   bool answers_at_once = true;
+  bool refuses_at_once = false;
   std::function<Bytes(Bytes ecm)> dress;           ///< What is given out in the place of an ECM.
   std::vector<std::string> log;                    ///< What was asked, for people: "open 1", "close 1".
   std::map<std::uint16_t, Bytes> criteria;         ///< Of the last request, by stream.
@@ -43,6 +44,7 @@ class PlainEcmg final : public simulcrypt::EcmSupply {
     criteria[stream_id].assign(request.access_criteria.begin(), request.access_criteria.end());
     if (!alive_) return;
     streams_.at(stream_id) = ecm_of(stream_id, request);
+    if (refuses_at_once) return refuse();
     if (answers_at_once) answer();
   }
   bool has_events() const override { return !events_.empty(); }

@@ -120,7 +120,9 @@ Status RtpHeadEnd::advance(StreamTime now, const std::stop_token& stop) {
   if (!waits_for_ecms()) return {};
   const auto until = std::chrono::steady_clock::now() + settings_.wait_for_ecms;
   while (synchroniser_->is_overdue(now)) {
-    if (!has_events() && !bell_->wait(until, stop)) {
+    const bool heard =
+        has_events() ? std::chrono::steady_clock::now() < until && !stop.stop_requested() : bell_->wait(until, stop);
+    if (!heard) {
       if (stop.stop_requested())
         return fail(ErrorKind::cancelled, "the stream was stopped while it waited for key messages");
       gave_up_waiting_ = true;

@@ -340,6 +340,16 @@ TEST_F(HeadEndStreams, DoNotWaitForWhatHasCome) {
   expect_clean();
 }
 
+TEST_F(HeadEndStreams, DoNotWaitForAnEcmgThatRefusesAgainAndAgain) {
+  settings.wait_for_ecms = milliseconds(10);
+  first->refuses_at_once = true;
+  TestMultiplex multiplex({});
+  send(multiplex.seconds(0.5));
+  ASSERT_FALSE(listener.problems.empty());
+  EXPECT_NE(listener.problems.front().find("no ECM came in 10 ms"), std::string::npos);
+  EXPECT_TRUE(listener.periods.empty());
+}
+
 TEST_F(HeadEndStreams, EndOnlyWhenTheWaitHasBeenInVain) {
   settings.wait_for_ecms = milliseconds(10);
   settings.services[0].systems[0].without = WithoutEcm::stop;
