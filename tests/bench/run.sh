@@ -29,7 +29,12 @@ done
   "$top/tools/dev/install-deps.sh" test
   options=(-Dbuildtype=release -Db_ndebug=true -Dbench=enabled -Dcsa=enabled)
   if [ -f "$build/build.ninja" ]; then meson configure "$build" "${options[@]}"; else meson setup "$build" "$top" "${options[@]}"; fi
-  ninja -C "$build"
+  # The group's programs, the plugins that they load, and the programs that they run; not the tests.
+  wanted=bench_${group}[a-z_]*
+  [ "$group" = all ] && wanted='bench_[^:/]*'
+  mapfile -t targets < <(ninja -C "$build" -t targets all |
+    sed -nE "s#^(tests/bench/$wanted|plugins/[^:]*\\.so|tools/cas-ecmg/cas-ecmg): .*LINKER.*#\\1#p")
+  ninja -C "$build" "${targets[@]}"
 } >&2
 
 programs=()
