@@ -84,7 +84,7 @@ class IpsecMbCbcBatch final : public CbcBatchEngine {
 }  // namespace
 
 std::unique_ptr<CbcBatchEngine> make_ipsec_mb_cbc_batch() {
-  IpsecMbManager manager;
+  IpsecMbManager manager(IpsecMbManager::Needs::aes);
   return manager.get() != nullptr ? std::make_unique<IpsecMbCbcBatch>(std::move(manager)) : nullptr;
 }
 

@@ -69,8 +69,8 @@ class CbcBatchEngine {
 [[nodiscard]] Result<std::unique_ptr<CtrEngine>> make_openssl_ctr(const SecretBytes& key);
 [[nodiscard]] Result<std::unique_ptr<CbcBatchEngine>> make_openssl_cbc_batch();
 
-// libipsec-mb: nothing where it is not built in, or this processor has no vector AES (VAES and VPCLMULQDQ with
-// AVX-512), without which it is no faster than OpenSSL.
+// libipsec-mb: nothing where it is not built in, or is no faster than OpenSSL: GCM and CTR take vector AES (VAES and
+// VPCLMULQDQ with AVX-512), batches of CBC any AES instructions.
 [[nodiscard]] std::unique_ptr<GcmEngine> make_ipsec_mb_gcm(const SecretBytes& key);
 [[nodiscard]] std::unique_ptr<CtrEngine> make_ipsec_mb_ctr(const SecretBytes& key);
 [[nodiscard]] std::unique_ptr<CbcBatchEngine> make_ipsec_mb_cbc_batch();

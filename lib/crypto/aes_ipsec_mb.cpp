@@ -181,7 +181,7 @@ bool is_key_size(const SecretBytes& key) { return key.size() == 16 || key.size()
 template <typename Engine>
 std::unique_ptr<Engine> make(const SecretBytes& key) {
   if (!is_key_size(key)) return nullptr;  // OpenSSL's engine says what is wrong
-  IpsecMbManager manager;
+  IpsecMbManager manager(IpsecMbManager::Needs::vector_aes);
   return manager.get() != nullptr ? std::make_unique<Engine>(std::move(manager), key) : nullptr;
 }
 

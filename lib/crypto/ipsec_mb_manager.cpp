@@ -11,16 +11,19 @@ namespace {
 
 using ManagerPtr = std::unique_ptr<IMB_MGR, FreeIpsecMbManager>;
 
-/// Nothing if the library cannot be used, or is no faster than OpenSSL here.
+/// Nothing if the library cannot be used here.
 ManagerPtr make_manager() {
   ManagerPtr manager(alloc_mb_mgr(0));
   if (!manager) return nullptr;
   IMB_ARCH arch = IMB_ARCH_NONE;
   init_mb_mgr_auto(manager.get(), &arch);
-  constexpr std::uint64_t vector_aes = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ;
-  const bool usable =
-      imb_get_errno(manager.get()) == 0 && arch == IMB_ARCH_AVX512 && (manager->features & vector_aes) == vector_aes;
+  const bool usable = imb_get_errno(manager.get()) == 0 && (manager->features & IMB_FEATURE_AESNI) != 0;
   return usable ? std::move(manager) : nullptr;
+}
+
+bool has_vector_aes(const IMB_MGR& manager) {
+  constexpr std::uint64_t vector_aes = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ;
+  return (manager.features & vector_aes) == vector_aes;
 }
 
 /// Managers that nobody uses at the moment. Making one takes 150 microseconds, and the first of a process, which tests
@@ -68,7 +71,10 @@ class ManagerStock {
 
 }  // namespace
 
-IpsecMbManager::IpsecMbManager() : manager_(ManagerStock::instance().take()) {}
+IpsecMbManager::IpsecMbManager(Needs needs) : manager_(ManagerStock::instance().take()) {
+  if (manager_ && needs == Needs::vector_aes && !has_vector_aes(*manager_))
+    ManagerStock::instance().give_back(std::move(manager_));
+}
 
 IpsecMbManager::~IpsecMbManager() {
   if (manager_) ManagerStock::instance().give_back(std::move(manager_));

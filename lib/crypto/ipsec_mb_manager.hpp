@@ -16,10 +16,14 @@ struct FreeIpsecMbManager {
 };
 
 /// The library's working state, for as long as a cipher lives. Empty if the library cannot be used, or if this
-/// processor has no vector AES (VAES and VPCLMULQDQ with AVX-512), without which it is no faster than OpenSSL.
+/// processor has not what makes it faster than OpenSSL.
 class IpsecMbManager {
  public:
-  IpsecMbManager();
+  enum class Needs {
+    aes,         ///< AES instructions: several messages at once are faster than one, whose blocks wait for one another.
+    vector_aes,  ///< VAES and VPCLMULQDQ with AVX-512, for blocks that do not.
+  };
+  explicit IpsecMbManager(Needs needs);
   ~IpsecMbManager();
   IpsecMbManager(IpsecMbManager&&) noexcept = default;
   IpsecMbManager& operator=(IpsecMbManager&&) = delete;
