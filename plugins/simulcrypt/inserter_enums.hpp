@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <glib-object.h>
+
+namespace cas::gst {
+
+// Enumerations of simulcrypt-ecm-inserter's properties, registered at their first use. Their values are those of
+// libcas: Components, TsCipher, WithoutEcm, BeforeFirstPeriod. Any thread.
+[[nodiscard]] GType components_type();
+[[nodiscard]] GType cipher_type();
+[[nodiscard]] GType without_ecm_type();
+[[nodiscard]] GType before_first_period_type();
+
+}  // namespace cas::gst
