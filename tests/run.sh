@@ -172,7 +172,7 @@ if [ -n "$fuzz_seconds" ]; then
   mkdir -p "$verdicts"
   for program in "$sanitized"/tests/fuzz/fuzz_*; do
     [ -f "$program" ] && [ -x "$program" ] || continue
-    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
     fuzz_one "$program" >"$verdicts/$(basename "$program")" &
   done
   wait
