@@ -25,7 +25,7 @@ quietly() {
 }
 
 # What runs beside this script, by name; it ends with it.
-declare -A running
+declare -A running=()
 trap '[ ${#running[@]} -eq 0 ] || kill -KILL "${running[@]}" 2>/dev/null || true' EXIT
 start() {  # start NAME COMMAND...: its output goes to NAME.log
   local name=$1
