@@ -60,6 +60,10 @@ struct Synchroniser::Stream {
     if (ecm.criteria_change_next && terms.ac_delay_stop) return *terms.ac_delay_stop;
     return terms.delay_stop;
   }
+  /// The ECM that is made next has other criteria than the newest one.
+  [[nodiscard]] bool criteria_change_is_next() const {
+    return version_of_newest != 0 && criteria_version != version_of_newest;
+  }
   /// The earliest that an ECM which is yet to be made could be wanted on the air, against the start of its period.
   [[nodiscard]] nanoseconds earliest_start_delay() const {
     return std::min({nanoseconds(0), nanoseconds(terms.delay_start),
@@ -140,10 +144,32 @@ nanoseconds Synchroniser::duration() const {
 }
 
 /// While nothing holds it up. While clear, the next period is due when the clear lead is over.
+StreamTime Synchroniser::next_due(StreamTime now) const {
+  return scrambling_ ? started_ + duration() : began_.value_or(now) + options_.clear_lead;
+}
+
+/// When the next period can begin: when it is due, and its ECMs were on the air for long enough.
+StreamTime Synchroniser::next_start(StreamTime now) const {
+  const StreamTime due = std::max(next_due(now), now);
+  std::optional<StreamTime> first, last;
+  for (const Stream& stream : streams_) {
+    const Ecm* ecm = stream.ecm(current_ + 1);
+    if (ecm == nullptr && !stream.open) continue;
+    const bool changed = ecm != nullptr ? ecm->criteria_changed : stream.criteria_change_is_next();
+    const StreamTime on_since = ecm != nullptr ? ecm->on_since.value_or(now) : now;
+    const StreamTime ready = on_since - std::min(stream.start_delay(!scrambling_, changed), nanoseconds(0));
+    first = std::min(first.value_or(ready), ready);
+    last = std::max(last.value_or(ready), ready);
+  }
+  const std::optional<StreamTime> ready = options_.policy == ServicePolicy::any ? first : last;
+  return std::max(due, ready.value_or(due));
+}
+
+/// Of a period that has begun, or of one to come.
 StreamTime Synchroniser::expected_start(PeriodIndex period, StreamTime now) const {
   if (period <= current_) return started_;
-  if (scrambling_) return started_ + (period - current_) * duration();
-  return began_.value_or(now) + options_.clear_lead + (period - current_ - 1) * duration();
+  if (period == current_ + 1) return next_due(now);
+  return next_start(now) + (period - current_ - 1) * duration();
 }
 
 StreamTime Synchroniser::on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const {
@@ -256,8 +282,7 @@ nanoseconds Synchroniser::lead_of_missing() const {
   nanoseconds lead(0);
   for (const Stream& stream : streams_) {
     if (stream.ecm(current_ + 1) != nullptr) continue;
-    const bool changed = stream.version_of_newest != 0 && stream.criteria_version != stream.version_of_newest;
-    lead = std::max(lead, -stream.start_delay(!scrambling_, changed));
+    lead = std::max(lead, -stream.start_delay(!scrambling_, stream.criteria_change_is_next()));
   }
   return lead;
 }

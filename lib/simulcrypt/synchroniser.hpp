@@ -120,6 +120,8 @@ class Synchroniser {
   struct Stream;
 
   [[nodiscard]] std::chrono::nanoseconds duration() const;
+  [[nodiscard]] StreamTime next_due(StreamTime now) const;
+  [[nodiscard]] StreamTime next_start(StreamTime now) const;
   [[nodiscard]] StreamTime expected_start(PeriodIndex period, StreamTime now) const;
   [[nodiscard]] StreamTime on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const;
   [[nodiscard]] std::optional<StreamTime> off_air_from(const Stream& stream, const Ecm& ecm) const;

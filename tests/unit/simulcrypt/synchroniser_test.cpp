@@ -101,6 +101,25 @@ TEST_F(Synchronising, ANegativeDelayPutsTheEcmOnTheAirBeforeItsPeriod) {
   }
 }
 
+// Its word has the parity of the period that is on before it, which a receiver would lose.
+TEST_F(Synchronising, NoEcmGoesOutWhileTheWordBeforeTheOneBeforeItIsInUse) {
+  EcmStreamTerms terms;
+  terms.delay_start = terms.delay_stop = milliseconds(-1000);
+  const std::size_t ecmg = add(terms);
+  ecmgs[ecmg].latency = milliseconds(400);
+  run(milliseconds(4500));
+  lose(ecmg);
+  run(milliseconds(7000));
+  restore(ecmg);
+  run(milliseconds(12000));
+  ASSERT_GT(begun.size(), 6U);
+  for (const Begun& period : begun) {
+    if (period.cp == 0) continue;
+    EXPECT_LE(first(ecmg, period.cp), period.at - milliseconds(1000)) << period.cp;
+    EXPECT_GE(first(ecmg, period.cp), begin_of(static_cast<std::uint16_t>(period.cp - 1))) << period.cp;
+  }
+}
+
 TEST_F(Synchronising, APositiveDelayPutsItOnTheAirAfter) {
   EcmStreamTerms terms;
   terms.delay_start = milliseconds(200);
