@@ -76,11 +76,15 @@ TEST(SecretBytes, AssigningItToItselfKeepsIt) {
 }
 
 // Released blocks stay mapped in OpenSSL's secure heap, which keeps its own list in their first bytes; what a secret
-// left behind would still be there.
+// left behind would still be there. A byte of the list's addresses may be the mark by chance, so runs of it are counted.
 std::size_t left_behind(const std::uint8_t* memory, std::size_t size, std::uint8_t mark) {
+  constexpr std::size_t shortest_run = sizeof(void*);
   const volatile std::uint8_t* released = memory;
-  std::size_t found = 0;
-  for (std::size_t i = 0; i < size; ++i) found += released[i] == mark ? 1 : 0;
+  std::size_t found = 0, run = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    run = released[i] == mark ? run + 1 : 0;
+    if (run >= shortest_run) ++found;
+  }
   return found;
 }
 
@@ -98,7 +102,7 @@ TEST(SecretBytes, IsCleansedWhenDestroyed) {
   {
     const SecretBytes secret = marked();
     memory = secret.reveal().data();
-    ASSERT_EQ(left_behind(memory, size, mark), size);
+    ASSERT_GT(left_behind(memory, size, mark), size / 2);
   }
   EXPECT_EQ(left_behind(memory, size, mark), 0U);
 }
