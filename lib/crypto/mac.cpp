@@ -49,6 +49,14 @@ Result<std::array<std::uint8_t, 32>> hmac_sha256(const SecretBytes& key, std::in
   return mac;
 }
 
+Result<std::array<std::uint8_t, 64>> hmac_sha512(const SecretBytes& key, std::initializer_list<ByteView> parts) {
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA512"), OSSL_PARAM_construct_end()};
+  std::array<std::uint8_t, 64> mac{};
+  CAS_TRY(compute_mac(algorithm, key.reveal(), params, parts, mac, "HMAC-SHA-512"));
+  return mac;
+}
+
 Result<std::array<std::uint8_t, sha1_size>> hmac_sha1(const SecretBytes& key, std::initializer_list<ByteView> parts) {
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA1"), OSSL_PARAM_construct_end()};

@@ -21,6 +21,10 @@ using Cmac = std::array<std::uint8_t, cmac_size>;
 [[nodiscard]] Result<std::array<std::uint8_t, 32>> hmac_sha256(const SecretBytes& key,
                                                                std::initializer_list<ByteView> parts);
 
+/// HMAC-SHA-512 (RFC 2104) over the parts one after the other.
+[[nodiscard]] Result<std::array<std::uint8_t, 64>> hmac_sha512(const SecretBytes& key,
+                                                               std::initializer_list<ByteView> parts);
+
 inline constexpr std::size_t sha1_size = 20;
 
 /// HMAC-SHA-1 (RFC 2104) over the parts one after the other, for protocols that have no other: MIKEY (RFC 3830, 4.2.4)

@@ -24,6 +24,20 @@ TEST(Mac, GivesTheHmacsOfRfc4231) {
   });
 }
 
+TEST(Mac, GivesTheHmacsWithSha512OfRfc4231) {
+  const auto mac = [](ByteView key, std::string_view message) {
+    const auto made =
+        hmac_sha512(SecretBytes::copy_of(key), {as_bytes(message.substr(0, 3)), as_bytes(message.substr(3))});
+    return made ? to_hex(*made) : made.error().message;
+  };
+  EXPECT_EQ(mac(Bytes(20, 0x0b), "Hi There"),
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+            "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
+  EXPECT_EQ(mac(as_bytes("Jefe"), "what do ya want for nothing?"),
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+            "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
+}
+
 TEST(Mac, GivesTheHmacsOfRfc2202) {
   test::for_each_vector("crypto/hmac_sha1.txt", [](test::Vector& vector) {
     SCOPED_TRACE(vector.text("case"));
