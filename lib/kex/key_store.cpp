@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "kex/key_store.hpp"
+
+#include "base/reader.hpp"
+#include "base/writer.hpp"
+
+namespace cas::kex {
+
+Bytes encode_auxiliary(const std::vector<CpixAuxiliary>& auxiliary) {
+  ByteWriter out;
+  for (const CpixAuxiliary& one : auxiliary)
+    for (const std::string* text : {&one.name, &one.value})
+      out.u16(static_cast<std::uint16_t>(text->size())).bytes(as_bytes(*text));
+  return out.take();
+}
+
+Result<std::vector<CpixAuxiliary>> decode_auxiliary(ByteView bytes) {
+  ByteReader in(bytes);
+  std::vector<CpixAuxiliary> auxiliary;
+  while (!in.empty()) {
+    CpixAuxiliary one;
+    for (std::string* text : {&one.name, &one.value}) {
+      CAS_TRY_ASSIGN(const std::uint16_t size, in.u16());
+      CAS_TRY_ASSIGN(const ByteView part, in.bytes(size));
+      *text = as_text(part);
+    }
+    auxiliary.push_back(std::move(one));
+  }
+  return auxiliary;
+}
+
+}  // namespace cas::kex

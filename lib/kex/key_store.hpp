@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "kex/key_material.hpp"
+#include "kex/key_name.hpp"
+
+namespace cas::kex {
+
+/// A key that somebody wants to have for a name.
+struct KeyProposal {
+  KeyName name;
+  KeyMaterial key;      ///< What is stored when the name has none.
+  bool pushed = false;  ///< Made by the scrambler: it is this key or an error.
+};
+
+/// What the name has now. Errors are of one proposal alone: ErrorKind::refused when a pushed key is not the one that is
+/// stored (5.2.2: never two keys for one name), or its key id is another name's.
+struct SettledKey {
+  KeyMaterial key;
+  bool fresh = false;  ///< It was stored by this call.
+};
+
+/// Where stored keys are (5.2.2), each under its content id. One thread at a time.
+class KeyStore {
+ public:
+  virtual ~KeyStore() = default;
+  /// Gives each name its key: the one that is stored, or else the proposal's, which is stored then. Whoever is first
+  /// wins, among all servers of one database. On return all of it is on the medium. A failure is of all of them, and
+  /// nothing of them has been answered: io when the database cannot be reached or its disk fails (try again), malformed,
+  /// authentication_failed for rows that were changed, exhausted for a full disk.
+  ///
+  /// A proposed key id that another name has is replaced, unless the key is pushed.
+  [[nodiscard]] virtual Result<std::vector<Result<SettledKey>>> settle(std::span<const KeyProposal> proposals) = 0;
+  /// How many keys are stored.
+  [[nodiscard]] virtual Result<std::uint64_t> count() = 0;
+  /// Whether it can be reached now: for health. Does not wait long.
+  [[nodiscard]] virtual Status check() = 0;
+};
+
+/// SQLite, in a file of this machine; several servers of this machine may share it. `create` makes the file and fails
+/// when it is there. Keep a reference to `random`. Errors of service::Store.
+[[nodiscard]] Status create_sqlite_key_store(const std::filesystem::path& file);
+[[nodiscard]] Result<std::unique_ptr<KeyStore>> open_sqlite_key_store(const std::filesystem::path& file,
+                                                                      const SecretBytes& storage_key, Random& random);
+
+/// Auxiliary data as it stands in a database: pairs of texts, each with its length (2) in front.
+[[nodiscard]] Bytes encode_auxiliary(const std::vector<CpixAuxiliary>& auxiliary);
+[[nodiscard]] Result<std::vector<CpixAuxiliary>> decode_auxiliary(ByteView bytes);
+
+}  // namespace cas::kex
