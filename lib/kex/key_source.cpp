@@ -327,6 +327,13 @@ std::shared_ptr<const FetchedKey> KeySource::User::find(std::uint64_t period) {
   return found == state.keys.end() ? nullptr : found->second;
 }
 
+std::shared_ptr<const FetchedKey> KeySource::User::peek(std::uint64_t period) const {
+  const State& state = *source_->state_;
+  const std::lock_guard lock(state.mutex);
+  const auto found = state.keys.find(period);
+  return found == state.keys.end() ? nullptr : found->second;
+}
+
 std::uint64_t KeySource::generation() const { return state_->generation.load(std::memory_order_acquire); }
 unsigned KeySource::prefetch() const {
   return state_->settings.period > nanoseconds(0) ? state_->settings.prefetch : 0;

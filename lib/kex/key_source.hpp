@@ -67,7 +67,7 @@ class KeySource {
   /// Whoever uses the source; it is told what happens while the user lives. Goes before the source.
   class User {
    public:
-    /// May be called once more after `remove`, from another thread.
+    /// The listener may be called once more after the user is gone, by the client's thread.
     User(std::shared_ptr<KeySource> source, std::shared_ptr<KeySourceListener> listener);
     ~User();
     User(const User&) = delete;
@@ -76,8 +76,10 @@ class KeySource {
     /// This period is the present one: its key is fetched and those of the next ones, and older ones go when no other
     /// user has them. Cheap when nothing changes.
     void want(std::uint64_t period);
-    /// The key of a period, when it is there.
+    /// The key of a period, when it is there; counted as a hit or a miss.
     [[nodiscard]] std::shared_ptr<const FetchedKey> find(std::uint64_t period);
+    /// The same, not counted.
+    [[nodiscard]] std::shared_ptr<const FetchedKey> peek(std::uint64_t period) const;
 
    private:
     std::shared_ptr<KeySource> source_;
