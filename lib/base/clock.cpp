@@ -15,6 +15,9 @@ class SystemClock final : public Clock {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
   }
+  std::chrono::milliseconds now_in_milliseconds() override {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  }
   std::chrono::nanoseconds monotonic() override {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch());
   }
@@ -73,6 +76,14 @@ std::string format_utc_time(UnixSeconds time) {
   char text[96];
   std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
                 parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return text;
+}
+
+std::string format_utc_time_with_milliseconds(std::chrono::milliseconds since_1970) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_1970);
+  std::string text = format_utc_time(seconds.count());
+  const std::string fraction = std::to_string((since_1970 - seconds).count());
+  if (text.ends_with('Z')) text.insert(text.size() - 1, '.' + std::string(3 - fraction.size(), '0') + fraction);
   return text;
 }
 

@@ -19,6 +19,8 @@ class Clock {
   virtual ~Clock() = default;
   /// The time of day, for validity windows.
   [[nodiscard]] virtual UnixSeconds now() = 0;
+  /// The time of day since 1970 for records; in whole seconds where a clock has nothing finer.
+  [[nodiscard]] virtual std::chrono::milliseconds now_in_milliseconds() { return std::chrono::seconds(now()); }
   /// A clock that never goes back, for durations and time-outs.
   [[nodiscard]] virtual std::chrono::nanoseconds monotonic() = 0;
 };
@@ -30,5 +32,7 @@ class Clock {
 [[nodiscard]] Result<UnixSeconds> parse_utc_time(std::string_view text);
 /// Writes "2027-01-31T12:00:00Z".
 [[nodiscard]] std::string format_utc_time(UnixSeconds time);
+/// Writes "2027-01-31T12:00:00.123Z".
+[[nodiscard]] std::string format_utc_time_with_milliseconds(std::chrono::milliseconds since_1970);
 
 }  // namespace cas

@@ -29,6 +29,12 @@ TEST(UtcTime, KnowsLeapYears) {
   EXPECT_FAILS(parse_utc_time("2100-02-29"), ErrorKind::malformed);
 }
 
+TEST(UtcTime, WritesMilliseconds) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(format_utc_time_with_milliseconds(milliseconds(1'800'000'000'007)), "2027-01-15T08:00:00.007Z");
+  EXPECT_EQ(format_utc_time_with_milliseconds(milliseconds(-1)), "1969-12-31T23:59:59.999Z");
+}
+
 TEST(UtcTime, RefusesWhatIsNoTime) {
   for (const char* text : {"",
                            "2027",
