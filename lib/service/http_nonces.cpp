@@ -74,11 +74,11 @@ HttpNonces::Take HttpNonces::take(const Nonce& nonce, std::uint32_t count) {
   if (is_expired(nonce.issued_ms)) return Take::stale;
   auto found = used_.find(nonce.serial);
   if (found == used_.end()) {
-    if (nonce.serial < floor_) return Take::stale;
     if (used_.size() >= capacity_) {
+      // Those that have given way are older than all that are here, and expire before them: as long as one of those could come
+      // again, there is no room, and it ends here.
       const auto oldest = used_.begin();
       if (nonce.serial < oldest->first) return Take::stale;
-      floor_ = oldest->first + 1;
       used_.erase(oldest);
     }
     used_.emplace(nonce.serial, Counts{nonce.issued_ms, count, 1});

@@ -67,7 +67,6 @@ class HttpNonces {
   std::size_t capacity_;
   SecretBytes key_;
   std::uint64_t next_serial_ = 1;
-  std::uint64_t floor_ = 0;               ///< What is not remembered, and has a smaller serial, is stale.
   std::map<std::uint64_t, Counts> used_;  ///< By serial, the oldest first.
 };
 

@@ -103,7 +103,7 @@ class HttpAuthenticationFixture : public testing::Test {
                           : std::string(service::http_denial_name(authentication.error().denial));
   }
   static bool is_stale(const service::HttpAuthentication& authentication) {
-    return challenges(authentication.error().response).at(0).ends_with(", stale=true");
+    return !authentication && challenges(authentication.error().response).at(0).ends_with(", stale=true");
   }
 
   ManualClock clock_;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <set>
+
 #include "service/http_request_parser.hpp"
 #include "tests/unit/service/http_authentication_fixture.hpp"
 
@@ -195,6 +197,24 @@ TEST_F(HttpDigestTest, WhenTheMemoryIsFullOldNoncesExpireAndNothingIsTakenTwice)
   // What has expired makes room.
   clock_.advance(301s);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(denied(ask(fields().field())), "let in as client packager");
+}
+
+TEST_F(HttpDigestTest, WhateverTheOrderNothingIsTakenTwice) {
+  settings_.nonces = 4;
+  settings_.nonce_life = 20s;
+  test::SeededRandom choice(5);
+  std::vector<DigestFields> all;
+  std::set<std::string> taken;
+  for (int i = 0; i < 3000; ++i) {
+    if (all.empty() || choice.below(4) == 0) all.push_back(fields());
+    if (choice.below(3) == 0) clock_.advance(std::chrono::seconds(choice.below(4)));
+    DigestFields& its = all[all.size() - 1 - choice.below(std::min<std::size_t>(all.size(), 12))];
+    its.count = "0000000" + std::to_string(1 + choice.below(9));
+    const auto answer = ask(its.field());
+    if (!answer) continue;
+    EXPECT_TRUE(taken.insert(its.nonce + its.count).second) << i;
+  }
+  EXPECT_GT(taken.size(), 500U);
 }
 
 TEST_F(HttpDigestTest, OtherRealmsUsersAndPasswordsAreWrong) {
