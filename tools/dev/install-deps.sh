@@ -18,7 +18,7 @@ level=${1:-test}
 build_packages=(
   g++ meson ninja-build pkg-config git
   libssl-dev libexpected-dev libpcsclite-dev libcurl4-openssl-dev
-  libcli11-dev nlohmann-json3-dev libboost-dev libtomlplusplus-dev libsqlite3-dev libxml2-dev libdvbcsa-dev libsrtp2-dev
+  libcli11-dev nlohmann-json3-dev libboost-dev libtomlplusplus-dev libsqlite3-dev libxml2-dev libdvbcsa-dev libsrtp2-dev libpq-dev
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 )
 # Intel's and AMD's 64-bit processors only.
@@ -28,7 +28,7 @@ run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(libgtest-dev libgmock-dev tshark ffmpeg)
+test_packages=(libgtest-dev libgmock-dev tshark ffmpeg postgresql)
 ci_packages=(clang clang-format-14 libclang-rt-14-dev valgrind debootstrap)
 
 case $level in
@@ -56,6 +56,16 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 echo "installing: ${missing[*]}"
+# Tests start PostgreSQL servers of their own. That of the package would be made and started as it is installed, unless its
+# settings (postgresql-common(7), createcluster.conf) say otherwise; who has the package already keeps what he has.
+case " ${missing[*]} " in
+  *" postgresql "*)
+    no_cluster=/etc/postgresql-common/createcluster.d/gst-plugins-cas.conf
+    [ -e /etc/postgresql-common/createcluster.conf ] || {
+      "${as_root[@]}" mkdir -p "${no_cluster%/*}"
+      echo 'create_main_cluster = false' | "${as_root[@]}" dd of="$no_cluster" status=none
+    } ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
