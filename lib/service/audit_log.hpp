@@ -25,7 +25,8 @@ struct AuditRecord {
   std::vector<std::pair<std::string, Value>> fields;
 };
 
-/// How far a log has come. Who keeps it elsewhere will know when the end of the log is gone, or all of it was written anew.
+/// How far a log has come. Who keeps it elsewhere will know when the end of the log is gone, or all of it was written
+/// anew.
 struct AuditHead {
   std::uint64_t sequence = 0;  ///< Of the last record.
   crypto::Sha256Digest chain{};
@@ -37,10 +38,10 @@ enum class AuditSync {
   yes,  ///< They survive a power cut too.
 };
 
-/// A file to which a record is a line of JSON: sequence number, time (RFC 3339), event and fields, and a SHA-256 over the
-/// record and the chain before it, so that a record that was changed, put in or taken out shows (`verify_audit_log`). That
-/// finds no one who may write the whole file and reckons the chain anew, nor that the end was taken off: for that, keep the head
-/// elsewhere. One thread at a time; one process a file (PATH.lock).
+/// A file to which a record is a line of JSON: sequence number, time (RFC 3339), event and fields, and a SHA-256 over
+/// the record and the chain before it, so that a record that was changed, put in or taken out shows
+/// (`verify_audit_log`). That finds no one who may write the whole file and reckons the chain anew, nor that the end
+/// was taken off: for that, keep the head elsewhere. One thread at a time; one process a file (PATH.lock).
 ///
 /// When anything fails, nothing of what was to be appended counts as recorded: do not answer then.
 class AuditLog {
@@ -48,24 +49,26 @@ class AuditLog {
   static constexpr std::size_t max_record_size = 64 * 1024;  ///< As it stands in the file.
   static constexpr std::size_t max_batch_size = 1024 * 1024;
 
-  /// Goes on with the file, or makes it, mode 0600. A last line that a crash has cut off is ended, and a record (log-repaired)
-  /// tells of it. Follows no symbolic link. Errors: refused when somebody else may write the file, malformed when it does not
-  /// end as a log does, io when it is in use, permission_denied, exhausted, not_found for a folder that there is not.
+  /// Goes on with the file, or makes it, mode 0600. A last line that a crash has cut off is ended, and a record
+  /// (log-repaired) tells of it. Follows no symbolic link. Errors: refused when somebody else may write the file,
+  /// malformed when it does not end as a log does, io when it is in use, permission_denied, exhausted, not_found for a
+  /// folder that there is not.
   [[nodiscard]] static Result<AuditLog> open(const std::filesystem::path& file, Clock& clock);
   ~AuditLog();
   AuditLog(AuditLog&&) noexcept;
   AuditLog& operator=(AuditLog&&) noexcept;
 
   /// All records with one write(2), and one fdatasync(2) when asked for. ErrorKind::invalid_argument for names that are
-  /// none, exhausted for records beyond the limits, and when the disk is full; io. After a failure of the disk that could not
-  /// be undone all further ones fail, until the file is put aside and `reopen` succeeds.
+  /// none, exhausted for records beyond the limits, and when the disk is full; io. After a failure of the disk that
+  /// could not be undone all further ones fail, until the file is put aside and `reopen` succeeds.
   [[nodiscard]] Status append(std::span<const AuditRecord> records, AuditSync sync = AuditSync::no);
   [[nodiscard]] Status append(const AuditRecord& record, AuditSync sync = AuditSync::no) {
     return append(std::span(&record, 1), sync);
   }
 
-  /// After the file was renamed (logrotate): goes on in a new one of the old name, whose first record names the chain before. Nothing to do
-  /// when it is still the same file. When it fails, the old file stays in use. ErrorKind::refused when the new file is not empty.
+  /// After the file was renamed (logrotate): goes on in a new one of the old name, whose first record names the chain
+  /// before. Nothing to do when it is still the same file. When it fails, the old file stays in use. ErrorKind::refused
+  /// when the new file is not empty.
   [[nodiscard]] Status reopen();
 
   [[nodiscard]] AuditHead head() const;
@@ -89,8 +92,8 @@ struct AuditVerification {
   std::optional<AuditFault> fault;  ///< The first line that does not fit.
 };
 
-/// Reads all of a log, at most 1 MiB at a time; also while it is written, when the last line may have no end yet. Errors
-/// of files; a log that does not fit is no error.
+/// Reads all of a log, at most 1 MiB at a time; also while it is written, when the last line may have no end yet.
+/// Errors of files; a log that does not fit is no error.
 [[nodiscard]] Result<AuditVerification> verify_audit_log(const std::filesystem::path& file);
 
 }  // namespace cas::service

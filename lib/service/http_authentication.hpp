@@ -30,8 +30,8 @@ enum class HttpScheme {
 /// A client, and what it shows; each way is left empty that it does not have.
 struct HttpAccount {
   std::string name;  ///< As logs and policies call it.
-  /// Common names, or DNS names among the subject alternative names, of its certificates. The server's authorities stand
-  /// for them.
+  /// Common names, or DNS names among the subject alternative names, of its certificates. The server's authorities
+  /// stand for them.
   std::vector<std::string> certificate_names;
   std::string user;                          ///< Of Digest, UTF-8 in the form NFC, without ':'.
   SecretBytes ha1;                           ///< See http_digest_secret.
@@ -45,8 +45,8 @@ struct HttpAccount {
 /// A new bearer token with 256 random bits: 64 letters.
 [[nodiscard]] Result<SecretBytes> make_bearer_token(Random& random);
 /// What a server keeps of a token: its SHA-256. It opens nothing, as long as the token cannot be guessed: at least 128
-/// random bits are the administrator's duty. ErrorKind::invalid_argument for what no client can send (RFC 6750, 2.1), and for
-/// less than 22 letters.
+/// random bits are the administrator's duty. ErrorKind::invalid_argument for what no client can send (RFC 6750, 2.1),
+/// and for less than 22 letters.
 [[nodiscard]] Result<crypto::Sha256Digest> bearer_token_digest(ByteView token);
 
 /// The clients of a server. Copies share them; usable by several threads at once.
@@ -127,11 +127,12 @@ using HttpAuthentication = tl::expected<HttpIdentity, HttpUnauthenticated>;
 /// Finds out who sent a request. Clients keep no state beyond what HTTP gives them, and any server of several may
 /// answer any request: one that did not make the nonce gives its own (stale=true), which costs a round trip.
 ///
-/// A field Authorization, where there is one, decides; then the certificate; then where the client is. Secrets are compared in constant
-/// time, and users that there are not cost as much as those that there are. One thread at a time.
+/// A field Authorization, where there is one, decides; then the certificate; then where the client is. Secrets are
+/// compared in constant time, and users that there are not cost as much as those that there are. One thread at a time.
 class HttpAuthenticator {
  public:
-  /// ErrorKind::invalid_argument for a realm that is none, a life or number of nonces of 0, and settings that let nobody in.
+  /// ErrorKind::invalid_argument for a realm that is none, a life or number of nonces of 0, and settings that let
+  /// nobody in.
   [[nodiscard]] static Result<HttpAuthenticator> create(HttpAuthenticationSettings settings, HttpAccounts accounts,
                                                         Random& random, Clock& clock);
   ~HttpAuthenticator();

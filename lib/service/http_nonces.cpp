@@ -75,8 +75,8 @@ HttpNonces::Take HttpNonces::take(const Nonce& nonce, std::uint32_t count) {
   auto found = used_.find(nonce.serial);
   if (found == used_.end()) {
     if (used_.size() >= capacity_) {
-      // Those that have given way are older than all that are here, and expire before them: as long as one of those could come
-      // again, there is no room, and it ends here.
+      // Those that have given way are older than all that are here, and expire before them: as long as one of those
+      // could come again, there is no room, and it ends here.
       const auto oldest = used_.begin();
       if (nonce.serial < oldest->first) return Take::stale;
       used_.erase(oldest);

@@ -16,9 +16,9 @@
 namespace cas::service {
 
 /// The nonces of HTTP Digest (RFC 7616, 3.3 and 5.4). A nonce that is given out costs no memory: it holds its own time
-/// and number, and an HMAC over both and the realm under a key that is drawn at each start. Of those whose answers were right the
-/// counts are remembered until they expire, so that none is taken twice; as for packets (RFC 4303, 3.4.3), the last 64
-/// may come in any order, since a client may have several connections.
+/// and number, and an HMAC over both and the realm under a key that is drawn at each start. Of those whose answers were
+/// right the counts are remembered until they expire, so that none is taken twice; as for packets (RFC 4303, 3.4.3),
+/// the last 64 may come in any order, since a client may have several connections.
 ///
 /// That memory is bounded. When it is full, the oldest nonce gives way, and with it expire all that are as old and not
 /// remembered: whoever holds one is told so (stale=true), and asks again with a new one. So nothing is let in twice,

@@ -12,7 +12,8 @@ struct Sequence {
   std::uint32_t code_point = 0;
 };
 
-/// What `text`, which is not empty, begins with (RFC 3629, 3): no overlong forms, no surrogates, nothing beyond U+10FFFF.
+/// What `text`, which is not empty, begins with (RFC 3629, 3): no overlong forms, no surrogates, nothing beyond
+/// U+10FFFF.
 Sequence first_of(std::string_view text) {
   const auto lead = static_cast<std::uint8_t>(text[0]);
   if (lead < 0x80) return {1, lead};

@@ -23,8 +23,8 @@ namespace cas::service {
 struct PostgresAddress {
   /// "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full", or "host=... dbname=...", as libpq reads them.
   std::string url;
-  /// Where the password is, in the form of .pgpass, mode 0600; empty: where the environment says (PGPASSFILE), or in the url, where more
-  /// eyes see it. It is in no error.
+  /// Where the password is, in the form of .pgpass, mode 0600; empty: where the environment says (PGPASSFILE), or in
+  /// the url, where more eyes see it. It is in no error.
   std::string password_file;
 };
 
@@ -36,8 +36,8 @@ struct PostgresLimits {
   std::chrono::milliseconds unacknowledged{10'000};  ///< Bytes on the way (TCP_USER_TIMEOUT).
 };
 
-/// A parameter of a statement; std::monostate is NULL. Views are good for the call. A number is sent as bigint: where a column
-/// is of another type, write $1::bigint.
+/// A parameter of a statement; std::monostate is NULL. Views are good for the call. A number is sent as bigint: where a
+/// column is of another type, write $1::bigint.
 using PostgresValue = std::variant<std::monostate, std::int64_t, std::string_view, ByteView>;
 
 /// A prepared statement with its parameters.
@@ -57,8 +57,8 @@ class PostgresRows {
   /// Rows that it has changed, put in or taken out.
   [[nodiscard]] std::uint64_t affected() const;
 
-  /// Columns are counted from 0. NULL is 0 and empty, as are rows and columns that are not there, and numbers that are none
-  /// (smallint, integer, bigint and boolean are).
+  /// Columns are counted from 0. NULL is 0 and empty, as are rows and columns that are not there, and numbers that are
+  /// none (smallint, integer, bigint and boolean are).
   [[nodiscard]] bool is_null(std::size_t row, std::size_t column) const;
   [[nodiscard]] std::int64_t number(std::size_t row, std::size_t column) const;
   [[nodiscard]] std::string text(std::size_t row, std::size_t column) const;
@@ -91,10 +91,10 @@ struct PostgresCommit {
 
 /// A connection to a PostgreSQL server (version 12 or newer). One thread at a time. Moves.
 ///
-/// Errors: io, of the server or the connection: then ask `lost`; refused for rows that a constraint forbids, transactions that others stand in the way of, and a server
-/// that only reads; permission_denied; exhausted (disk, connections); not_found for a database that there is not; invalid_argument
-/// for values that a type does not have; internal for SQL that is wrong. Sentences are the server's first lines, without its details, which
-/// quote rows.
+/// Errors: io, of the server or the connection: then ask `lost`; refused for rows that a constraint forbids,
+/// transactions that others stand in the way of, and a server that only reads; permission_denied; exhausted (disk,
+/// connections); not_found for a database that there is not; invalid_argument for values that a type does not have;
+/// internal for SQL that is wrong. Sentences are the server's first lines, without its details, which quote rows.
 class PostgresConnection {
  public:
   [[nodiscard]] static Result<PostgresConnection> open(PostgresAddress address, const PostgresLimits& limits = {});
@@ -107,15 +107,17 @@ class PostgresConnection {
   /// Statements are there again after `reset`.
   [[nodiscard]] Status prepare(std::string name, std::string sql);
   [[nodiscard]] Result<PostgresRows> execute(const PostgresStep& step);
-  /// All of them in one round trip (pipeline mode), and what each gave back. Outside of a transaction they are one: when a step fails nothing was
-  /// done, and when the connection is lost that is not known. For what must not be done twice, see `transact`.
+  /// All of them in one round trip (pipeline mode), and what each gave back. Outside of a transaction they are one:
+  /// when a step fails nothing was done, and when the connection is lost that is not known. For what must not be done
+  /// twice, see `transact`.
   [[nodiscard]] Result<std::vector<PostgresRows>> execute_batch(std::span<const PostgresStep> steps);
 
   /// BEGIN, the steps and COMMIT in one round trip.
   [[nodiscard]] PostgresCommit transact(std::span<const PostgresStep> steps,
                                         PostgresIsolation isolation = PostgresIsolation::read_committed);
 
-  /// What is executed while it lives is done together, or not at all: without commit() it has never been. Goes before its connection. One at a time.
+  /// What is executed while it lives is done together, or not at all: without commit() it has never been. Goes before
+  /// its connection. One at a time.
   class Transaction {
    public:
     ~Transaction();

@@ -46,8 +46,8 @@ RateLimiter::Bucket& RateLimiter::bucket_of(std::string_view client) {
   return buckets_.front();
 }
 
-// A bucket is told by the one moment at which it is full again: each token that is taken puts it off by the time in which
-// one comes (the generic cell rate algorithm of ITU-T I.371, as a token bucket).
+// A bucket is told by the one moment at which it is full again: each token that is taken puts it off by the time in
+// which one comes (the generic cell rate algorithm of ITU-T I.371, as a token bucket).
 std::uint32_t RateLimiter::take(std::string_view client, std::uint32_t tokens) {
   const nanoseconds now = clock_->monotonic();
   Bucket& bucket = bucket_of(client);

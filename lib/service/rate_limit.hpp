@@ -24,12 +24,13 @@ struct RateLimit {
 /// client that was away for longest gives way, and finds a full bucket when it comes again. One thread at a time.
 class RateLimiter {
  public:
-  /// ErrorKind::invalid_argument for numbers that are 0, or more than a billion tokens a second; at most a million clients.
+  /// ErrorKind::invalid_argument for numbers that are 0, or more than a billion tokens a second; at most a million
+  /// clients.
   [[nodiscard]] static Result<RateLimiter> create(Clock& clock, RateLimit limit, std::size_t max_clients = 65'536);
 
-  /// Takes `tokens` of the client's bucket. 0 when it had them; otherwise it takes none, and gives the seconds after which
-  /// it may have them: the Retry-After of a 429 (RFC 6585, 4; RFC 9110, 10.2.3). More than the burst are taken when the bucket is full,
-  /// and owed.
+  /// Takes `tokens` of the client's bucket. 0 when it had them; otherwise it takes none, and gives the seconds after
+  /// which it may have them: the Retry-After of a 429 (RFC 6585, 4; RFC 9110, 10.2.3). More than the burst are taken
+  /// when the bucket is full, and owed.
   [[nodiscard]] std::uint32_t take(std::string_view client, std::uint32_t tokens = 1);
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
 

@@ -12,8 +12,9 @@
 
 namespace cas::test {
 
-/// A PostgreSQL server of our own, in a fresh folder and on a socket in it alone, beside any that the system runs. Its programs are those
-/// of the package; where we are root, which they refuse to run as, they run as the user `postgres`. It ends with this object or process.
+/// A PostgreSQL server of our own, in a fresh folder and on a socket in it alone, beside any that the system runs. Its
+/// programs are those of the package; where we are root, which they refuse to run as, they run as the user `postgres`.
+/// It ends with this object or process.
 class PrivatePostgres {
  public:
   struct Options {
@@ -26,8 +27,8 @@ class PrivatePostgres {
   /// Why this machine cannot run one: what is missing, and how to get it. Empty when it can.
   [[nodiscard]] static std::string missing();
 
-  /// Makes a database cluster and starts it; returns when it answers, a second or two later, and less for further ones of the process. Call it from a thread that lives on: the
-  /// server ends with the thread that started it.
+  /// Makes a database cluster and starts it; returns when it answers, a second or two later, and less for further ones
+  /// of the process. Call it from a thread that lives on: the server ends with the thread that started it.
   [[nodiscard]] static Result<std::unique_ptr<PrivatePostgres>> start(const Options& options);
   [[nodiscard]] static Result<std::unique_ptr<PrivatePostgres>> start() { return start(Options()); }
   ~PrivatePostgres();
