@@ -81,6 +81,7 @@ class Letters {
 /// #auth-param, where auth-param = token BWS "=" BWS ( token / quoted-string ) (RFC 9110, 11.2).
 Status parse_parameters(std::string_view text, HttpAuthorization& out) {
   Letters letters(text);
+  out.parameters.reserve(12);  // Digest's
   for (;;) {
     letters.skip_blanks();
     if (letters.take(',')) continue;  // empty elements of a list are overlooked (RFC 9110, 5.6.1.2)
