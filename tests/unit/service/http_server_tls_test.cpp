@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
 #include <fstream>
 
+#include "service/http_authentication.hpp"
 #include "service/http_client.hpp"
+#include "tests/support/seeded_random.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tls_certificates.hpp"
 #include "tests/unit/service/http_fixture.hpp"
@@ -122,6 +126,39 @@ TEST_F(HttpTlsTest, ClientsMayShowACertificate) {
   listen(TlsClients::optional);
   EXPECT_EQ(who(as("packager")), "packager\n");
   EXPECT_EQ(who({}), "nobody\n");
+}
+
+/// The certificate, the token and nothing, as an authenticator sees them.
+TEST_F(HttpTlsTest, AnAuthenticatorKnowsWhoAsks) {
+  test::SeededRandom random(1);
+  HttpAccount account;
+  account.name = "the packager";
+  account.certificate_names = {"packager.example"};
+  account.tokens = {test::value_or_throw(bearer_token_digest(as_bytes("0123456789abcdefghijkl")))};
+  std::vector<HttpAccount> accounts;
+  accounts.push_back(std::move(account));
+  HttpAuthenticationSettings settings;
+  settings.certificates = settings.bearer = true;
+  auto authenticator = test::value_or_throw(HttpAuthenticator::create(
+      settings, test::value_or_throw(HttpAccounts::create(std::move(accounts))), random, clock_));
+  router_ = {};
+  get("/who", [&](const HttpRequest& request) {
+    auto who = authenticator.authenticate(request);
+    if (!who) return std::move(who.error().response);
+    return HttpResponse::text(200, who->client + " by " + std::string(http_scheme_name(who->scheme)));
+  });
+  authority_.issue("stray", {"DNS:stray.example", "clientAuth"});
+  listen(TlsClients::optional);
+  EXPECT_EQ(who(as("packager")), "the packager by certificate\n");
+  EXPECT_THAT(who(as("stray")), testing::HasSubstr("belongs to no client"));
+  const auto client = connect(TlsClient::Options{});
+  client->send(request("GET /who") +
+               request("GET /who", "Authorization: Bearer 0123456789abcdefghijkl\r\nConnection: close\r\n"));
+  const auto answers = test::parse_answers(receive_all(*client));
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].status, 401);
+  EXPECT_TRUE(answers[0].has("WWW-Authenticate: Bearer realm=\"cas\""));
+  EXPECT_EQ(answers[1].body, "the packager by bearer\n");
 }
 
 TEST_F(HttpTlsTest, PlainBytesAreNoTls) {
