@@ -193,7 +193,7 @@ TEST_F(PostgresTest, DetailsOfRowsAreInNoError) {
 
 TEST_F(PostgresTest, StatementsThatTakeTooLongEnd) {
   PostgresLimits limits;
-  limits.statement = 50ms;
+  limits.statement = 300ms;
   PostgresConnection connection = open(limits);
   EXPECT_FAILS(connection.run("SELECT pg_sleep(60)"), ErrorKind::io);
   EXPECT_EQ(connection.sqlstate(), "57014");
@@ -203,7 +203,7 @@ TEST_F(PostgresTest, StatementsThatTakeTooLongEnd) {
 
 TEST_F(PostgresTest, AServerThatDoesNotAnswerIsLeft) {
   PostgresLimits limits;
-  limits.statement = limits.answer = 50ms;
+  limits.statement = limits.answer = 400ms;
   PostgresConnection connection = open(limits);
   server_->halt();
   const Status status = connection.run("SELECT 1");
@@ -221,7 +221,7 @@ TEST_F(PostgresTest, AConnectionThatWasEndedIsNoticedAndMadeAnew) {
     auto transaction = connection_->begin();
     ASSERT_OK(transaction);
     EXPECT_OK(connection_->execute(insert(1)));
-    ASSERT_OK(other.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'"));
+    ASSERT_OK(other.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state LIKE 'idle in%'"));
     EXPECT_FAILS(connection_->execute(insert(2)), ErrorKind::io);
     EXPECT_TRUE(connection_->lost());
     EXPECT_EQ(connection_->sqlstate(), "57P01");
@@ -237,7 +237,7 @@ TEST_F(PostgresTest, AConnectionThatWasEndedIsNoticedAndMadeAnew) {
 
 TEST_F(PostgresTest, ACommitWithoutAnAnswerIsUnknown) {
   PostgresLimits limits;
-  limits.statement = limits.answer = 50ms;
+  limits.statement = limits.answer = 400ms;
   PostgresConnection connection = open(limits);
   prepare(connection);
   server_->halt();
