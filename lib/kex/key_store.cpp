@@ -6,6 +6,15 @@
 
 namespace cas::kex {
 
+tl::unexpected<Error> fail_another_key(const KeyName& name) {
+  return fail(ErrorKind::refused, "there is another key for " + name.text() +
+                                      " already: ask for it, or give the new one another content id or period");
+}
+
+tl::unexpected<Error> fail_key_id_taken(const Uuid& kid) {
+  return fail(ErrorKind::refused, "the key id " + kid.text() + " belongs to another name already: draw a new one");
+}
+
 Bytes encode_auxiliary(const std::vector<CpixAuxiliary>& auxiliary) {
   ByteWriter out;
   for (const CpixAuxiliary& one : auxiliary)

@@ -12,6 +12,7 @@
 #include "base/secret.hpp"
 #include "kex/key_material.hpp"
 #include "kex/key_name.hpp"
+#include "service/postgres.hpp"
 
 namespace cas::kex {
 
@@ -51,6 +52,16 @@ class KeyStore {
 [[nodiscard]] Status create_sqlite_key_store(const std::filesystem::path& file);
 [[nodiscard]] Result<std::unique_ptr<KeyStore>> open_sqlite_key_store(const std::filesystem::path& file,
                                                                       const SecretBytes& storage_key, Random& random);
+
+/// PostgreSQL, for several servers, which have one storage key: whoever is first wins among them all. The table is made when
+/// it is not there. A connection that is lost is made again with the next call. ErrorKind::unsupported in a build
+/// without it; errors of service::PostgresConnection.
+[[nodiscard]] Result<std::unique_ptr<KeyStore>> open_postgres_key_store(const service::PostgresAddress& address,
+                                                                        const SecretBytes& storage_key, Random& random);
+
+/// The errors of one proposal.
+[[nodiscard]] tl::unexpected<Error> fail_another_key(const KeyName& name);
+[[nodiscard]] tl::unexpected<Error> fail_key_id_taken(const Uuid& kid);
 
 /// Auxiliary data as it stands in a database: pairs of texts, each with its length (2) in front.
 [[nodiscard]] Bytes encode_auxiliary(const std::vector<CpixAuxiliary>& auxiliary);

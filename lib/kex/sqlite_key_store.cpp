@@ -99,7 +99,7 @@ class SqliteKeyStore final : public KeyStore {
     CAS_TRY_ASSIGN(found.key.auxiliary, decode_auxiliary(auxiliary));
     if (proposal.pushed && (found.key.kid != proposal.key.kid ||
                             !crypto::constant_time_equal(found.key.value.reveal(), proposal.key.value.reveal())))
-      return std::optional<Result<SettledKey>>(another_key(proposal.name));
+      return std::optional<Result<SettledKey>>(fail_another_key(proposal.name));
     return std::optional<Result<SettledKey>>(std::move(found));
   }
 
@@ -110,7 +110,7 @@ class SqliteKeyStore final : public KeyStore {
       CAS_TRY_ASSIGN(const bool taken, by_kid_->bind(ByteView(fresh.key.kid.bytes)).step());
       if (!taken) break;
       CAS_TRY(by_kid_->run());
-      if (proposal.pushed) return std::optional<Result<SettledKey>>(key_id_taken(proposal.key.kid));
+      if (proposal.pushed) return std::optional<Result<SettledKey>>(fail_key_id_taken(proposal.key.kid));
       CAS_TRY_ASSIGN(fresh.key.kid, Uuid::draw(random_));
     }
     const Bytes name = proposal.name.encode();
@@ -122,14 +122,6 @@ class SqliteKeyStore final : public KeyStore {
                        std::int64_t{proposal.pushed ? 1 : 0})
                 .run());
     return std::optional<Result<SettledKey>>(std::move(fresh));
-  }
-
-  static tl::unexpected<Error> another_key(const KeyName& name) {
-    return fail(ErrorKind::refused, "there is another key for " + name.text() +
-                                        " already: ask for it, or give the new one another content id or period");
-  }
-  static tl::unexpected<Error> key_id_taken(const Uuid& kid) {
-    return fail(ErrorKind::refused, "the key id " + kid.text() + " belongs to another name already: draw a new one");
   }
 
   Store store_;

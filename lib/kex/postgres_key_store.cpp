@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <optional>
+
+#include "crypto/constant_time.hpp"
+#include "kex/key_store.hpp"
+#include "kex/stored_key_cipher.hpp"
+
+namespace cas::kex {
+
+namespace {
+
+using service::PostgresCommit;
+using service::PostgresConnection;
+using service::PostgresRows;
+using service::PostgresStep;
+using service::PostgresValue;
+
+// `name` is KeyName::encode(); content_id stands beside it for people and their queries. Two servers may come at once to
+// an empty database, and CREATE ... IF NOT EXISTS fails for one of them then: hence the lock.
+constexpr std::string_view tables =
+    "BEGIN;"
+    "SELECT pg_advisory_xact_lock(4848206);"
+    "CREATE TABLE IF NOT EXISTS content_key ("
+    " name bytea PRIMARY KEY,"
+    " kid bytea NOT NULL UNIQUE,"
+    " iv bytea NOT NULL,"
+    " value bytea NOT NULL,"
+    " content_id text NOT NULL,"
+    " auxiliary bytea NOT NULL,"
+    " pushed boolean NOT NULL,"
+    " created timestamptz NOT NULL DEFAULT now());"
+    "CREATE INDEX IF NOT EXISTS content_key_by_content ON content_key (content_id);"
+    "COMMIT;";
+
+/// So often others may get in the way of one call: each time somebody has made progress.
+constexpr int most_tries = 20;
+
+class PostgresKeyStore final : public KeyStore {
+ public:
+  PostgresKeyStore(PostgresConnection connection, StoredKeyCipher cipher, Random& random)
+      : connection_(std::move(connection)), cipher_(std::move(cipher)), random_(random) {}
+
+  [[nodiscard]] Status prepare() {
+    CAS_TRY(connection_.run(tables));
+    CAS_TRY(connection_.prepare("find", "SELECT kid, iv, value, auxiliary FROM content_key WHERE name = $1"));
+    CAS_TRY(connection_.prepare("insert",
+                                "INSERT INTO content_key (name, kid, iv, value, content_id, auxiliary, pushed)"
+                                " VALUES ($1, $2, $3, $4, $5, $6, $7::bigint = 1) ON CONFLICT DO NOTHING"));
+    CAS_TRY(connection_.prepare("count", "SELECT count(*) FROM content_key"));
+    return connection_.prepare("ping", "SELECT 1");
+  }
+
+  Result<std::vector<Result<SettledKey>>> settle(std::span<const KeyProposal> proposals) override {
+    std::vector<Wanted> wanted;
+    for (const KeyProposal& proposal : proposals)
+      wanted.push_back({proposal, proposal.name.encode(), proposal.key.clone(), {}});
+    Error last{ErrorKind::io, "the database could not settle the keys: others were always quicker"};
+    for (int tries = 0; tries < most_tries; ++tries) {
+      const auto complete = try_once(wanted);
+      if (complete && *complete) return results(wanted);
+      if (!complete) {
+        last = complete.error();
+        // What was committed when the connection went is found by the next try.
+        if (!connection_.lost()) return fail(last);
+        if (const Status again = connection_.reset(); !again) return fail(again.error());
+      }
+    }
+    return fail(last);
+  }
+
+  Result<std::uint64_t> count() override {
+    CAS_TRY(connect());
+    CAS_TRY_ASSIGN(const PostgresRows rows, connection_.execute({"count", {}}));
+    return static_cast<std::uint64_t>(rows.number(0, 0));
+  }
+
+  Status check() override {
+    CAS_TRY(connect());
+    const auto rows = connection_.execute({"ping", {}});
+    if (!rows) return fail(rows.error());
+    return {};
+  }
+
+ private:
+  struct Wanted {
+    const KeyProposal& proposal;
+    Bytes name;
+    KeyMaterial key;  ///< What is proposed now: its id may be replaced.
+    std::optional<Result<SettledKey>> settled;
+  };
+
+  [[nodiscard]] Status connect() {
+    if (!connection_.lost()) return {};
+    return connection_.reset();
+  }
+  static std::vector<Result<SettledKey>> results(std::vector<Wanted>& wanted) {
+    std::vector<Result<SettledKey>> all;
+    for (Wanted& one : wanted) all.push_back(std::move(*one.settled));
+    return all;
+  }
+
+  /// Whether all are settled. A failure is of the database.
+  Result<bool> try_once(std::vector<Wanted>& wanted) {
+    CAS_TRY(connect());
+    CAS_TRY(look(wanted));
+    std::vector<Wanted*> missing;
+    for (Wanted& one : wanted)
+      if (!one.settled) missing.push_back(&one);
+    if (missing.empty()) return true;
+    // In one order at all servers, so that none waits for another that waits for it.
+    std::ranges::sort(missing, [](const Wanted* a, const Wanted* b) { return a->name < b->name; });
+    CAS_TRY(add(missing));
+    return std::ranges::all_of(wanted, [](const Wanted& one) { return one.settled.has_value(); });
+  }
+
+  Status look(std::vector<Wanted>& wanted) {
+    std::vector<PostgresStep> steps;
+    std::vector<Wanted*> asked;
+    for (Wanted& one : wanted) {
+      if (one.settled) continue;
+      steps.push_back({"find", {ByteView(one.name)}});
+      asked.push_back(&one);
+    }
+    if (steps.empty()) return {};
+    CAS_TRY_ASSIGN(const auto found, connection_.execute_batch(steps));
+    for (std::size_t at = 0; at < asked.size(); ++at)
+      if (found[at].size() > 0) CAS_TRY(take(*asked[at], found[at], false));
+    return {};
+  }
+
+  Status add(const std::vector<Wanted*>& missing) {
+    std::vector<Bytes> sealed, auxiliary;
+    sealed.reserve(missing.size());
+    auxiliary.reserve(missing.size());
+    std::vector<PostgresStep> steps;
+    for (const Wanted* one : missing) {
+      CAS_TRY_ASSIGN(Bytes value, cipher_.seal(one->name, one->key));
+      sealed.push_back(std::move(value));
+      auxiliary.push_back(encode_auxiliary(one->key.auxiliary));
+      steps.push_back({"insert",
+                       {ByteView(one->name), ByteView(one->key.kid.bytes), ByteView(one->key.iv),
+                        ByteView(sealed.back()), std::string_view(one->proposal.name.content_id),
+                        ByteView(auxiliary.back()), std::int64_t{one->proposal.pushed ? 1 : 0}}});
+      steps.push_back({"find", {ByteView(one->name)}});
+    }
+    const PostgresCommit done = connection_.transact(steps);
+    if (done.outcome != PostgresCommit::Outcome::committed) {
+      if (done.outcome == PostgresCommit::Outcome::rolled_back && done.retry) return {};
+      return fail(done.error);
+    }
+    for (std::size_t at = 0; at < missing.size(); ++at) {
+      const bool inserted = done.rows[2 * at].affected() == 1;
+      const PostgresRows& found = done.rows[2 * at + 1];
+      if (found.size() > 0) {
+        CAS_TRY(take(*missing[at], found, inserted));
+      } else if (missing[at]->proposal.pushed) {
+        missing[at]->settled = fail_key_id_taken(missing[at]->key.kid);
+      } else {
+        CAS_TRY_ASSIGN(missing[at]->key.kid, Uuid::draw(random_));  // Another name has it.
+      }
+    }
+    return {};
+  }
+
+  Status take(Wanted& wanted, const PostgresRows& rows, bool fresh) {
+    SettledKey found;
+    found.fresh = fresh;
+    const Bytes kid = rows.bytes(0, 0), iv = rows.bytes(0, 1);
+    if (kid.size() != sizeof(Uuid::bytes) || iv.size() != sizeof(InitialisationVector))
+      return fail(ErrorKind::malformed, "a stored key has an id or an initialisation vector of another size");
+    std::ranges::copy(kid, found.key.kid.bytes.begin());
+    std::ranges::copy(iv, found.key.iv.begin());
+    CAS_TRY_ASSIGN(found.key.value, cipher_.open(wanted.name, found.key.kid, found.key.iv, rows.bytes(0, 2)));
+    CAS_TRY_ASSIGN(found.key.auxiliary, decode_auxiliary(rows.bytes(0, 3)));
+    const KeyMaterial& proposed = wanted.proposal.key;
+    if (wanted.proposal.pushed && (found.key.kid != proposed.kid ||
+                                   !crypto::constant_time_equal(found.key.value.reveal(), proposed.value.reveal())))
+      wanted.settled = fail_another_key(wanted.proposal.name);
+    else
+      wanted.settled = std::move(found);
+    return {};
+  }
+
+  PostgresConnection connection_;
+  StoredKeyCipher cipher_;
+  Random& random_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KeyStore>> open_postgres_key_store(const service::PostgresAddress& address,
+                                                          const SecretBytes& storage_key, Random& random) {
+  CAS_TRY_ASSIGN(auto cipher, StoredKeyCipher::create(storage_key, random));
+  CAS_TRY_ASSIGN(auto connection, PostgresConnection::open(address));
+  auto opened = std::make_unique<PostgresKeyStore>(std::move(connection), std::move(cipher), random);
+  CAS_TRY(opened->prepare());
+  return std::unique_ptr<KeyStore>(std::move(opened));
+}
+
+}  // namespace cas::kex
