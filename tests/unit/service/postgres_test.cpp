@@ -256,7 +256,9 @@ TEST_F(PostgresTest, PasswordsComeFromAFileAndAreInNoError) {
   const std::string file = folder.path() / "passwords";
   std::ofstream(file) << "*:*:*:guarded:open-sesame\n";
   const std::string url = server_->url("guarded");
-  EXPECT_FAILS(PostgresConnection::open({url, file}), ErrorKind::permission_denied);  // others may read it
+  const auto readable = PostgresConnection::open({url, file});
+  EXPECT_FAILS(readable, ErrorKind::permission_denied);
+  EXPECT_THAT(readable.error().message, testing::HasSubstr("nobody else may read"));
   std::filesystem::permissions(file, std::filesystem::perms::owner_read);
   EXPECT_OK(PostgresConnection::open({url, file}));
   EXPECT_FAILS(PostgresConnection::open({url, folder.path() / "none"}), ErrorKind::not_found);
