@@ -84,8 +84,8 @@ struct PostgresCommit {
   };
   Outcome outcome = Outcome::unknown;
   Error error;  ///< When it is not committed.
-  bool retry =
-      false;  ///< Rolled back because of others at the same time (SQLSTATE 40001, 40P01): the same may succeed now.
+  /// Rolled back because of others at the same time (SQLSTATE 40001, 40P01): the same may succeed now.
+  bool retry = false;
   std::vector<PostgresRows> rows;  ///< When it is committed, of each step.
 };
 
@@ -93,8 +93,8 @@ struct PostgresCommit {
 ///
 /// Errors: io, of the server or the connection: then ask `lost`; refused for rows that a constraint forbids,
 /// transactions that others stand in the way of, and a server that only reads; permission_denied; exhausted (disk,
-/// connections); not_found for a database that there is not; invalid_argument for values that a type does not have;
-/// internal for SQL that is wrong. Sentences are the server's first lines, without its details, which quote rows.
+/// connections); invalid_argument for values that a type does not have, and for an address that is none; internal for
+/// SQL that is wrong. Sentences are the server's first lines, without its details, which quote rows.
 class PostgresConnection {
  public:
   [[nodiscard]] static Result<PostgresConnection> open(PostgresAddress address, const PostgresLimits& limits = {});
