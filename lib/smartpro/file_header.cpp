@@ -20,6 +20,7 @@ constexpr TlvTag segment_size_tag = 0x83;
 constexpr TlvTag period_segments_tag = 0x84;
 constexpr TlvTag media_type_tag = 0xc0;
 constexpr TlvTag plain_size_tag = 0xc1;
+constexpr TlvTag key_origin_tag = 0xc2;
 
 constexpr std::size_t preamble_padding = 12;
 
@@ -39,6 +40,7 @@ Bytes encode_fields(const FileHeader& header) {
       .number(period_segments_tag, header.period_segments, 4);
   if (!header.media_type.empty()) fields.field(media_type_tag, as_bytes(header.media_type));
   if (header.plain_size) fields.number(plain_size_tag, *header.plain_size, 8);
+  if (header.key_origin) fields.field(key_origin_tag, header.key_origin->encode());
   return fields.take();
 }
 
@@ -69,6 +71,9 @@ Result<FileHeader> parse_fields(ByteView bytes) {
   if (fields.optional(plain_size_tag)) {
     CAS_TRY_ASSIGN(header.plain_size, fields.required_number(plain_size_tag, 8));
   }
+  if (const auto key_origin = fields.optional(key_origin_tag)) {
+    CAS_TRY_ASSIGN(header.key_origin, KeyOrigin::parse(*key_origin));
+  }
   return header;
 }
 
@@ -95,6 +100,14 @@ Status FileHeader::check() const {
   if (plain_size) {
     const auto file_size = FileLayout(*this, preamble_size + max_header_size).file_size(*plain_size);
     if (!file_size) return fail(ErrorKind::invalid_argument, file_size.error().message);
+  }
+  if (key_origin) {
+    CAS_TRY(key_origin->check());
+    // It names one key, and control words of later periods would be others.
+    if (period_segments != 0)
+      return fail(ErrorKind::invalid_argument, "the header names the one key of a key server, and a key period of " +
+                                                   std::to_string(period_segments) +
+                                                   " segments: such a file has one control word");
   }
   return {};
 }

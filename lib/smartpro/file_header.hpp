@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "smartpro/identifiers.hpp"
+#include "smartpro/key_origin.hpp"
 
 namespace cas::smartpro {
 
@@ -50,6 +51,7 @@ inline constexpr std::uint32_t max_licence_slot_size = 1024 * 1024;
 ///   84  4   segments under one control word; 0: one control word for the whole file
 ///   C0  n   media type of the content in printable ASCII, at most 32,768 bytes; absent: not known        optional
 ///   C1  8   size of the content; absent: the writer did not know it                                       optional
+///   C2  n   key origin (key_origin.hpp); absent: a token drew the control words                           optional
 struct FileHeader {
   FileId file_id{};
   ContentId content_id{};
@@ -58,6 +60,7 @@ struct FileHeader {
   std::uint32_t period_segments = 0;                  ///< Segments under one control word; 0: all.
   std::string media_type;                             ///< Serialised caps, or a MIME type; may be empty (unknown).
   std::optional<std::uint64_t> plain_size;            ///< Size of the content where the writer knew it for sure.
+  std::optional<KeyOrigin> key_origin;                ///< Of a control word from outside; then period_segments is 0.
   std::uint32_t licence_slot_size = default_licence_slot_size;  ///< Preamble, outside the digest: bridges change it.
 
   /// ErrorKind::invalid_argument names the first value outside its limits.

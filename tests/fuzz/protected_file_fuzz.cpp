@@ -39,6 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto reader = ProtectedReader::open(source, opener);
   if (!reader) return 0;
   if ((*reader)->plain_size() > size) std::abort();
+  // What a reader has of a header, a writer writes so that it comes back.
+  const FileHeader& header = (*reader)->header().header;
+  const auto written = header.encode();
+  if (!written) std::abort();
+  const auto read = ReadHeader::parse(*written);
+  if (!read || read->header != header) std::abort();
   cas::Bytes out(5000);
   std::uint64_t offset = 0;
   while (true) {

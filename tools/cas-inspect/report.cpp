@@ -46,6 +46,13 @@ std::string content_size_text(const Inspection& inspection) {
   return std::to_string(inspection.extent->plain_size) + " bytes, by the size of the file";
 }
 
+void key_origin_text(std::ostream& out, const std::optional<smartpro::KeyOrigin>& origin) {
+  if (!origin) return;
+  line(out, "key id", smartpro::key_id_text(origin->key_id));
+  line(out, "key's content", origin->content_id.empty() ? "not named" : origin->content_id);
+  line(out, "key's period", std::to_string(origin->period_index));
+}
+
 /// Which way a transfer package goes, and through which hands.
 void passage_text(std::ostream& out, const InspectedLicence& licence) {
   const LicenceView& terms = *licence.terms;
@@ -99,6 +106,13 @@ Json rights_json(const smartpro::UsageRights& rights) {
   return json;
 }
 
+Json key_origin_json(const std::optional<smartpro::KeyOrigin>& origin) {
+  if (!origin) return nullptr;
+  return {{"key_id", smartpro::key_id_text(origin->key_id)},
+          {"content_id", origin->content_id},
+          {"period_index", origin->period_index}};
+}
+
 Json transfer_json(smartpro::TransferDirection direction, const InspectedLicence& licence) {
   Json json;
   json["direction"] =
@@ -150,6 +164,7 @@ std::string text_report(const std::string& path, const Inspection& inspection) {
   line(out, "cipher", content_cipher_name(start.header.cipher));
   line(out, "segment size", std::to_string(start.header.segment_size) + " bytes");
   line(out, "key periods", key_periods_text(inspection));
+  key_origin_text(out, start.header.key_origin);
   line(out, "licence slots",
        std::to_string(start.header.licence_slot_size) + " bytes each, the first at byte " +
            std::to_string(start.body_offset));
@@ -180,6 +195,7 @@ std::string json_report(const std::string& path, const Inspection& inspection) {
   json["segments"] = inspection.extent ? Json(inspection.extent->segments) : Json(nullptr);
   json["period_segments"] = start.header.period_segments;
   json["key_periods"] = or_null(inspection.key_periods);
+  json["key_origin"] = key_origin_json(start.header.key_origin);
   json["licence_slot_size"] = start.header.licence_slot_size;
   json["first_licence_slot_offset"] = start.body_offset;
   json["header_digest"] = to_hex(start.digest);

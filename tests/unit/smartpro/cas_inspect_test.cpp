@@ -103,6 +103,27 @@ TEST_F(CasInspect, TellsWhatAWholeFileIs) {
   EXPECT_THAT(text.output, HasSubstr("3, a new control word every 4 segments (4096 bytes of content)"));
 }
 
+TEST_F(CasInspect, TellsWhoseKeyItIs) {
+  FileShape shape{gcm, 100};
+  EXPECT_TRUE(run("--json " + write(make_protected(shape).file)).as_json().at("key_origin").is_null());
+  const KeyId key_id = must(parse_key_id("a2b3c4d5-0001-4000-8000-0123456789ab"));
+  shape.key_origin = KeyOrigin{key_id, "caf\xc3\xa9", UINT64_MAX};
+  const std::string path = write(make_protected(shape).file);
+  const Ran ran = run("--json " + path);
+  EXPECT_EQ(ran.status, 0) << ran.output;
+  const json report = ran.as_json();
+  const json& origin = report.at("key_origin");
+  EXPECT_EQ(origin.at("key_id"), "a2b3c4d5-0001-4000-8000-0123456789ab");
+  EXPECT_EQ(origin.at("content_id"), "caf\xc3\xa9");
+  EXPECT_EQ(origin.at("period_index"), UINT64_MAX);
+  const Ran text = run(path);
+  EXPECT_THAT(text.output, HasSubstr("  key id          a2b3c4d5-0001-4000-8000-0123456789ab\n"));
+  EXPECT_THAT(text.output, HasSubstr("  key's content   caf\xc3\xa9\n"));
+  EXPECT_THAT(text.output, HasSubstr("  key's period    18446744073709551615\n"));
+  shape.key_origin = KeyOrigin{key_id, "", 0};
+  EXPECT_THAT(run(write(make_protected(shape).file)).output, HasSubstr("  key's content   not named\n"));
+}
+
 TEST_F(CasInspect, ListsEveryLicence) {
   const ProtectedFixture made = make_protected({gcm, 10'000, 1024, 4});
   const Ran ran = run("--licences --json " + write(made.file));

@@ -29,6 +29,22 @@ FileHeader full_header() {
   return header;
 }
 
+KeyOrigin some_origin() {
+  KeyOrigin origin;
+  origin.key_id.fill(0x44);
+  origin.content_id = "channel-1";
+  origin.period_index = 9;
+  return origin;
+}
+
+/// What a control word from outside scrambles.
+FileHeader header_with_origin() {
+  FileHeader header = full_header();
+  header.period_segments = 0;
+  header.key_origin = some_origin();
+  return header;
+}
+
 /// Header fields with one of them replaced, left out (`with` empty) or added.
 Bytes fields_with(TlvTag changed, ByteView with) {
   const Bytes id(16, 0x33);
@@ -58,7 +74,7 @@ Bytes file_start(ByteView fields) {
 }
 
 TEST(FileHeader, ComesBackAsItWasWritten) {
-  for (const FileHeader& header : {FileHeader{}, full_header()}) {
+  for (const FileHeader& header : {FileHeader{}, full_header(), header_with_origin()}) {
     const Bytes bytes = must(header.encode());
     const ReadHeader read = must(ReadHeader::parse(bytes));
     EXPECT_EQ(read.header, header);
@@ -94,6 +110,7 @@ TEST(FileHeader, DigestCoversAllButTheSlotSize) {
       [](FileHeader& h) { h.media_type.clear(); },
       [](FileHeader& h) { h.plain_size = 1; },
       [](FileHeader& h) { h.plain_size.reset(); },
+      [](FileHeader& h) { h.key_origin = some_origin(), h.period_segments = 0; },
   };
   for (const auto& change : changes) {
     FileHeader header = full_header();
@@ -103,6 +120,32 @@ TEST(FileHeader, DigestCoversAllButTheSlotSize) {
   FileHeader bridged = full_header();
   bridged.licence_slot_size = 9000;
   EXPECT_EQ(must(bridged.digest()), digest);
+}
+
+TEST(FileHeader, DigestCoversTheKeyOrigin) {
+  const HeaderDigest digest = must(header_with_origin().digest());
+  const std::function<void(KeyOrigin&)> changes[] = {
+      [](KeyOrigin& o) { o.key_id[15] ^= 1; },
+      [](KeyOrigin& o) { o.content_id += "0"; },
+      [](KeyOrigin& o) { o.period_index = 10; },
+  };
+  for (const auto& change : changes) {
+    FileHeader header = header_with_origin();
+    change(*header.key_origin);
+    EXPECT_NE(must(header.digest()), digest);
+  }
+  FileHeader without = header_with_origin();
+  without.key_origin.reset();
+  EXPECT_NE(must(without.digest()), digest);
+}
+
+TEST(FileHeader, NamesAKeyOfTheWholeFileAlone) {
+  FileHeader header = header_with_origin();
+  header.period_segments = 1;
+  EXPECT_FAILS(header.check(), ErrorKind::invalid_argument);
+  Bytes fields = fields_with(0x84, Bytes{0, 0, 0, 1});
+  append(fields, TlvWriter().field(0xc2, some_origin().encode()).take());
+  EXPECT_FAILS(ReadHeader::parse(file_start(fields)), ErrorKind::malformed);
 }
 
 TEST(FileHeader, EveryPrefixIsTruncated) {
@@ -128,6 +171,8 @@ TEST(FileHeader, WriterIsToldWhatItMayNotWrite) {
       [](FileHeader& h) { h.plain_size = UINT64_MAX; },
       [](FileHeader& h) { h.plain_size = std::uint64_t{1} << 63; },
       [](FileHeader& h) { h.segment_size = 1024, h.period_segments = 1, h.plain_size = (std::uint64_t{1} << 42) + 1; },
+      [](FileHeader& h) { h = header_with_origin(), h.key_origin->content_id = "\033[2J"; },
+      [](FileHeader& h) { h = header_with_origin(), h.key_origin->content_id = std::string(257, 'a'); },
   };
   for (const auto& change : changes) {
     FileHeader header = full_header();
@@ -177,6 +222,11 @@ TEST(ReadHeader, RefusesFieldsThatCannotBe) {
       {0xc1, "ffffffffffffffff", ErrorKind::malformed},
       {0xc1, "00", ErrorKind::malformed},
       {0xc1, "7fffffffffffffff", ErrorKind::malformed},
+      {0xc2, "", ErrorKind::malformed},
+      {0xc2, "8010", ErrorKind::malformed},
+      {0xc2, "801044444444444444444444444444444444810161", ErrorKind::malformed},
+      {0xc2, "80104444444444444444444444444444444481011b82080000000000000000", ErrorKind::malformed},
+      {0xc2, "80104444444444444444444444444444444481016182080000000000000000830100", ErrorKind::unsupported},
       {0x85, "01", ErrorKind::unsupported},
   };
   for (const auto& c : cases) {

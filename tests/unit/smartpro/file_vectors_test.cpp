@@ -37,6 +37,12 @@ FileHeader header_of(const json& vector) {
   header.media_type = vector.at("media_type");
   header.licence_slot_size = vector.at("licence_slot_size");
   if (!vector.at("stated_size").is_null()) header.plain_size = vector.at("stated_size").get<std::uint64_t>();
+  if (vector.contains("key_origin")) {
+    const json& origin = vector.at("key_origin");
+    header.key_origin =
+        KeyOrigin{must(parse_key_id(origin.at("key_id").get<std::string>())),
+                  origin.at("content_id").get<std::string>(), origin.at("period_index").get<std::uint64_t>()};
+  }
   return header;
 }
 
@@ -102,7 +108,7 @@ TEST(FileVectors, AreRead) {
     EXPECT_EQ(must(reader->read(size, out)), 0U);
     ++count;
   }
-  EXPECT_EQ(count, 5U);
+  EXPECT_EQ(count, 6U);
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ struct FileShape {
   std::uint32_t period_segments = 0;
   bool states_size = false;
   std::uint32_t slot_size = 320;
+  std::optional<smartpro::KeyOrigin> key_origin = std::nullopt;
 };
 
 inline std::string describe(const FileShape& shape) {
@@ -71,6 +72,7 @@ inline ProtectedFixture make_protected(const FileShape& shape, std::uint64_t see
   made.header.period_segments = shape.period_segments;
   made.header.licence_slot_size = shape.slot_size;
   made.header.media_type = "video/quicktime";
+  made.header.key_origin = shape.key_origin;
   must(random.fill(made.header.file_id));
   made.header.content_id = made.header.file_id;
   if (shape.states_size) made.header.plain_size = shape.plain_size;

@@ -12,6 +12,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import uuid
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "card"))
@@ -80,6 +81,9 @@ def compute(vector):
         header += field(0xc0, vector["media_type"].encode())
     if vector["stated_size"] is not None:
         header += field(0xc1, vector["stated_size"].to_bytes(8, "big"))
+    if origin := vector.get("key_origin"):
+        header += field(0xc2, field(0x80, uuid.UUID(origin["key_id"]).bytes) + field(0x81, origin["content_id"].encode())
+                        + field(0x82, origin["period_index"].to_bytes(8, "big")))
     preamble = (b"\x89SPRO\r\n\x1a" + (1).to_bytes(2, "big") + bytes(2) + len(header).to_bytes(4, "big")
                 + slot_size.to_bytes(4, "big") + bytes(12))
     result = {"preamble_and_header": (preamble + header).hex(),
