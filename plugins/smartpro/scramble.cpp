@@ -23,16 +23,14 @@
  */
 #include <gst/gst.h>
 #include <gst/cas/element_error.hpp>
-#include <gst/cas/properties.hpp>
 
-#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
-#include "base/hex.hpp"
 #include "elements.hpp"
 #include "licence_announcement.hpp"
-#include "rights_structure.hpp"
+#include "scramble_properties.hpp"
 #include "scramble_stream.hpp"
 
 GST_DEBUG_CATEGORY(smartpro_scramble_debug);
@@ -53,12 +51,7 @@ struct Scramble {
 
   // Under the object lock: the properties.
   CardRequest card;
-  std::string content_id;
-  smartpro::ContentCipher cipher = smartpro::ContentCipher::aes_128_gcm;
-  guint segment_size = smartpro::default_segment_size;
-  guint key_period = 0;
-  StructurePtr usage_rights;
-  std::string licence_from;
+  ScrambleProperties properties;
   CardSessionPtr session;    // From NULL->READY to READY->NULL.
   CardRequest session_card;  // What it was opened for, with a token of what kind.
   smartpro::TokenKind session_kind = smartpro::TokenKind::acquisition;
@@ -67,74 +60,18 @@ struct Scramble {
   ScrambleStream stream;
 };
 
-enum ScrambleProperty : guint {
-  property_content_id = first_own_property,
-  property_cipher,
-  property_segment_size,
-  property_key_period,
-  property_usage_rights,
-  property_licence_from,
-  property_stats,
-};
-
-GType cipher_type() {
-  static const GType type = [] {
-    static const GEnumValue values[] = {
-        {static_cast<gint>(smartpro::ContentCipher::aes_128_gcm), "AES-128-GCM: finds every change and cut",
-         "aes-128-gcm"},
-        {static_cast<gint>(smartpro::ContentCipher::aes_128_ctr), "AES-128-CTR: finds neither changes nor a cut",
-         "aes-128-ctr"},
-        {0, nullptr, nullptr},
-    };
-    return g_enum_register_static("GstSmartproCipher", values);
-  }();
-  return type;
-}
-
-Result<std::optional<smartpro::ContentId>> parse_content_id(std::string text) {
-  if (text.empty()) return std::nullopt;
-  std::erase(text, '-');
-  const auto bytes = from_hex(text, smartpro::ContentId{}.size());
-  if (!bytes || bytes->size() != smartpro::ContentId{}.size())
-    return fail(ErrorKind::invalid_argument,
-                "the property 'content-id' has to be 32 hexadecimal digits, as a UUID has them");
-  return smartpro::to_array<smartpro::ContentId>(*bytes);
-}
-
-/// Where the licence of content that was opened is issued anew: what changes about it.
-Status set_reissue(ScrambleSettings& settings, const GstStructure* usage_rights) {
-  settings.reissue = true;
-  if (settings.content_id)
-    return fail(ErrorKind::invalid_argument,
-                "with the property 'licence-from' the content stays the same work: leave 'content-id' unset");
-  if (usage_rights == nullptr) return {};
-  const std::shared_ptr<GstStructure> changes(gst_structure_copy(usage_rights), gst_structure_free);
-  settings.change_rights = [changes](const smartpro::UsageRights& granted) {
-    return change_rights(changes.get(), granted);
-  };
-  return {};
-}
-
 /// The properties as the stream needs them; fails on the first that cannot be.
 Result<ScrambleSettings> settings_of(Scramble& scramble) {
   ScrambleSettings settings;
   std::string licence_from;
   {
     const ObjectLock lock(scramble.element);
-    licence_from = scramble.licence_from;
-    CAS_TRY_ASSIGN(settings.content_id, parse_content_id(scramble.content_id));
-    settings.cipher = scramble.cipher;
-    settings.segment_size = scramble.segment_size;
-    settings.period_segments = scramble.key_period;
-    CAS_TRY_ASSIGN(settings.rights, parse_rights(scramble.usage_rights.get()));
-    if (!licence_from.empty()) CAS_TRY(set_reissue(settings, scramble.usage_rights.get()));
+    licence_from = scramble.properties.licence_from;
+    CAS_TRY_ASSIGN(settings, settings_of(scramble.properties));
   }
   if (settings.reissue && licence_from != licence_from_upstream) {
     CAS_TRY_ASSIGN(settings.source_licence, licence_of_file(licence_from));
   }
-  smartpro::FileHeader header;
-  header.segment_size = settings.segment_size;
-  CAS_TRY(header.check());
   return settings;
 }
 
@@ -145,7 +82,8 @@ Result<CardSessionPtr> session_for(Scramble& scramble) {
   {
     const ObjectLock lock(scramble.element);
     wanted = scramble.card;
-    kind = scramble.licence_from.empty() ? smartpro::TokenKind::acquisition : smartpro::TokenKind::processing;
+    kind =
+        scramble.properties.licence_from.empty() ? smartpro::TokenKind::acquisition : smartpro::TokenKind::processing;
     if (scramble.session && scramble.session_card == wanted && scramble.session_kind == kind)
       return CardSessionPtr(gst_cas_card_session_ref(scramble.session.get()));
   }
@@ -331,20 +269,8 @@ static void scramble_set_property(GObject* object, guint id, const GValue* value
   if (!may_set_property(GST_ELEMENT(object), pspec)) return;
   Scramble& scramble = scramble_of(object);
   const ObjectLock lock(object);
-  if (set_card_property(scramble.card, id, value)) return;
-  switch (id) {
-    case property_content_id: scramble.content_id = string_of(value); break;
-    case property_cipher: scramble.cipher = static_cast<smartpro::ContentCipher>(g_value_get_enum(value)); break;
-    case property_segment_size: scramble.segment_size = g_value_get_uint(value); break;
-    case property_key_period: scramble.key_period = g_value_get_uint(value); break;
-    case property_usage_rights: {
-      const GstStructure* rights = gst_value_get_structure(value);
-      scramble.usage_rights.reset(rights == nullptr ? nullptr : gst_structure_copy(rights));
-      break;
-    }
-    case property_licence_from: scramble.licence_from = string_of(value); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
+  if (set_card_property(scramble.card, id, value) || set_scramble_property(scramble.properties, id, value)) return;
+  G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_smartpro_scramble_set_property(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
@@ -365,65 +291,16 @@ static GstStructure* scramble_stats(const ScrambleStream::Counters& counters) {
 static void gst_smartpro_scramble_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
   Scramble& scramble = scramble_of(object);
   const ObjectLock lock(object);
-  if (get_card_property(scramble.card, id, value)) return;
-  switch (id) {
-    case property_content_id: set_string(value, scramble.content_id); break;
-    case property_cipher: g_value_set_enum(value, static_cast<gint>(scramble.cipher)); break;
-    case property_segment_size: g_value_set_uint(value, scramble.segment_size); break;
-    case property_key_period: g_value_set_uint(value, scramble.key_period); break;
-    case property_usage_rights: gst_value_set_structure(value, scramble.usage_rights.get()); break;
-    case property_licence_from: set_string(value, scramble.licence_from); break;
-    case property_stats: g_value_take_boxed(value, scramble_stats(scramble.stream.counters())); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
+  if (get_card_property(scramble.card, id, value) || get_scramble_property(scramble.properties, id, value)) return;
+  if (id == property_scramble_stats)
+    g_value_take_boxed(value, scramble_stats(scramble.stream.counters()));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_smartpro_scramble_finalize(GObject* object) {
   delete GST_SMARTPRO_SCRAMBLE(object)->impl;
   G_OBJECT_CLASS(gst_smartpro_scramble_parent_class)->finalize(object);
-}
-
-static void install_scramble_properties(GObjectClass* object_class) {
-  install_card_properties(object_class,
-                          "URI of the acquisition card, or with 'licence-from' of the processing card (default: this "
-                          "machine's, see 'cas-card')");
-  g_object_class_install_property(
-      object_class, property_content_id,
-      g_param_spec_string("content-id", "Content id",
-                          "Name of the work, 32 hexadecimal digits or a UUID (default: drawn at random for each file)",
-                          nullptr, settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_cipher,
-      g_param_spec_enum("cipher", "Cipher", "How the content is scrambled", cipher_type(),
-                        static_cast<gint>(smartpro::ContentCipher::aes_128_gcm), settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_segment_size,
-      g_param_spec_uint("segment-size", "Segment size", "Content bytes in a segment, a multiple of 16",
-                        smartpro::min_segment_size, smartpro::max_segment_size, smartpro::default_segment_size,
-                        settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_key_period,
-      g_param_spec_uint("key-period", "Key period", "Segments under one key and licence (0: one key for all)", 0,
-                        G_MAXUINT, 0, settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_usage_rights,
-      g_param_spec_boxed("usage-rights", "Usage rights",
-                         "What may be done with the content (default: play and process without limits; with "
-                         "'licence-from': as the licence says, and what is named here "
-                         "changes it)",
-                         GST_TYPE_STRUCTURE, settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_licence_from,
-      g_param_spec_string(
-          "licence-from", "Licence from",
-          "Protects content again that was opened, with a processing card, under the licence of this protected file, "
-          "or 'upstream': the one "
-          "that smartpro-descramble before this element has opened (default: none, the content is clear)",
-          nullptr, settable_until_ready));
-  g_object_class_install_property(
-      object_class, property_stats,
-      g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
-  gst_type_mark_as_plugin_api(cipher_type(), static_cast<GstPluginAPIFlags>(0));
 }
 
 static void gst_smartpro_scramble_class_init(GstSmartproScrambleClass* klass) {
