@@ -45,16 +45,17 @@ Result<SecretBytes> LicenceGate::control_word(std::uint32_t period, ByteView lec
     licence_ = std::move(announcement);
     announced_ = false;
   }
-  note_rights(licence);
+  note_rights(licence, header.header.key_origin);
   return std::move(licence.control_word);
 }
 
-void LicenceGate::note_rights(const smartpro::OpenedLicence& licence) {
+void LicenceGate::note_rights(const smartpro::OpenedLicence& licence,
+                              const std::optional<smartpro::KeyOrigin>& key_origin) {
   {
     const ObjectLock lock(element_);
-    const bool told = known_ && known_->rights == licence.rights && known_->plays_left == licence.plays_left;
-    if (told) return;
-    known_ = Known{licence.rights, licence.plays_left};
+    Known now{licence.rights, licence.plays_left, key_origin};
+    if (known_ == now) return;
+    known_ = std::move(now);
   }
   gst_element_post_message(element_,
                            gst_message_new_element(GST_OBJECT(element_), rights("smartpro-rights").release()));
@@ -73,7 +74,10 @@ void LicenceGate::answer(GstQuery* query) const {
 
 StructurePtr LicenceGate::rights(const char* name) const {
   const ObjectLock lock(element_);
-  return known_ ? rights_structure(name, known_->rights, known_->plays_left) : nullptr;
+  if (!known_) return nullptr;
+  StructurePtr structure = rights_structure(name, known_->rights, known_->plays_left);
+  add_key_origin(structure.get(), known_->key_origin);
+  return structure;
 }
 
 GstTagList* LicenceGate::rights_tags() const {

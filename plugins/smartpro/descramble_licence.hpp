@@ -35,8 +35,8 @@ class LicenceGate final : public smartpro::LicenceOpener {
   [[nodiscard]] Result<SecretBytes> control_word(std::uint32_t period, ByteView lecm,
                                                  const smartpro::ReadHeader& header) override;
 
-  /// The rights of the licence opened last, as a structure of that name; nothing before the first one. Takes the object
-  /// lock.
+  /// The rights of the licence opened last, as a structure of that name, and the file's key origin; nothing before the
+  /// first one. Takes the object lock.
   [[nodiscard]] StructurePtr rights(const char* name) const;
   /// The same for people, as tags: to be given a new owner.
   [[nodiscard]] GstTagList* rights_tags() const;
@@ -55,11 +55,13 @@ class LicenceGate final : public smartpro::LicenceOpener {
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
-  void note_rights(const smartpro::OpenedLicence& licence);
+  void note_rights(const smartpro::OpenedLicence& licence, const std::optional<smartpro::KeyOrigin>& key_origin);
 
   struct Known {
     smartpro::UsageRights rights;
     std::optional<std::uint32_t> plays_left;
+    std::optional<smartpro::KeyOrigin> key_origin;
+    bool operator==(const Known&) const = default;
   };
 
   GstElement* const element_;

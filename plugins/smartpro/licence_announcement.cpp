@@ -21,13 +21,22 @@ struct ReleaseBytes {
 
 }  // namespace
 
+void add_key_origin(GstStructure* structure, const std::optional<smartpro::KeyOrigin>& origin) {
+  if (!origin) return;
+  gst_structure_set(structure, "key-id", G_TYPE_STRING, smartpro::key_id_text(origin->key_id).c_str(),  //
+                    "key-content-id", G_TYPE_STRING, origin->content_id.c_str(),                        //
+                    "key-period-index", G_TYPE_UINT64, guint64{origin->period_index}, nullptr);
+}
+
 StructurePtr licence_structure(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header) {
   const std::unique_ptr<GBytes, ReleaseBytes> bytes(g_bytes_new(lecm.data(), lecm.size()));
-  return StructurePtr(gst_structure_new(structure_name,                                                         //
-                                        "lecm", G_TYPE_BYTES, bytes.get(),                                      //
-                                        "content-id", G_TYPE_STRING, to_hex(header.header.content_id).c_str(),  //
-                                        "header-digest", G_TYPE_STRING, to_hex(header.digest).c_str(),          //
-                                        "key-period", G_TYPE_UINT, guint{period}, nullptr));
+  StructurePtr structure(gst_structure_new(structure_name,                                                         //
+                                           "lecm", G_TYPE_BYTES, bytes.get(),                                      //
+                                           "content-id", G_TYPE_STRING, to_hex(header.header.content_id).c_str(),  //
+                                           "header-digest", G_TYPE_STRING, to_hex(header.digest).c_str(),          //
+                                           "key-period", G_TYPE_UINT, guint{period}, nullptr));
+  add_key_origin(structure.get(), header.header.key_origin);
+  return structure;
 }
 
 Result<Bytes> licence_of(const GstStructure* structure) {

@@ -5,6 +5,7 @@
 #include <gst/cas/pointers.hpp>
 
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -19,10 +20,19 @@
 ///   header-digest  string   of the file that was opened
 ///   key-period     uint     of that file
 ///
+/// and the fields of add_key_origin.
+///
 /// It goes downstream as a sticky event, anew for each licence. Where elements read instead of being pushed to
 /// (demuxers on files), or keep events for themselves, who needs it asks upstream with a query of that name, into which
 /// each smartpro-descramble that it comes to writes such a structure.
 namespace cas::gst {
+
+/// Which key of a key server a file is under, where its header says so:
+///
+///   key-id            string   a UUID, in lower case with hyphens
+///   key-content-id    string   as the key server knows the content
+///   key-period-index  uint64   number of the crypto-period there
+void add_key_origin(GstStructure* structure, const std::optional<smartpro::KeyOrigin>& origin);
 
 [[nodiscard]] StructurePtr licence_structure(std::uint32_t period, ByteView lecm, const smartpro::ReadHeader& header);
 /// The licence in such a structure. ErrorKind::malformed when there is none.

@@ -75,6 +75,12 @@ Result<ScrambleSettings> settings_of(Scramble& scramble) {
   return settings;
 }
 
+/// Of what kind the token has to be: the first kind that comes to mind, where there are several.
+smartpro::TokenKind token_kind_of(const ScrambleProperties& properties) {
+  if (properties.key_source == KeySource::upstream) return smartpro::TokenKind::head_end;
+  return properties.licence_from.empty() ? smartpro::TokenKind::acquisition : smartpro::TokenKind::processing;
+}
+
 /// A session for the card that the properties name now.
 Result<CardSessionPtr> session_for(Scramble& scramble) {
   CardRequest wanted;
@@ -82,8 +88,7 @@ Result<CardSessionPtr> session_for(Scramble& scramble) {
   {
     const ObjectLock lock(scramble.element);
     wanted = scramble.card;
-    kind =
-        scramble.properties.licence_from.empty() ? smartpro::TokenKind::acquisition : smartpro::TokenKind::processing;
+    kind = token_kind_of(scramble.properties);
     if (scramble.session && scramble.session_card == wanted && scramble.session_kind == kind)
       return CardSessionPtr(gst_cas_card_session_ref(scramble.session.get()));
   }
@@ -161,8 +166,13 @@ static gboolean scramble_sink_event(GstPad* pad, GstObject* parent, EventPtr eve
       stream.start_segment(*segment);
       return TRUE;
     }
-    case GST_EVENT_GAP: return TRUE;  // A byte stream has none.
+    case GST_EVENT_GAP:
+      return TRUE;  // A byte stream has none.
+    // Keys and licences of other systems for the clear stream. What goes out is a protected file, whose key is in its
+    // licence alone: whoever plugs decryptors by these would look for what is not there.
+    case GST_EVENT_PROTECTION: return TRUE;
     case GST_EVENT_CUSTOM_DOWNSTREAM_STICKY:
+      if (is_content_key_event(event.get())) return stream.note_key(event.get());
       if (!is_licence_event(event.get())) break;
       stream.note_licence(gst_event_get_structure(event.get()));
       return TRUE;  // What goes out is under another one.
@@ -280,12 +290,16 @@ static void gst_smartpro_scramble_set_property(GObject* object, guint id, const 
   });
 }
 
-static GstStructure* scramble_stats(const ScrambleStream::Counters& counters) {
-  return gst_structure_new("application/x-smartpro-scramble-stats",                //
-                           "bytes-in", G_TYPE_UINT64, counters.bytes_in.load(),    //
-                           "bytes-out", G_TYPE_UINT64, counters.bytes_out.load(),  //
-                           "segments", G_TYPE_UINT64, counters.segments.load(),    //
-                           "licences-created", G_TYPE_UINT64, counters.licences.load(), nullptr);
+static GstStructure* scramble_stats(const Scramble& scramble) {
+  const ScrambleStream::Counters& counters = scramble.stream.counters();
+  GstStructure* stats = gst_structure_new("application/x-smartpro-scramble-stats",                //
+                                          "bytes-in", G_TYPE_UINT64, counters.bytes_in.load(),    //
+                                          "bytes-out", G_TYPE_UINT64, counters.bytes_out.load(),  //
+                                          "segments", G_TYPE_UINT64, counters.segments.load(),    //
+                                          "licences-created", G_TYPE_UINT64, counters.licences.load(), "key-source",
+                                          G_TYPE_STRING, key_source_name(scramble.properties.key_source), nullptr);
+  scramble.stream.key().describe(stats);
+  return stats;
 }
 
 static void gst_smartpro_scramble_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -293,7 +307,7 @@ static void gst_smartpro_scramble_get_property(GObject* object, guint id, GValue
   const ObjectLock lock(object);
   if (get_card_property(scramble.card, id, value) || get_scramble_property(scramble.properties, id, value)) return;
   if (id == property_scramble_stats)
-    g_value_take_boxed(value, scramble_stats(scramble.stream.counters()));
+    g_value_take_boxed(value, scramble_stats(scramble));
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }

@@ -27,6 +27,19 @@ GType cipher_type() {
   return type;
 }
 
+GType key_source_type() {
+  static const GType type = [] {
+    static const GEnumValue values[] = {
+        {static_cast<gint>(KeySource::token), "The token draws it", "token"},
+        {static_cast<gint>(KeySource::upstream),
+         "It is the key that an element upstream sends, kex-keysource from a key server", "upstream"},
+        {0, nullptr, nullptr},
+    };
+    return g_enum_register_static("GstSmartproKeySource", values);
+  }();
+  return type;
+}
+
 Result<std::optional<smartpro::ContentId>> parse_content_id(std::string text) {
   if (text.empty()) return std::nullopt;
   std::erase(text, '-');
@@ -51,12 +64,29 @@ Status set_reissue(ScrambleSettings& settings, const GstStructure* usage_rights)
   return {};
 }
 
+/// A key from outside is one for all of the content, and for content that no token has protected before.
+Status set_key_from_upstream(ScrambleSettings& settings) {
+  settings.key_from_upstream = true;
+  if (settings.period_segments != 0)
+    return fail(
+        ErrorKind::invalid_argument,
+        "with 'key-source=upstream' a protected file has one key, which comes from upstream: leave 'key-period' "
+        "at 0, or have the token draw a key for each period with 'key-source=token'");
+  if (settings.reissue)
+    return fail(ErrorKind::invalid_argument,
+                "with 'licence-from' the token makes the new licence from that of the content, and draws its control "
+                "word: leave 'key-source' at 'token'");
+  return {};
+}
+
 }  // namespace
+
+const char* key_source_name(KeySource source) { return source == KeySource::upstream ? "upstream" : "token"; }
 
 void install_scramble_properties(GObjectClass* object_class) {
   install_card_properties(object_class,
-                          "URI of the acquisition card, or with 'licence-from' of the processing card (default: this "
-                          "machine's, see 'cas-card')");
+                          "URI of the acquisition card, with 'key-source=upstream' of the head-end card, with "
+                          "'licence-from' of the processing card (default: this machine's, see 'cas-card')");
   g_object_class_install_property(
       object_class, property_content_id,
       g_param_spec_string("content-id", "Content id",
@@ -91,9 +121,21 @@ void install_scramble_properties(GObjectClass* object_class) {
           "that smartpro-descramble before this element has opened (default: none, the content is clear)",
           nullptr, settable_until_ready));
   g_object_class_install_property(
+      object_class, property_key_source,
+      g_param_spec_enum(
+          "key-source", "Key source",
+          "Where the control word of a file comes from: the token draws it, or with 'upstream' it is the key that "
+          "kex-keysource before this element has from a key server, so that other DRM systems open the same content "
+          "with the same key. Takes a head-end card, which alone makes licences for keys from outside ('cas-tmc enrol "
+          "--kind head-end'), and a 'key-period' of 0: one key for the whole file",
+          key_source_type(), static_cast<gint>(KeySource::token), settable_until_ready));
+  g_object_class_install_property(
       object_class, property_scramble_stats,
-      g_param_spec_boxed("stats", "Statistics", "Counters since PAUSED", GST_TYPE_STRUCTURE, readable));
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counters since PAUSED, and which key is in use when it comes from upstream",
+                         GST_TYPE_STRUCTURE, readable));
   gst_type_mark_as_plugin_api(cipher_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(key_source_type(), static_cast<GstPluginAPIFlags>(0));
 }
 
 bool set_scramble_property(ScrambleProperties& properties, guint id, const GValue* value) {
@@ -110,6 +152,7 @@ bool set_scramble_property(ScrambleProperties& properties, guint id, const GValu
       return true;
     }
     case property_licence_from: properties.licence_from = string_of(value); return true;
+    case property_key_source: properties.key_source = static_cast<KeySource>(g_value_get_enum(value)); return true;
     default: return false;
   }
 }
@@ -122,6 +165,7 @@ bool get_scramble_property(const ScrambleProperties& properties, guint id, GValu
     case property_key_period: g_value_set_uint(value, properties.key_period); return true;
     case property_scramble_rights: gst_value_set_structure(value, properties.usage_rights.get()); return true;
     case property_licence_from: set_string(value, properties.licence_from); return true;
+    case property_key_source: g_value_set_enum(value, static_cast<gint>(properties.key_source)); return true;
     default: return false;
   }
 }
@@ -134,6 +178,7 @@ Result<ScrambleSettings> settings_of(const ScrambleProperties& properties) {
   settings.period_segments = properties.key_period;
   CAS_TRY_ASSIGN(settings.rights, parse_rights(properties.usage_rights.get()));
   if (!properties.licence_from.empty()) CAS_TRY(set_reissue(settings, properties.usage_rights.get()));
+  if (properties.key_source == KeySource::upstream) CAS_TRY(set_key_from_upstream(settings));
   smartpro::FileHeader header;
   header.segment_size = settings.segment_size;
   CAS_TRY(header.check());

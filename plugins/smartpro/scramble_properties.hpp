@@ -12,6 +12,14 @@
 
 namespace cas::gst {
 
+/// Where the control word of a file comes from.
+enum class KeySource : gint {
+  token,     ///< It draws it.
+  upstream,  ///< A key source sends it in events.
+};
+/// Its nick.
+[[nodiscard]] const char* key_source_name(KeySource source);
+
 /// What the properties of smartpro-scramble say, beside the card.
 struct ScrambleProperties {
   std::string content_id;
@@ -20,6 +28,7 @@ struct ScrambleProperties {
   guint key_period = 0;
   StructurePtr usage_rights;
   std::string licence_from;
+  KeySource key_source = KeySource::token;
 };
 
 enum ScrambleProperty : guint {
@@ -29,6 +38,7 @@ enum ScrambleProperty : guint {
   property_key_period,
   property_scramble_rights,
   property_licence_from,
+  property_key_source,
   property_scramble_stats,  ///< The element's own business.
 };
 

@@ -60,6 +60,7 @@ void ScrambleStream::reset() {
   finished_ = false;
   held_.clear();
   source_.reset();
+  key_refused_ = false;
   layout_.reset();
   cipher_.reset();
   next_segment_ = 0;
@@ -74,6 +75,8 @@ void ScrambleStream::close() {
   reset();
   caps_.reset();
   session_.reset();
+  key_.forget();
+  warned_ = false;
   counters_.bytes_in = 0;
   counters_.bytes_out = 0;
   counters_.segments = 0;
@@ -102,7 +105,46 @@ void ScrambleStream::announce() {
   gst_pad_push_event(src_, gst_event_new_segment(&segment));
 }
 
+/// Keys end here, since what comes out is protected: under a licence, and not for those behind us to work with.
+bool ScrambleStream::note_key(GstEvent* event) {
+  gboolean ahead = FALSE;
+  ContentKeyPointer key(gst_cas_event_get_content_key(event, &ahead));
+  if (!settings_.key_from_upstream) {
+    warn_once(
+        "A key came from upstream and is not used, since the token draws the control word: set 'key-source=upstream'.");
+    return true;
+  }
+  // Of a period to come: no file has one, and nobody is to be told of it in time.
+  if (ahead != FALSE) return true;
+  const Status taken = key_.take(std::move(key), settings_.cipher, received_ > 0 || layout_);
+  if (key_refused_) return false;
+  if (!taken) return refuse_key(taken.error());
+  if (key_.rotates())
+    warn_once(
+        "The key server gives another key after this crypto-period, and a protected file has one: content that lasts "
+        "longer will end with an error. Set 'period=0' at kex-keysource.");
+  return true;
+}
+
+bool ScrambleStream::has_key() {
+  if (!settings_.key_from_upstream) return true;
+  if (key_refused_) return false;
+  const auto word = key_.control_word();
+  return word || refuse_key(word.error());
+}
+
+bool ScrambleStream::refuse_key(const Error& error) {
+  key_refused_ = true;
+  post_error(element_, {GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}, error);
+  return false;
+}
+
+void ScrambleStream::warn_once(const char* text) {
+  if (!std::exchange(warned_, true)) GST_ELEMENT_WARNING(element_, STREAM, FORMAT, ("%s", text), (nullptr));
+}
+
 bool ScrambleStream::hold(BufferPtr buffer) {
+  if (!has_key()) return false;
   const std::size_t size = gst_buffer_get_size(buffer.get());
   if (rewound_ && size > 0) {
     post_error(
@@ -142,6 +184,7 @@ GstFlowReturn ScrambleStream::push_list(GstBufferList* list) {
 
 GstFlowReturn ScrambleStream::finish() {
   announce();
+  if (!has_key()) return GST_FLOW_ERROR;
   const GstFlowReturn flow = drain(true);
   if (flow != GST_FLOW_OK) return flow;
   if (header_.plain_size && *header_.plain_size != received_) {
@@ -190,6 +233,7 @@ Status ScrambleStream::write_start() {
   header_.period_segments = settings_.period_segments;
   header_.media_type = media_type();
   header_.plain_size = plain_size();
+  if (settings_.key_from_upstream) header_.key_origin = key_.origin();
   CAS_TRY_ASSIGN(const Bytes start, header_.encode());
   CAS_TRY_ASSIGN(digest_, header_.digest());
   const smartpro::FileLayout layout(header_, start.size());
@@ -234,8 +278,13 @@ Result<smartpro::ContentId> ScrambleStream::content_id() {
 
 Result<smartpro::CreatedLicence> ScrambleStream::make_licence(std::uint32_t period) {
   smartpro::TokenSession& token = token_session(session_.get());
-  if (!settings_.reissue)
-    return token.create_licence({header_.content_id, digest_, header_.cipher, period, settings_.rights});
+  const smartpro::LicenceRequest request{header_.content_id, digest_, header_.cipher, period, settings_.rights};
+  if (settings_.key_from_upstream) {
+    CAS_TRY_ASSIGN(const SecretBytes* word, key_.control_word());
+    CAS_TRY_ASSIGN(Bytes lecm, token.wrap_control_word(request, *word));
+    return smartpro::CreatedLicence{std::move(lecm), word->clone()};
+  }
+  if (!settings_.reissue) return token.create_licence(request);
   CAS_TRY_ASSIGN(const Bytes source, source_.lecm());
   std::optional<smartpro::UsageRights> rights;
   if (settings_.change_rights) {

@@ -16,6 +16,7 @@
 #include "smartpro/protected_file.hpp"
 #include "smartpro/usage_rights.hpp"
 #include "source_licence.hpp"
+#include "upstream_key.hpp"
 
 namespace cas::gst {
 
@@ -29,6 +30,7 @@ struct ScrambleSettings {
   bool reissue = false;                  ///< The content was opened before: its licence is issued anew.
   std::optional<Bytes> source_licence;   ///< Then: that licence; nothing: upstream tells.
   smartpro::RightsChange change_rights;  ///< Then: what becomes of its rights; nothing: they stay.
+  bool key_from_upstream = false;        ///< The control word is the key that a key source upstream sends.
 };
 
 /// Content in, a protected file out, in one pass: the streaming side of smartpro-scramble.
@@ -37,7 +39,7 @@ struct ScrambleSettings {
 class ScrambleStream {
  public:
   ScrambleStream(GstElement* element, GstPad* sink, GstPad* src)
-      : element_(element), sink_(sink), src_(src), source_(sink) {}
+      : element_(element), sink_(sink), src_(src), source_(sink), key_(element) {}
   ~ScrambleStream() { reset(); }
   ScrambleStream(const ScrambleStream&) = delete;
   ScrambleStream& operator=(const ScrambleStream&) = delete;
@@ -52,6 +54,8 @@ class ScrambleStream {
   void set_caps(GstCaps* caps);
   /// What a smartpro-descramble upstream says of the licence that content comes under.
   void note_licence(const GstStructure* announced) { source_.note(announced); }
+  /// An event of a key source upstream. False when the file cannot go on, and an error has been posted.
+  [[nodiscard]] bool note_key(GstEvent* event);
   /// A segment event from upstream; sends ours when it is the first one.
   void start_segment(const GstSegment& segment);
   [[nodiscard]] GstFlowReturn push(BufferPtr buffer);
@@ -70,8 +74,13 @@ class ScrambleStream {
     std::atomic<std::uint64_t> file_size{0};  ///< Of the file that is being written; 0 when not known.
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// For other threads, under the object lock.
+  [[nodiscard]] const UpstreamKey& key() const { return key_; }
 
  private:
+  [[nodiscard]] bool has_key();
+  [[nodiscard]] bool refuse_key(const Error& error);
+  void warn_once(const char* text);
   [[nodiscard]] bool hold(BufferPtr buffer);
   [[nodiscard]] GstFlowReturn drain(bool at_end);
   [[nodiscard]] Status write_start();
@@ -93,6 +102,9 @@ class ScrambleStream {
   ScrambleSettings settings_;
   CardSessionPtr session_;
   SourceLicence source_;
+  UpstreamKey key_;
+  bool key_refused_ = false;  // Nothing more of this file is written: upstream was told, and may not have listened.
+  bool warned_ = false;       // Of a key that is not used, or will change.
 
   CapsPtr caps_;                                // Of upstream, if it tells.
   bool announced_ = false;                      // Our caps and segment have gone out.

@@ -113,17 +113,24 @@ std::string names_of(AcceptedKinds kinds) {
   return names;
 }
 
+/// What else can be done than to name another card.
+std::string remedy_of(smartpro::TokenKind found, smartpro::TokenKind needed) {
+  if (found == smartpro::TokenKind::processing && needed == smartpro::TokenKind::acquisition)
+    return ", or say with 'licence-from' what the content was opened from: a processing token protects no clear "
+           "content";
+  if (needed == smartpro::TokenKind::head_end)
+    return ", or have one enrolled with 'cas-tmc enrol --kind head-end': such a token alone makes licences for keys "
+           "from outside";
+  return {};
+}
+
 Status check_kind(const GstCasCardSession* session, AcceptedKinds kinds) {
   if (std::find(kinds.begin(), kinds.end(), session->info.kind) != kinds.end()) return {};
-  const bool for_clear_content =
-      session->info.kind == smartpro::TokenKind::processing && *kinds.begin() == smartpro::TokenKind::acquisition;
-  return fail(ErrorKind::invalid_argument,
-              session->token->card_description() + " is a token of the kind '" +
-                  smartpro::token_kind_name(session->info.kind) + "', and " + names_of(kinds) +
-                  " is needed here: name another card with the property 'card'" +
-                  (for_clear_content ? ", or say with 'licence-from' what the content was opened from: a processing "
-                                       "token protects no clear content"
-                                     : ""));
+  return fail(ErrorKind::invalid_argument, session->token->card_description() + " is a token of the kind '" +
+                                               smartpro::token_kind_name(session->info.kind) + "', and " +
+                                               names_of(kinds) +
+                                               " is needed here: name another card with the property 'card'" +
+                                               remedy_of(session->info.kind, *kinds.begin()));
 }
 
 bool fits(const GstCasCardSession* session, const CardRequest& request, AcceptedKinds kinds) {
