@@ -6,7 +6,8 @@
  *
  * Protects a byte stream of any kind for the domain of an acquisition card: what comes out is a protected file
  * (application/x-smartpro) that every renderer card of the domain plays, within the rights that are set here. With a
- * processing card it protects content again that smartpro-descramble has opened.
+ * processing card it protects content again that smartpro-descramble has opened. With a head-end card and key-source=upstream
+ * the key is one that an element upstream sends, kex-keysource from a key server, so that other DRM systems have it too.
  *
  * ## Example launch lines
  * |[

@@ -56,9 +56,10 @@ Status UpstreamKey::take(ContentKeyPointer key, smartpro::ContentCipher cipher, 
     forget();  // The one before is not in force either.
     return fail(std::move(origin).error());
   }
-  const Status same = file_begun && key_ ? check_same(*key, *origin) : Status{};
+  const bool replaces = file_begun && key_;
+  const Status same = replaces ? check_same(*key, *origin) : Status{};
   // An event that comes again, after a relink or a flush of somebody upstream.
-  if (file_begun && same) return {};
+  if (replaces && same) return {};
   put(std::move(key), *std::move(origin));
   return same;
 }

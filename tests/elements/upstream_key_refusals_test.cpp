@@ -152,6 +152,21 @@ TEST_F(UpstreamKeyRefusal, NoneIsInForceAfterOneThatCannotBe) {
   EXPECT_POSTED(scramble.bus(), GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "not-found");
 }
 
+TEST_F(UpstreamKeyRefusal, TheNextFileHasTheKeyThatCameLast) {
+  KeyScramble scramble;
+  scramble.begin({});
+  ASSERT_EQ(scramble.push(content), GST_FLOW_OK);
+  SentKey shorter = another();
+  shorter.key.resize(8);
+  EXPECT_FALSE(send(scramble, shorter));
+  EXPECT_FALSE(send(scramble, another())) << "this file is given up";
+  flush(scramble);
+  scramble.output();
+  scramble.start("application/x-noise");
+  const Bytes file = scramble.protect(content);
+  EXPECT_EQ(smartpro::key_id_text(header_of(file).header.key_origin->key_id), another_id);
+}
+
 TEST_F(UpstreamKeyRefusal, TakesAHeadEndToken) {
   for (const char* card : {"acquisition", "renderer"}) {
     const auto element =
