@@ -15,6 +15,8 @@ namespace {
 // The arena holds keys, not content: it stays far below the usual RLIMIT_MEMLOCK of 8 MiB.
 constexpr std::size_t arena_size = 1U << 18;
 constexpr std::size_t smallest_block = 32;
+// OpenSSL needs some of it itself: without it, its random number generator gives nothing any more.
+constexpr std::size_t left_to_openssl = arena_size / 8;
 
 // An application that has set up OpenSSL's secure heap itself keeps its own.
 void set_up_secure_heap() {
@@ -26,7 +28,8 @@ void set_up_secure_heap() {
 
 std::uint8_t* allocate(std::size_t size) {
   set_up_secure_heap();
-  void* memory = OPENSSL_secure_zalloc(size);
+  void* memory = nullptr;
+  if (CRYPTO_secure_used() + size <= arena_size - left_to_openssl) memory = OPENSSL_secure_zalloc(size);
   if (memory == nullptr) memory = OPENSSL_zalloc(size);  // the arena is full: unlocked is better than none
   if (memory == nullptr) throw std::bad_alloc();
   return static_cast<std::uint8_t*>(memory);

@@ -25,10 +25,9 @@ Status check_size(const char* name, std::size_t size, std::size_t max_size) {
                                                std::to_string(size) + " were asked for");
 }
 
-Result<SecretBytes> derive(const char* name, const OSSL_PARAM* params, std::size_t size) {
-  EVP_KDF* algorithm = EVP_KDF_fetch(nullptr, name, nullptr);
+/// `algorithm` is fetched once by the caller: looking it up by name costs more than a short derivation.
+Result<SecretBytes> derive(EVP_KDF* algorithm, const char* name, const OSSL_PARAM* params, std::size_t size) {
   const KdfContextHandle context{algorithm != nullptr ? EVP_KDF_CTX_new(algorithm) : nullptr};
-  EVP_KDF_free(algorithm);  // the context holds it
   SecretBytes key(size);
   if (!context || EVP_KDF_derive(context.get(), key.reveal_mutable().data(), size, params) != 1) {
     return fail_openssl(ErrorKind::invalid_argument, std::string(name) + " derives no key from these arguments");
@@ -48,7 +47,8 @@ Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info
   const OSSL_PARAM params[] = {text_param(OSSL_KDF_PARAM_DIGEST, "SHA256"), octet_param(OSSL_KDF_PARAM_KEY, input_key),
                                octet_param(OSSL_KDF_PARAM_SALT, salt), octet_param(OSSL_KDF_PARAM_INFO, info),
                                OSSL_PARAM_construct_end()};
-  return derive("HKDF", params, size);
+  static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
+  return derive(algorithm, "HKDF", params, size);
 }
 
 Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context, std::size_t size) {
@@ -67,7 +67,8 @@ Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, B
                                octet_param(OSSL_KDF_PARAM_SALT, as_bytes(label)),
                                octet_param(OSSL_KDF_PARAM_INFO, context),
                                OSSL_PARAM_construct_end()};
-  return derive("KBKDF", params, size);
+  static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "KBKDF", nullptr);
+  return derive(algorithm, "KBKDF", params, size);
 }
 
 Result<SecretBytes> scrypt(const SecretBytes& pass_phrase, ByteView salt, const ScryptCost& cost, std::size_t size) {
@@ -94,7 +95,8 @@ Result<SecretBytes> scrypt(const SecretBytes& pass_phrase, ByteView salt, const 
                                OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &p),
                                OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
                                OSSL_PARAM_construct_end()};
-  return derive("SCRYPT", params, size);
+  static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "SCRYPT", nullptr);
+  return derive(algorithm, "SCRYPT", params, size);
 }
 
 }  // namespace cas::crypto

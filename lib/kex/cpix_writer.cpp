@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kex/cpix_writer.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "crypto/base64.hpp"
@@ -165,6 +166,29 @@ void write_list(XmlWriter& out, const char* name, const std::vector<Entry>& entr
   out.close();
 }
 
+/// Those that stand in the document: most have two.
+void write_namespaces(XmlWriter& out, const CpixDocument& document) {
+  const bool encrypted = !document.recipients.empty();
+  const bool has_values = encrypted || std::ranges::any_of(document.keys, [](const CpixContentKey& key) {
+                            return key.encrypted.has_value() || !key.value.empty();
+                          });
+  const bool is_speke_1 = std::ranges::any_of(document.systems, [](const CpixDrmSystem& system) {
+    return system.key_format || system.key_format_versions || system.protection_header;
+  });
+  const bool has_ours =
+      document.time || !document.auxiliary.empty() ||
+      std::ranges::any_of(document.systems,
+                          [](const CpixDrmSystem& system) { return system.super_cas_id.has_value(); }) ||
+      std::ranges::any_of(document.rules,
+                          [](const CpixUsageRule& rule) { return !rule.representation.empty() || !rule.usable(); });
+  out.attribute("xmlns:cpix", cpix_namespace);
+  if (has_values) out.attribute("xmlns:pskc", pskc_namespace);
+  if (encrypted) out.attribute("xmlns:ds", dsig_namespace);
+  if (encrypted) out.attribute("xmlns:enc", xenc_namespace);
+  if (is_speke_1) out.attribute("xmlns:speke", speke_namespace);
+  if (has_ours) out.attribute("xmlns:kex", kex_namespace);
+}
+
 std::size_t expected_size(const CpixDocument& document) {
   constexpr std::size_t of_key = 512, of_system = 1'024, of_recipient = 8'192, rest = 1'024;
   return rest + of_key * (document.keys.size() + document.rules.size() + document.periods.size()) +
@@ -176,10 +200,7 @@ std::size_t expected_size(const CpixDocument& document) {
 Result<SecretBytes> write_cpix(const CpixDocument& document) {
   XmlWriter out(expected_size(document));
   out.open("cpix:CPIX");
-  const std::pair<const char*, std::string_view> spaces[] = {
-      {"xmlns:cpix", cpix_namespace}, {"xmlns:pskc", pskc_namespace},   {"xmlns:ds", dsig_namespace},
-      {"xmlns:enc", xenc_namespace},  {"xmlns:speke", speke_namespace}, {"xmlns:kex", kex_namespace}};
-  for (const auto& [name, space] : spaces) out.attribute(name, space);
+  write_namespaces(out, document);
   out.attribute_unless_empty("contentId", document.content_id);
   out.attribute_unless_empty("id", document.id);
   out.attribute_unless_empty("name", document.name);

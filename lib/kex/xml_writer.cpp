@@ -3,6 +3,7 @@
 
 #include <libxml/chvalid.h>
 
+#include <algorithm>
 #include <new>
 
 #include "crypto/base64.hpp"
@@ -53,13 +54,23 @@ void XmlWriter::open(const char* name) { must(xmlTextWriterStartElement(writer_,
 void XmlWriter::close() { must(xmlTextWriterEndElement(writer_)); }
 
 void XmlWriter::attribute(const char* name, std::string_view value) {
-  if (!is_xml_text(value)) wrong_ = true;
   must(xmlTextWriterStartAttribute(writer_, as_xml(name)));
   text(value);
   must(xmlTextWriterEndAttribute(writer_));
 }
 
 void XmlWriter::text(std::string_view value) {
+  // Most texts are identifiers and numbers, which stand in XML as they are.
+  const bool is_plain = std::ranges::all_of(value, [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f && c != '<' && c != '>' &&
+           c != '&' && c != '"' && c != '\'';
+  });
+  if (is_plain) {
+    if (value.empty()) return;
+    must(xmlTextWriterWriteRawLen(writer_, reinterpret_cast<const xmlChar*>(value.data()),
+                                  static_cast<int>(value.size())));
+    return;
+  }
   if (value.find('\0') != std::string_view::npos || !is_xml_text(value)) {
     wrong_ = true;
     return;

@@ -4,7 +4,7 @@
 # Measures, in a release build of its own, and prints one line a figure: bench NAME FIELD VALUE UNIT
 #
 # usage: tests/bench/run.sh [--json] GROUP
-#   GROUP    smartpro, mpegts, service, simulcrypt, cas-ecmg, or all
+#   GROUP    smartpro, mpegts, service, simulcrypt, cas-ecmg, kex, or all
 #   --json   the same figures as a JSON array
 #
 # Lines that end in "ratio" compare candidates that ran in turns in one process (median of nine): they may be compared between
@@ -33,7 +33,7 @@ done
   wanted=bench_${group}[a-z_]*
   [ "$group" = all ] && wanted='bench_[^:/]*'
   mapfile -t targets < <(ninja -C "$build" -t targets all |
-    sed -nE "s#^(tests/bench/$wanted|plugins/[^:]*\\.so|tools/cas-ecmg/cas-ecmg): .*LINKER.*#\\1#p")
+    sed -nE "s#^(tests/bench/$wanted|plugins/[^:]*\\.so|tools/cas-ecmg/cas-ecmg|tools/cas-kms/cas-kms): .*LINKER.*#\\1#p")
   ninja -C "$build" "${targets[@]}"
 } >&2
 

@@ -109,7 +109,7 @@ ElementPtr make_aesenc() {
   return element;
 }
 
-double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* output) {
+double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* output, GstFormat format) {
   GstPad* source = gst_pad_new("source", GST_PAD_SRC);
   GstPad* drain = make_drain(output);
   GstPad* in = gst_element_get_static_pad(element.get(), "sink");
@@ -121,7 +121,7 @@ double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* out
           "the element does not start");
   gst_pad_set_active(source, TRUE);
   GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_BYTES);
+  gst_segment_init(&segment, format);
   gst_pad_push_event(source, gst_event_new_stream_start("bench"));
   GstCaps* caps = gst_pad_query_caps(in, nullptr);
   if (gst_caps_is_any(caps)) {

@@ -35,8 +35,9 @@ using ElementPtr = std::unique_ptr<GstElement, UnrefElement>;
 
 /// Pushes the buffers through the element, one by one, and then EOS; what comes out is dropped, or kept in `output`.
 /// Gives the seconds from the second buffer on: setting up and the exchange with the card are not what is measured.
-/// Ends the program on any failure.
-double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* output);
+/// Ends the program on any failure. `format` is that of the segment.
+double push_through(ElementPtr element, const BufferRow& buffers, BufferRow* output,
+                    GstFormat format = GST_FORMAT_BYTES);
 
 /// The cipher alone, as an EVP user would call it: one key, an IV and a tag for each buffer, into one buffer that stays
 /// in the cache.

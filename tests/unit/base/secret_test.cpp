@@ -2,6 +2,7 @@
 #include "base/secret.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <concepts>
@@ -129,6 +130,17 @@ TEST(SecretBytes, OverflowingTheLockedArenaStillGivesMemory) {
     many.back().reveal_mutable()[many.back().size() - 1] = static_cast<std::uint8_t>(i);
   }
   for (int i = 0; i < 40; ++i) EXPECT_EQ(many[static_cast<std::size_t>(i)].reveal().back(), i);
+}
+
+// A server has many secrets at once; OpenSSL takes its own from the same arena, those of its random number generator among
+// them.
+TEST(SecretBytes, ManyOfThemLeaveOpensslWhatItNeeds) {
+  std::vector<SecretBytes> many;
+  for (int i = 0; i < 20'000; ++i) many.emplace_back(std::size_t{16});
+  void* of_openssl = OPENSSL_secure_malloc(1024);
+  ASSERT_NE(of_openssl, nullptr);
+  EXPECT_EQ(CRYPTO_secure_allocated(of_openssl), 1);
+  OPENSSL_secure_free(of_openssl);
 }
 
 TEST(SecretBytes, ThreadsMakeAndReleaseTheirOwn) {
