@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+
+#include "simulcrypt/synchroniser_stream.hpp"
 
 namespace cas::simulcrypt {
 
@@ -19,61 +22,10 @@ constexpr PeriodIndex word_memory = 2 * max_cw_per_msg;
 
 }  // namespace
 
-/// An ECM that has come in, until it is off the air.
-struct Synchroniser::Ecm {
-  PeriodIndex period = 0;
-  Bytes bytes;
-  std::optional<StreamTime> arrived;     ///< Known at the first advance after.
-  bool criteria_changed = false;         ///< Against those of the ECM before.
-  bool after_clear = false;              ///< Its period was the first after clear.
-  bool before_clear = false;             ///< Its period was the last before clear.
-  bool criteria_change_next = false;     ///< The period after it has other criteria.
-  std::optional<StreamTime> start, end;  ///< Of its period, once they have come.
-  std::optional<StreamTime> on_since;    ///< On the air.
-  StreamTime next_send{};
-};
-
-struct Synchroniser::Stream {
-  WithoutEcm without = WithoutEcm::hold;
-  bool open = false;
-  EcmStreamTerms terms;
-  std::optional<PeriodIndex> asked;  ///< For which no answer has come.
-  std::vector<Ecm> ecms;             ///< By period.
-  Bytes criteria;
-  std::uint64_t criteria_version = 1;   ///< Counts changes.
-  std::uint64_t version_of_newest = 0;  ///< That the newest ECM was made with; 0: there was none.
-  std::uint64_t version_asked = 0;
-  std::optional<PeriodIndex> reported_missing;
-
-  [[nodiscard]] Ecm* ecm(PeriodIndex period) {
-    const auto found = std::ranges::find(ecms, period, &Ecm::period);
-    return found == ecms.end() ? nullptr : &*found;
-  }
-  [[nodiscard]] const Ecm* ecm(PeriodIndex period) const { return const_cast<Stream*>(this)->ecm(period); }
-  [[nodiscard]] nanoseconds start_delay(bool after_clear, bool criteria_changed) const {
-    if (after_clear && terms.transition_delay_start) return *terms.transition_delay_start;
-    if (criteria_changed && terms.ac_delay_start) return *terms.ac_delay_start;
-    return terms.delay_start;
-  }
-  [[nodiscard]] nanoseconds stop_delay(const Ecm& ecm) const {
-    if (ecm.before_clear && terms.transition_delay_stop) return *terms.transition_delay_stop;
-    if (ecm.criteria_change_next && terms.ac_delay_stop) return *terms.ac_delay_stop;
-    return terms.delay_stop;
-  }
-  /// The ECM that is made next has other criteria than the newest one.
-  [[nodiscard]] bool criteria_change_is_next() const {
-    return version_of_newest != 0 && criteria_version != version_of_newest;
-  }
-  /// The earliest that an ECM which is yet to be made could be wanted on the air, against the start of its period.
-  [[nodiscard]] nanoseconds earliest_start_delay() const {
-    return std::min({nanoseconds(0), nanoseconds(terms.delay_start),
-                     nanoseconds(terms.transition_delay_start.value_or(terms.delay_start)),
-                     nanoseconds(terms.ac_delay_start.value_or(terms.delay_start))});
-  }
-};
-
 Synchroniser::Synchroniser(const Options& options, SynchroniserActions& actions, ControlWordSource& words)
-    : options_(options), actions_(actions), words_(words), current_(options.first_period - 1) {}
+    : options_(options), actions_(actions), words_(&words), current_(options.first_period - 1) {}
+Synchroniser::Synchroniser(const Options& options, SynchroniserActions& actions)
+    : options_(options), actions_(actions), keys_(options.first_period), current_(options.first_period - 1) {}
 Synchroniser::~Synchroniser() = default;
 
 // ------------------------------------------------------------------------------------------------------- What comes in
@@ -102,16 +54,17 @@ void Synchroniser::stream_lost(std::size_t stream) {
 
 Status Synchroniser::ecm_arrived(std::size_t stream, std::uint16_t cp_number, Bytes ecm) {
   Stream& asking = streams_.at(stream);
-  if (!asking.asked || simulcrypt::cp_number(*asking.asked) != cp_number)
+  if (!asking.asked || asking.asked->cp_number != cp_number)
     return fail(ErrorKind::malformed, "an ECM came for crypto-period " + std::to_string(cp_number) +
                                           ", which was not asked for: it is left aside");
-  const PeriodIndex period = *asking.asked;
-  asking.asked.reset();
+  const auto [period, number, has_stand_in_ahead, is_void] = *std::exchange(asking.asked, std::nullopt);
   next_event_ = StreamTime::min();
-  if (period < current_ || (period == current_ && !scrambling_)) return {};  // It has taken too long: nobody needs it.
+  // It has taken too long: nobody needs it.
+  if (is_void || period < current_ || (period == current_ && !scrambling_)) return {};
   Ecm& fresh = asking.ecms.emplace_back();
   fresh.period = period;
   fresh.bytes = std::move(ecm);
+  fresh.has_stand_in_ahead = has_stand_in_ahead;
   fresh.criteria_changed = asking.version_of_newest != 0 && asking.version_asked != asking.version_of_newest;
   asking.version_of_newest = asking.version_asked;
   if (Ecm* before = asking.ecm(period - 1)) before->criteria_change_next = fresh.criteria_changed;
@@ -145,6 +98,7 @@ nanoseconds Synchroniser::duration() const {
 
 /// While nothing holds it up. While clear, the next period is due when the clear lead is over.
 StreamTime Synchroniser::next_due(StreamTime now) const {
+  if (keys_) return next_boundary(now);
   return scrambling_ ? started_ + duration() : began_.value_or(now) + options_.clear_lead;
 }
 
@@ -168,21 +122,27 @@ StreamTime Synchroniser::next_start(StreamTime now) const {
 /// Of a period that has begun, or of one to come.
 StreamTime Synchroniser::expected_start(PeriodIndex period, StreamTime now) const {
   if (period <= current_) return started_;
+  if (keys_) return announced_start(period, now);
   if (period == current_ + 1) return next_due(now);
   return next_start(now) + (period - current_ - 1) * duration();
 }
 
+/// When its ECMG wants it there.
 StreamTime Synchroniser::on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const {
   const bool after_clear = ecm.start ? ecm.after_clear : !scrambling_ && ecm.period == current_ + 1;
   const nanoseconds delay = stream.start_delay(after_clear, ecm.criteria_changed);
+  if (ecm.start) return *ecm.start + delay;
   // After the start of a period that has not begun yet: when it has.
-  if (!ecm.start && delay >= nanoseconds(0)) return StreamTime::max();
-  return std::max(ecm.arrived.value_or(now), ecm.start.value_or(expected_start(ecm.period, now)) + delay);
+  if (delay >= nanoseconds(0) || (keys_ && !may_go_ahead(ecm.period))) return StreamTime::max();
+  const StreamTime from = expected_start(ecm.period, now) + delay;
+  return keys_ && scrambling_ ? std::max(from, started_) : from;
 }
 
 std::optional<StreamTime> Synchroniser::off_air_from(const Stream& stream, const Ecm& ecm) const {
   const nanoseconds delay = stream.stop_delay(ecm);
+  if (keys_ && scrambling_ && !may_linger(ecm)) return ecm.end;
   if (ecm.end) return *ecm.end + delay;
+  if (keys_) return {};  // When its end comes is not certain before.
   // Before the end of its period, when that is certain: each ECMG has answered for the next one.
   if (delay >= nanoseconds(0) || !ecm.start || ecm.period != current_) return {};
   const bool answered =
@@ -192,26 +152,32 @@ std::optional<StreamTime> Synchroniser::off_air_from(const Stream& stream, const
 
 void Synchroniser::wake_at(StreamTime time) { next_event_ = std::min(next_event_, time); }
 
+/// Whether it is time to ask for the ECM of a period; else wakes up when it is.
+bool Synchroniser::is_time_to_ask(const Stream& stream, PeriodIndex period, StreamTime now) {
+  if (period <= current_ || (!scrambling_ && period == current_ + 1)) return true;
+  const StreamTime ask =
+      expected_start(period, now) + stream.earliest_start_delay() - stream.terms.max_comp_time - options_.request_ahead;
+  if (now < ask) wake_at(ask);
+  return now >= ask;
+}
+
 Status Synchroniser::request(std::size_t number, StreamTime now) {
   Stream& stream = streams_[number];
   if (!stream.open || stream.asked) return {};
   PeriodIndex period = scrambling_ ? current_ : current_ + 1;
   while (stream.ecm(period) != nullptr) ++period;
   if (period > current_ + request_horizon) return {};
-  if (period > current_ && (scrambling_ || period > current_ + 1)) {
-    const StreamTime ask = expected_start(period, now) + stream.earliest_start_delay() - stream.terms.max_comp_time -
-                           options_.request_ahead;
-    if (now < ask) {
-      wake_at(ask);
-      return {};
-    }
+  if (keys_) {
+    request_with_keys(number, period, now);
+    return {};
   }
+  if (!is_time_to_ask(stream, period, now)) return {};
   EcmRequest request;
   request.cp_number = simulcrypt::cp_number(period);
   request.duration = std::chrono::duration_cast<std::chrono::milliseconds>(duration());
   const PeriodIndex first = period + stream.terms.lead_cw - stream.terms.cw_per_msg + 1;
   for (PeriodIndex of = first; of < first + stream.terms.cw_per_msg; ++of) {
-    auto word = words_.word(of);
+    auto word = words_->word(of);
     if (!word && word.error().kind == ErrorKind::not_found) {  // A key from outside that is not there yet.
       wake_at(now + options_.request_ahead);
       return {};
@@ -220,22 +186,30 @@ Status Synchroniser::request(std::size_t number, StreamTime now) {
     request.words.push_back({simulcrypt::cp_number(of), std::move(*word)});
   }
   request.access_criteria = stream.criteria;
-  stream.version_asked = stream.criteria_version;
-  stream.asked = period;
-  actions_.request_ecm(number, request);
+  send_request(number, period, request, false);
   return {};
+}
+
+void Synchroniser::send_request(std::size_t number, PeriodIndex period, const EcmRequest& request,
+                                bool has_stand_in_ahead) {
+  Stream& stream = streams_[number];
+  stream.version_asked = stream.criteria_version;
+  stream.asked = Stream::Request{period, request.cp_number, has_stand_in_ahead, false};
+  actions_.request_ecm(number, request);
 }
 
 /// Finds which ECMs are on the air from now on.
 void Synchroniser::put_on_air(Stream& stream, StreamTime now) {
   for (Ecm& ecm : stream.ecms) {
     if (ecm.on_since) continue;
-    const StreamTime from = on_air_from(stream, ecm, now);
+    const StreamTime wanted = on_air_from(stream, ecm, now);
+    const StreamTime from = std::max(ecm.arrived.value_or(now), wanted);
     if (now < from) {
       if (from != StreamTime::max()) wake_at(from);
       continue;
     }
     ecm.on_since = now - from < on_the_grid ? from : now;
+    ecm.in_time = *ecm.on_since - wanted < on_the_grid;
     ecm.next_send = *ecm.on_since;
   }
 }
@@ -264,6 +238,9 @@ bool Synchroniser::ready(const Stream& stream, StreamTime now) {
   if (next == nullptr) return false;
   const nanoseconds delay = stream.start_delay(!scrambling_, next->criteria_changed);
   if (delay >= nanoseconds(0)) return true;
+  // Over a jump of the numbers no ECM goes out before its period.
+  if (keys_ && scrambling_ && !keys_->is_followed(current_)) return true;
+  if (keys_) return was_ahead(*next, -delay, now);
   if (!next->on_since) return false;
   if (now >= *next->on_since - delay) return true;
   wake_at(*next->on_since - delay);
@@ -285,6 +262,14 @@ nanoseconds Synchroniser::lead_of_missing() const {
     lead = std::max(lead, -stream.start_delay(!scrambling_, stream.criteria_change_is_next()));
   }
   return lead;
+}
+
+/// When a stream that can wait does so for what is missing.
+StreamTime Synchroniser::wait_from(StreamTime now) const {
+  if (!keys_) return next_due(now) - lead_of_missing();
+  if (keys_->find(current_ + 1) == nullptr) return never;
+  const nanoseconds lead = may_go_ahead(current_ + 1) ? lead_of_missing() : nanoseconds(0);
+  return lead == nanoseconds(0) ? next_due(now) : std::min(next_due(now), expected_start(current_ + 1, now) - lead);
 }
 
 /// The next period is due: whether the policies let it begin. Says which ECMs it lacks: of the first one when it begins
@@ -318,13 +303,16 @@ void Synchroniser::report_missing(bool begins) {
     // With `any` nobody is waited for as long as another has answered, nor ends the service before it was there.
     if (options_.policy == ServicePolicy::any && (consequence != WithoutEcm::stop || !scrambling_))
       consequence = begins ? WithoutEcm::go_on : WithoutEcm::hold;
-    actions_.ecm_missing(number, simulcrypt::cp_number(current_ + 1), consequence);
+    actions_.ecm_missing(number, number_of(current_ + 1), consequence);
   }
 }
 
 Status Synchroniser::change_period(StreamTime now) {
   const PeriodIndex next = current_ + 1;
-  CAS_TRY_ASSIGN(const SecretBytes word, words_.word(next));
+  SecretBytes drawn;
+  if (!keys_) {
+    CAS_TRY_ASSIGN(drawn, words_->word(next));
+  }
   const StreamTime due = expected_start(next, now);
   const StreamTime start = scrambling_ && now - due < on_the_grid ? due : now;
   for (Stream& stream : streams_) {
@@ -337,8 +325,12 @@ Status Synchroniser::change_period(StreamTime now) {
   current_ = next;
   started_ = start;
   scrambling_ = true;
-  words_.forget_before(current_ - word_memory);
-  actions_.begin_period(cp_number(), word);
+  if (keys_) {
+    keys_->forget_before(current_ - word_memory);
+  } else {
+    words_->forget_before(current_ - word_memory);
+  }
+  actions_.begin_period(cp_number(), keys_ ? keys_->find(current_)->key : drawn);
   return {};
 }
 
@@ -349,12 +341,35 @@ void Synchroniser::stop_scrambling(StreamTime now) {
       ending->before_clear = true;
     }
   scrambling_ = false;
+  // The key that is in force stays so: what is scrambled next begins with it.
+  if (keys_ && keys_->in_force() == current_) renumber(keys_->again());
   actions_.go_clear();
 }
 
-Status Synchroniser::advance(StreamTime now, bool patient) {
+/// What a first time or a first look at something means.
+void Synchroniser::mark_time(StreamTime now, bool patient) {
   patient_ = patient;
   if (!began_) began_ = now;
+  if (keys_ && keys_->in_force() && !boundary_) boundary_ = now;
+}
+
+Status Synchroniser::advance(StreamTime now, bool patient) {
+  mark_time(now, patient);
+  // First which period is on: nobody needs the ECM of one that ends now.
+  const Status changed = change_what_is_due(now);
+  for (std::size_t number = 0; number < streams_.size(); ++number) broadcast(number, now);
+  if (!changed) next_event_ = StreamTime::min();
+  return changed;
+}
+
+Status Synchroniser::advance_without_ecms(StreamTime now, bool patient) {
+  mark_time(now, patient);
+  const Status changed = change_what_is_due(now);
+  next_event_ = StreamTime::min();
+  return changed;
+}
+
+Status Synchroniser::change_what_is_due(StreamTime now) {
   for (Stream& stream : streams_)
     for (Ecm& ecm : stream.ecms) {
       if (!ecm.arrived) ecm.arrived = now;
@@ -367,11 +382,7 @@ Status Synchroniser::advance(StreamTime now, bool patient) {
     for (Stream& stream : streams_) std::erase_if(stream.ecms, [&](const Ecm& ecm) { return ecm.period > current_; });
   }
   next_event_ = StreamTime::max();
-  // First which period is on: nobody needs the ECM of one that ends now.
-  const Status changed = wanted_ ? change_periods(now) : Status{};
-  for (std::size_t number = 0; number < streams_.size(); ++number) broadcast(number, now);
-  if (!changed) next_event_ = StreamTime::min();
-  return changed;
+  return wanted_ ? change_periods(now) : Status{};
 }
 
 /// Begins the periods that are due and may begin, and asks for ECMs. More than one is due only where the stream's time has
@@ -382,11 +393,11 @@ Status Synchroniser::change_periods(StreamTime now) {
       CAS_TRY(request(number, now));
       put_on_air(streams_[number], now);
     }
-    const StreamTime due = expected_start(current_ + 1, now);
+    const StreamTime due = next_due(now);
     if (now < due) {
       wake_at(due);
       // Where the stream can wait it does so when the ECM should go out, so that the period begins when it is due.
-      const StreamTime wait = due - lead_of_missing();
+      const StreamTime wait = wait_from(now);
       if (patient_ && now < wait && lacks_an_ecm()) wake_at(wait);
       return {};
     }

@@ -11,6 +11,7 @@
 #include "base/secret.hpp"
 #include "simulcrypt/control_words.hpp"
 #include "simulcrypt/ecm_stream_terms.hpp"
+#include "simulcrypt/key_periods.hpp"
 
 namespace cas::simulcrypt {
 
@@ -43,7 +44,8 @@ struct EcmRequest {
   ByteView access_criteria;              ///< Those in force for the period; empty: none were ever given.
 };
 
-/// What a synchroniser wants done, called from within its own functions and on their thread. No call back into it.
+/// What a synchroniser wants done, called from within its own functions and on their thread. No call back into it
+/// that changes it.
 class SynchroniserActions {
  public:
   virtual ~SynchroniserActions() = default;
@@ -66,6 +68,11 @@ class SynchroniserActions {
 ///
 /// A period begins when it is due and the ECMs that the policies ask for are there, and have been on the air for as long
 /// as a negative delay_start says. ECMs of an earlier period stay on the air until then.
+///
+/// Or else keys come from outside, and with them the line between periods: a period is due when the stream has come to it
+/// (`begin`), and `announce` tells of it in time for its ECMs. What is held up while the stream comes to the period after
+/// it never begins. Where CP_numbers jump, so that a word may take the place of one that is in use, ECMs go out neither
+/// before their period begins nor after it has ended, whatever the delays are.
 class Synchroniser {
  public:
   struct Options {
@@ -78,6 +85,9 @@ class Synchroniser {
   };
   /// `actions` and `words` outlive the synchroniser.
   Synchroniser(const Options& options, SynchroniserActions& actions, ControlWordSource& words);
+  /// With keys from outside. The nominal period is then that of periods of which no other is announced, and no ECMG's
+  /// min_CP_duration makes one longer.
+  Synchroniser(const Options& options, SynchroniserActions& actions);
   ~Synchroniser();
   Synchroniser(const Synchroniser&) = delete;
   Synchroniser& operator=(const Synchroniser&) = delete;
@@ -96,6 +106,19 @@ class Synchroniser {
   void ecm_refused(std::size_t stream);
   /// For the next period that has not been asked for.
   void set_access_criteria(std::size_t stream, Bytes criteria);
+  /// With keys from outside: a period to come, in the order of periods. ErrorKind::exhausted: too many at once; it is
+  /// left aside.
+  [[nodiscard]] Status announce(ContentKey key);
+  /// With keys from outside: from the next advance on the stream is in this period. Announced or not; nothing for the one
+  /// that it is in.
+  void begin(ContentKey key);
+  /// With keys from outside: the ECMG is told which key it is (key_announcement), behind the access criteria.
+  void announce_keys(std::size_t stream);
+  /// With keys from outside: none is in force yet.
+  [[nodiscard]] bool lacks_key() const { return keys_ && !keys_->in_force(); }
+  /// With keys from outside: that of the period that is on, while scrambling; else nullptr.
+  [[nodiscard]] const ContentKey* key() const { return keys_ && scrambling_ ? keys_->find(current_) : nullptr; }
+
   /// Off: the service goes clear at the next advance. It is on at first.
   void set_scrambling(bool on);
 
@@ -103,29 +126,37 @@ class Synchroniser {
   /// is to have does not begin, and nothing is said of it, while it is_overdue. Errors: those of the words' source; what
   /// was due stays due.
   [[nodiscard]] Status advance(StreamTime now, bool patient = false);
+  /// As advance, but for ECMs: those that are due go out with the next advance.
+  [[nodiscard]] Status advance_without_ecms(StreamTime now, bool patient = false);
   /// Before this time advance does nothing, unless something arrives. Cheap: for each packet.
   [[nodiscard]] StreamTime next_event() const { return next_event_; }
 
   [[nodiscard]] bool scrambling() const { return scrambling_; }
   /// Whether an ECM that the next period is to have has not come, and should be on the air by `now`, or its period be
   /// on.
-  [[nodiscard]] bool is_overdue(StreamTime now) const {
-    return wanted_ && lacks_an_ecm() && now >= expected_start(current_ + 1, now) - lead_of_missing();
-  }
+  [[nodiscard]] bool is_overdue(StreamTime now) const { return wanted_ && lacks_an_ecm() && now >= wait_from(now); }
   /// The period that is on, while scrambling.
-  [[nodiscard]] std::uint16_t cp_number() const { return simulcrypt::cp_number(current_); }
+  [[nodiscard]] std::uint16_t cp_number() const { return number_of(current_); }
 
  private:
   struct Ecm;
   struct Stream;
+  /// Later than all that is reckoned with, and far enough from the end of time to be reckoned with.
+  static constexpr StreamTime never = StreamTime::max() / 2;
 
+  [[nodiscard]] std::uint16_t number_of(PeriodIndex period) const {
+    return keys_ ? keys_->cp_number(period) : simulcrypt::cp_number(period);
+  }
   [[nodiscard]] std::chrono::nanoseconds duration() const;
   [[nodiscard]] StreamTime next_due(StreamTime now) const;
   [[nodiscard]] StreamTime next_start(StreamTime now) const;
   [[nodiscard]] StreamTime expected_start(PeriodIndex period, StreamTime now) const;
   [[nodiscard]] StreamTime on_air_from(const Stream& stream, const Ecm& ecm, StreamTime now) const;
   [[nodiscard]] std::optional<StreamTime> off_air_from(const Stream& stream, const Ecm& ecm) const;
+  [[nodiscard]] bool is_time_to_ask(const Stream& stream, PeriodIndex period, StreamTime now);
   [[nodiscard]] Status request(std::size_t number, StreamTime now);
+  void send_request(std::size_t number, PeriodIndex period, const EcmRequest& request, bool has_stand_in_ahead);
+  [[nodiscard]] StreamTime wait_from(StreamTime now) const;
   [[nodiscard]] bool ready(const Stream& stream, StreamTime now);
   [[nodiscard]] bool lacks_an_ecm() const;
   [[nodiscard]] std::chrono::nanoseconds lead_of_missing() const;
@@ -137,10 +168,24 @@ class Synchroniser {
   void put_on_air(Stream& stream, StreamTime now);
   void broadcast(std::size_t number, StreamTime now);
   void wake_at(StreamTime time);
+  void mark_time(StreamTime now, bool patient);
+  [[nodiscard]] Status change_what_is_due(StreamTime now);
+
+  // With keys from outside (synchroniser_keys.cpp).
+  void renumber(const KeyPeriods::Change& change);
+  [[nodiscard]] StreamTime next_boundary(StreamTime now) const;
+  [[nodiscard]] StreamTime announced_start(PeriodIndex period, StreamTime now) const;
+  [[nodiscard]] bool may_go_ahead(PeriodIndex period) const;
+  [[nodiscard]] bool may_linger(const Ecm& ecm) const;
+  [[nodiscard]] bool was_ahead(const Ecm& ecm, std::chrono::nanoseconds lead, StreamTime now);
+  void request_with_keys(std::size_t number, PeriodIndex period, StreamTime now);
 
   Options options_;
   SynchroniserActions& actions_;
-  ControlWordSource& words_;
+  ControlWordSource* words_ = nullptr;  ///< Or else `keys_`.
+  std::optional<KeyPeriods> keys_;
+  std::optional<StreamTime> boundary_;  ///< Of the key that is in force: when the stream has come to its period.
+  bool boundary_is_start_ = false;      ///< At its very start.
   std::vector<Stream> streams_;
   bool wanted_ = true;
   bool scrambling_ = false;
