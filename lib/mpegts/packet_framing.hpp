@@ -47,6 +47,8 @@ class PacketFraming {
   /// Forgets all that was pushed: another stream starts. The counts stay.
   void reset();
   [[nodiscard]] bool aligned() const { return aligned_; }
+  /// Bytes that were pushed and not given yet, nor skipped: of the next packets.
+  [[nodiscard]] std::size_t waiting() const { return held_ + input_.size(); }
   [[nodiscard]] const FramingCounts& counts() const { return counts_; }
 
   static constexpr std::size_t packets_to_align = 5;

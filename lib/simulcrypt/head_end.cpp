@@ -34,12 +34,13 @@ std::uint64_t ticks_of(StreamTime time) {
 
 }  // namespace
 
-HeadEnd::HeadEnd(HeadEndSettings settings, HeadEndListener& listener, Random& random)
+HeadEnd::HeadEnd(HeadEndSettings settings, std::size_t word_size, HeadEndListener& listener, Random& random)
     : settings_(std::move(settings)),
       listener_(listener),
       random_(random),
       bell_(std::make_shared<EcmBell>()),
-      slots_({.bit_rate = settings_.bit_rate}) {
+      slots_({.bit_rate = settings_.bit_rate}),
+      word_size_(word_size) {
   rules_[mpegts::null_pid].action = Action::null;
 }
 
@@ -49,8 +50,8 @@ HeadEnd::~HeadEnd() {
 
 Result<std::unique_ptr<HeadEnd>> HeadEnd::create(HeadEndSettings settings, HeadEndListener& listener, Random& random) {
   CAS_TRY(check_head_end_settings(settings));
-  CAS_TRY(mpegts::TsScrambler::create(settings.cipher, settings.cipher_options));
-  auto head_end = std::unique_ptr<HeadEnd>(new HeadEnd(std::move(settings), listener, random));
+  CAS_TRY_ASSIGN(const auto scrambler, mpegts::TsScrambler::create(settings.cipher, settings.cipher_options));
+  auto head_end = std::unique_ptr<HeadEnd>(new HeadEnd(std::move(settings), scrambler.word_size(), listener, random));
   for (const CaSystem& system : head_end->settings_.systems)
     system.supply->on_events([bell = head_end->bell_] { bell->ring(); });
   return head_end;
@@ -115,9 +116,17 @@ Result<bool> HeadEnd::process_packets(MutableByteView run, const std::stop_token
       times_[position_] = clock_.ticks() ? clock_start_ + *clock_.exact_ticks() : *ticks;
       // While the rate is not known, nobody could say by how much a clock reference has moved.
       const bool may_move = clock_.bit_rate() || !mpegts::pcr_of(packet);
-      if (*ticks >= next_event_ticks_ && may_move) CAS_TRY(advance(mpegts::duration_of_ticks(*ticks), stop));
+      if (*ticks >= next_event_ticks_) {
+        const StreamTime now = mpegts::duration_of_ticks(*ticks);
+        if (may_move) {
+          CAS_TRY(advance(now, stop));
+        } else if (period_changes_) {
+          CAS_TRY(change_period(now, stop));
+        }
+      }
     } else {
       timed = false;
+      if (period_changes_) CAS_TRY(change_period(now_, stop));
     }
     if (rules_[pid].action != Action::pass) take_packet(packet);
   }
@@ -200,17 +209,25 @@ void HeadEnd::take_events() {
 }
 
 Status HeadEnd::advance_groups(StreamTime now) {
-  for (ScramblingGroup* group : order_)
-    if (now >= group->next_event()) CAS_TRY(group->advance(now, waits_for_ecms()));
+  for (ScramblingGroup* group : order_) {
+    if (without_ecms_) {
+      if (group->scrambling()) CAS_TRY(group->advance_without_ecms(now, waits_for_ecms()));
+    } else if (now >= group->next_event()) {
+      CAS_TRY(group->advance(now, waits_for_ecms()));
+    }
+  }
   return {};
 }
 
 bool HeadEnd::is_overdue(StreamTime now) const {
-  return std::ranges::any_of(order_, [&](const ScramblingGroup* group) { return group->is_overdue(now); });
+  return std::ranges::any_of(order_, [&](const ScramblingGroup* group) {
+    return (group->scrambling() || !without_ecms_) && group->is_overdue(now);
+  });
 }
 
 Status HeadEnd::advance(StreamTime now, const std::stop_token& stop) {
   now_ = now;
+  period_changes_ = false;
   CAS_TRY(advance_groups(now));
   if (waits_for_ecms() && is_overdue(now)) CAS_TRY(wait_for_ecms(now, stop));
   send_cat_when_due(now);
@@ -264,9 +281,9 @@ void HeadEnd::send_packets(ByteView packets) {
                                               : mpegts::SlotMultiplexer::Order::at_once);
 }
 
-void HeadEnd::period_began(const GroupName& group, std::uint16_t cp_number) {
+void HeadEnd::period_began(const GroupName& group, std::uint16_t cp_number, const ContentKey* key) {
   period_position_ = position_;
-  listener_.period_began(group, cp_number, packets_ + position_, now_);
+  listener_.period_began(group, cp_number, key, packets_ + position_, now_);
 }
 
 void HeadEnd::went_clear(const GroupName& group) { listener_.went_clear(group, packets_ + position_, now_); }

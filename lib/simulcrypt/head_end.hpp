@@ -28,8 +28,10 @@ namespace cas::simulcrypt {
 class HeadEndListener {
  public:
   virtual ~HeadEndListener() = default;
-  /// The packet with this number (from 0, of those that came in) is the first one of the crypto-period.
-  virtual void period_began(const GroupName& group, std::uint16_t cp_number, std::uint64_t packet, StreamTime time) = 0;
+  /// The packet with this number (from 0, of those that came in) is the first one of the crypto-period. `key`: whose word
+  /// it is, when it came from outside; nullptr otherwise.
+  virtual void period_began(const GroupName& group, std::uint16_t cp_number, const ContentKey* key,
+                            std::uint64_t packet, StreamTime time) = 0;
   virtual void went_clear(const GroupName& group, std::uint64_t packet, StreamTime time) = 0;
   virtual void ecm_missing(const GroupName& group, const std::string& system, std::uint16_t cp_number,
                            WithoutEcm consequence) = 0;
@@ -76,12 +78,20 @@ class HeadEnd final : private GroupListener {
 
   /// Whole packets as they come. What goes out: `run` itself, changed in place, or a buffer that is good until the next
   /// call. Errors: cancelled, when `stop` was requested; refused, when a CA system whose absence is to end the stream has
-  /// no ECM; internal.
+  /// no ECM; not_found, when keys are to come from outside and a packet that is to be scrambled comes first; internal.
   [[nodiscard]] Result<ByteView> process(MutableByteView run, const std::stop_token& stop = {});
   /// The stream ends: packets that are left.
   [[nodiscard]] ByteView finish() { return slots_.finish(); }
   /// The stream goes on somewhere else: what was held is forgotten.
   void discontinuity();
+
+  /// With keys from outside (KeySource::upstream): the key of a period to come, in the order of periods, as early as it
+  /// is known. ErrorKind::invalid_argument for a key of a size that the cipher cannot use.
+  [[nodiscard]] Status key_ahead(ContentKey key);
+  /// With keys from outside: the next packet is the first of this period, whether it was announced or not; from there on
+  /// packets are scrambled with its key, as soon as the policies let them. Nothing happens for the one that is in force
+  /// already. ErrorKind as above.
+  [[nodiscard]] Status begin_period(ContentKey key);
 
   /// EMMs and data as a generator has sent them, to be put in where there is room.
   void push_data(std::uint32_t client_id, std::uint16_t data_id, std::uint8_t data_type,
@@ -117,7 +127,7 @@ class HeadEnd final : private GroupListener {
     std::uint16_t index = 0;  ///< table: in rewriters_; scramble: in order_.
   };
 
-  HeadEnd(HeadEndSettings settings, HeadEndListener& listener, Random& random);
+  HeadEnd(HeadEndSettings settings, std::size_t word_size, HeadEndListener& listener, Random& random);
 
   // The packets (head_end.cpp).
   [[nodiscard]] Result<bool> process_packets(MutableByteView run, const std::stop_token& stop);
@@ -139,11 +149,17 @@ class HeadEnd final : private GroupListener {
 
   // GroupListener
   void send_packets(ByteView packets) override;
-  void period_began(const GroupName& group, std::uint16_t cp_number) override;
+  void period_began(const GroupName& group, std::uint16_t cp_number, const ContentKey* key) override;
   void went_clear(const GroupName& group) override;
   void ecm_missing(const GroupName& group, const std::string& system, std::uint16_t cp_number,
                    WithoutEcm consequence) override;
   void ecm_unusable(const GroupName& group, const std::string& system, const std::string& why) override;
+
+  // Keys from outside (head_end_keys.cpp).
+  [[nodiscard]] Status make_word(ContentKey& key) const;
+  void tell_keys(ScramblingGroup& group);
+  void announce_content(const ContentKey& key);
+  [[nodiscard]] Status change_period(StreamTime now, const std::stop_token& stop);
 
   // What is planned after tables and settings (head_end_plan.cpp).
   [[nodiscard]] Status plan();
@@ -202,6 +218,14 @@ class HeadEnd final : private GroupListener {
   Bytes table_packets_;
   Bytes data_packets_;
   std::vector<EcmEvent> events_;
+
+  // With keys from outside.
+  std::size_t word_size_;
+  KeyPeriods keys_{0};  ///< The one in force, and those announced behind it: their words.
+  std::string content_id_, scheme_;
+  Bytes content_announcement_;   ///< Of these two.
+  bool period_changes_ = false;  ///< With the next packet.
+  bool without_ecms_ = false;
 
   std::uint64_t packets_ = 0;
   StreamTime now_{};

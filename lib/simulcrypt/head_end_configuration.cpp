@@ -74,6 +74,9 @@ Status read_stream(const ConfigurationTable& root, HeadEndSettings& settings) {
     std::ranges::copy(iv, settings.cipher_options.iv.begin());
   }
   CAS_TRY_ASSIGN(settings.csa2_checksum, root.flag_or("csa2_checksum", true));
+  CAS_TRY_ASSIGN(settings.key_source,
+                 choice<KeySource>(root, "key_source", KeySource::generated,
+                                   {{"generated", KeySource::generated}, {"upstream", KeySource::upstream}}));
   CAS_TRY_ASSIGN(settings.scrambling_mode, optional_number<std::uint8_t>(root, "scrambling_mode", 1, 0xfe));
   CAS_TRY_ASSIGN(
       settings.before_first_period,
@@ -138,6 +141,8 @@ Result<CaUse> read_use(const ConfigurationTable& table) {
   CAS_TRY_ASSIGN(use.ecm_pid, optional_number<mpegts::Pid>(table, "ecm_pid", first_pid, last_pid));
   CAS_TRY_ASSIGN(use.ecm_id, optional_number<std::uint16_t>(table, "ecm_id", 0, max_16));
   CAS_TRY_ASSIGN(use.private_data, hex(table, "private_data"));
+  CAS_TRY_ASSIGN(use.announce_content, table.flag_or("announce_content", false));
+  CAS_TRY_ASSIGN(use.announce_keys, table.flag_or("announce_keys", false));
   return use;
 }
 

@@ -54,6 +54,9 @@ Status HeadEnd::apply(HeadEndSettings settings) {
     return fail(ErrorKind::invalid_argument, "the cipher stays as it is while a stream passes: stop it first");
   if (settings.bit_rate != settings_.bit_rate)
     return fail(ErrorKind::invalid_argument, "the bit rate stays as it is while a stream passes: stop it first");
+  if (settings.key_source != settings_.key_source)
+    return fail(ErrorKind::invalid_argument,
+                "where keys come from stays as it is while a stream passes: stop it first");
   for (const CaSystem& system : settings.systems) system.supply->on_events([bell = bell_] { bell->ring(); });
   // Services whose CA systems are reached by another way begin anew.
   for (auto& [id, service] : services_) {
@@ -253,6 +256,7 @@ Result<std::vector<GroupStream>> HeadEnd::name_streams(const ServiceSettings& se
     stream.ca_system_id = system->ca_system_id;
     stream.supply = system->supply;
     stream.private_data = use.private_data;
+    stream.announces_content = use.announce_content;
     const auto is_taken = [&](Pid pid) {
       return ours_.test(pid) || std::ranges::any_of(streams, [&](const GroupStream& other) {
                return &other != &stream && other.pid == pid;
@@ -288,6 +292,7 @@ Status HeadEnd::add_group(Service& service, const GroupName& name) {
   CAS_TRY_ASSIGN(std::vector<GroupStream> streams, name_streams(service.settings));
   CAS_TRY_ASSIGN(auto group,
                  ScramblingGroup::create(name, settings_, service.settings, std::move(streams), *this, random_));
+  tell_keys(*group);
   for (const GroupStream& stream : group->streams()) ours_.set(stream.pid);
   for (std::size_t stream = 0; stream < group->streams().size(); ++stream)
     routes_[{group->streams()[stream].supply.get(), group->streams()[stream].stream_id}] = {group.get(), stream};
@@ -317,8 +322,11 @@ void HeadEnd::drop_service(std::uint16_t service_id) {
 ServiceSignal HeadEnd::signal_of(const Service& service, std::span<const ScramblingGroup* const> scramblers) const {
   ServiceSignal signal;
   const auto add = [&](const ScramblingGroup& group, std::optional<Pid> component) {
-    for (const GroupStream& stream : group.streams())
-      signal.systems.push_back({stream.ca_system_id, stream.pid, stream.private_data, component});
+    for (const GroupStream& stream : group.streams()) {
+      Bytes private_data = stream.private_data;
+      if (stream.announces_content) append(private_data, content_announcement_);
+      signal.systems.push_back({stream.ca_system_id, stream.pid, std::move(private_data), component});
+    }
   };
   for (const auto& [name, group] : service.groups) {
     const bool by_component = name.component || service.settings.component_descriptors;

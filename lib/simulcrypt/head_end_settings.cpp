@@ -32,6 +32,9 @@ Status check_use(const HeadEndSettings& settings, const CaUse& use) {
                                                  ": take one from 16 to 8190, or none for a free one");
   if (use.private_data.size() > max_private_data)
     return fail(ErrorKind::invalid_argument, "a CA descriptor has room for 251 bytes of private data");
+  if (settings.key_source != KeySource::upstream && (use.announce_content || use.announce_keys))
+    return fail(ErrorKind::invalid_argument,
+                "only keys from upstream can be announced: those that are drawn here no key server knows");
   return {};
 }
 
@@ -41,6 +44,9 @@ Status check_service(const HeadEndSettings& settings, const ServiceSettings& ser
     return fail(ErrorKind::invalid_argument, "a crypto-period is from 100 ms to an hour long");
   if (service.clear_lead < milliseconds(0)) return fail(ErrorKind::invalid_argument, "a clear lead is not negative");
   if (service.systems.empty()) return fail(ErrorKind::invalid_argument, "no CA system protects it: name one");
+  if (settings.key_source == KeySource::upstream && service.word_per_component)
+    return fail(ErrorKind::invalid_argument,
+                "keys from upstream are of the whole stream: let it have one word for all its components");
   std::set<std::string> seen;
   for (const CaUse& use : service.systems) {
     CAS_TRY(check_use(settings, use));

@@ -37,6 +37,9 @@ struct CaUse {
       ecm_pid;  ///< Of the first word; the next words have the PIDs after it. Nothing: free ones.
   std::optional<std::uint16_t> ecm_id;  ///< Likewise; nothing: counted from 1.
   Bytes private_data;                   ///< For the CA descriptor.
+  /// With keys from outside: content_announcement follows the private data; key_announcement follows the access criteria
+  /// of each period, which does not make them others.
+  bool announce_content = false, announce_keys = false;
   bool operator==(const CaUse&) const = default;
 };
 
@@ -78,7 +81,14 @@ enum class BeforeFirstPeriod {
   withheld,  ///< Null packets go out in their place.
 };
 
+/// Where control words come from.
+enum class KeySource {
+  generated,  ///< Drawn here, with crypto-periods by the clock of the stream.
+  upstream,   ///< Keys of a key server or the like, which come with the stream and say where periods begin.
+};
+
 struct HeadEndSettings {
+  KeySource key_source = KeySource::generated;
   mpegts::TsCipher cipher = mpegts::TsCipher::cissa;
   mpegts::TsCipherOptions cipher_options;
   bool csa2_checksum = true;                    ///< Bytes 3 and 7 of words of CSA2 are sums.

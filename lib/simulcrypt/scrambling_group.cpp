@@ -13,15 +13,19 @@ Result<std::unique_ptr<ScramblingGroup>> ScramblingGroup::create(const GroupName
   const std::size_t word_size = scrambler.word_size();
   auto group =
       std::unique_ptr<ScramblingGroup>(new ScramblingGroup(name, std::move(streams), listener, std::move(scrambler)));
-  const bool checked = settings.cipher == mpegts::TsCipher::csa2 && settings.csa2_checksum;
-  group->words_ = std::make_unique<ControlWordGenerator>(
-      random, word_size, checked ? ControlWordGenerator::Form::csa_checked : ControlWordGenerator::Form::plain);
   Synchroniser::Options options;
   options.period = service.period;
   options.policy = service.policy;
   options.clear_lead = service.clear_lead;
-  group->synchroniser_ =
-      std::make_unique<Synchroniser>(options, static_cast<SynchroniserActions&>(*group), *group->words_);
+  auto& actions = static_cast<SynchroniserActions&>(*group);
+  if (settings.key_source == KeySource::upstream) {
+    group->synchroniser_ = std::make_unique<Synchroniser>(options, actions);
+  } else {
+    const bool checked = settings.cipher == mpegts::TsCipher::csa2 && settings.csa2_checksum;
+    group->words_ = std::make_unique<ControlWordGenerator>(
+        random, word_size, checked ? ControlWordGenerator::Form::csa_checked : ControlWordGenerator::Form::plain);
+    group->synchroniser_ = std::make_unique<Synchroniser>(options, actions, *group->words_);
+  }
   group->set_scrambling(service.scramble);
   group->withhold_ =
       settings.before_first_period == BeforeFirstPeriod::withheld && service.clear_lead == std::chrono::milliseconds(0);
@@ -32,6 +36,7 @@ Result<std::unique_ptr<ScramblingGroup>> ScramblingGroup::create(const GroupName
       if (candidate.system == stream.system) use = &candidate;
     const std::size_t number = group->synchroniser_->add_stream(use == nullptr ? WithoutEcm::hold : use->without);
     if (use != nullptr) group->synchroniser_->set_access_criteria(number, use->access_criteria);
+    if (use != nullptr && use->announce_keys) group->synchroniser_->announce_keys(number);
     group->forms_.emplace_back(stream.pid);
     group->status_.streams.push_back({.system = stream.system, .pid = stream.pid});
     stream.supply->open_stream({stream.stream_id, stream.ecm_id, service.period});
@@ -102,6 +107,14 @@ void ScramblingGroup::move_stream(std::size_t stream, mpegts::Pid pid) {
   forms_[stream].packetiser = mpegts::SectionPacketiser(pid);
 }
 
+/// Not before a packet is there that waits for the key: who is to send keys may be at work on the first of them.
+void ScramblingGroup::miss_key() {
+  if (!failed_) return;
+  failed_ = fail(ErrorKind::not_found,
+                 "no key came from upstream, and packets do that are to be scrambled: put kex-keysource, or another "
+                 "element that sends keys, before this one, or have it draw its own (key-source=generated)");
+}
+
 Status ScramblingGroup::flush() {
   if (!batch_.empty()) {
     const auto done = scrambler_.scramble(batch_, parity_);
@@ -137,7 +150,12 @@ void ScramblingGroup::begin_period(std::uint16_t cp_number, const SecretBytes& w
   ++status_.periods;
   status_.scrambling = true;
   status_.cp_number = cp_number;
-  listener_.period_began(name_, cp_number);
+  const ContentKey* const key = synchroniser_->key();
+  if (key != nullptr) {
+    status_.key_id = key->key_id;
+    status_.key_period = key->period;
+  }
+  listener_.period_began(name_, cp_number, key);
 }
 
 void ScramblingGroup::go_clear() {

@@ -33,6 +33,7 @@ struct GroupStream {
   std::uint16_t ecm_id = 0;
   mpegts::Pid pid = 0;
   Bytes private_data;
+  bool announces_content = false;  ///< Behind them.
 };
 
 /// For people: how a group stands.
@@ -44,6 +45,8 @@ struct GroupStatus {
   std::uint64_t clear = 0;      ///< Packets that passed in the clear.
   std::uint64_t withheld = 0;   ///< Packets before the first period that were kept back.
   std::uint64_t periods = 0;
+  std::string key_id;            ///< With keys from outside: of the period that began last; else empty.
+  std::uint64_t key_period = 0;  ///< Likewise: its number.
   struct Stream {
     std::string system;
     mpegts::Pid pid = 0;
@@ -62,7 +65,8 @@ class GroupListener {
   virtual ~GroupListener() = default;
   /// These packets go out now.
   virtual void send_packets(ByteView packets) = 0;
-  virtual void period_began(const GroupName& group, std::uint16_t cp_number) = 0;
+  /// `key`: whose word it is, when it came from outside.
+  virtual void period_began(const GroupName& group, std::uint16_t cp_number, const ContentKey* key) = 0;
   virtual void went_clear(const GroupName& group) = 0;
   virtual void ecm_missing(const GroupName& group, const std::string& system, std::uint16_t cp_number,
                            WithoutEcm consequence) = 0;
@@ -87,6 +91,10 @@ class ScramblingGroup final : private SynchroniserActions {
   [[nodiscard]] const GroupName& name() const { return name_; }
   [[nodiscard]] const std::vector<GroupStream>& streams() const { return streams_; }
 
+  /// With keys from outside, whose words are of the scrambler's size: as Synchroniser has it.
+  [[nodiscard]] Status announce(ContentKey key) { return synchroniser_->announce(std::move(key)); }
+  void begin(ContentKey key) { synchroniser_->begin(std::move(key)); }
+
   /// An event of one of its streams.
   void take(std::size_t stream, EcmEvent event);
   void set_access_criteria(std::size_t stream, Bytes criteria) {
@@ -98,6 +106,9 @@ class ScramblingGroup final : private SynchroniserActions {
   }
 
   [[nodiscard]] Status advance(StreamTime now, bool patient) { return synchroniser_->advance(now, patient); }
+  [[nodiscard]] Status advance_without_ecms(StreamTime now, bool patient) {
+    return synchroniser_->advance_without_ecms(now, patient);
+  }
   [[nodiscard]] StreamTime next_event() const { return synchroniser_->next_event(); }
   /// Whether a period is due and an ECM for it has not come.
   [[nodiscard]] bool is_overdue(StreamTime now) const { return synchroniser_->is_overdue(now); }
@@ -113,6 +124,7 @@ class ScramblingGroup final : private SynchroniserActions {
       batch_.push_back(packet);
       return true;
     }
+    if (wanted_ && synchroniser_->lacks_key()) miss_key();
     if (begun_ || !withhold_ || !wanted_) {
       ++status_.clear;
       return true;
@@ -149,6 +161,7 @@ class ScramblingGroup final : private SynchroniserActions {
     std::size_t size = 0;  ///< Of the last ECM, in packets.
   };
 
+  void miss_key();
   [[nodiscard]] static Result<Bytes> packets_of(const Form& form, Bytes ecm);
 
   GroupName name_;

@@ -22,7 +22,8 @@
 /// problem.hpp: what a peer did wrong.
 ///
 /// **Synchroniser** (synchroniser.hpp): where crypto-periods begin, which ECM is asked for when, and when it is on the
-/// air (ecm_stream_terms.hpp), all in the time of the stream. control_words.hpp: where its words come from.
+/// air (ecm_stream_terms.hpp), all in the time of the stream. control_words.hpp: where its words come from, or else
+/// content_key.hpp and key_periods.hpp: keys from outside, and with them where periods begin.
 ///
 /// **Network**, in builds with the daemons' libraries: the sessions over service/. ecm_supply.hpp is what a
 /// synchroniser's driver sees of it, data_queue.hpp what a multiplexer's does, and head_end_network.hpp makes both.

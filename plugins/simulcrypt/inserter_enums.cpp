@@ -68,4 +68,15 @@ GType before_first_period_type() {
   return type;
 }
 
+GType key_source_type() {
+  using simulcrypt::KeySource;
+  static const GEnumValue values[] = {
+      {static_cast<gint>(KeySource::generated), "Drawn here, anew for each crypto-period", "generated"},
+      {static_cast<gint>(KeySource::upstream), "Keys of an element before this one, such as kex-keysource", "upstream"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = enum_type("GstSimulcryptKeySource", values);
+  return type;
+}
+
 }  // namespace cas::gst

@@ -56,6 +56,10 @@ StructurePtr group_stats(const simulcrypt::GroupStatus& group) {
                     "packets-scrambled", G_TYPE_UINT64, group.scrambled,  //
                     "packets-clear", G_TYPE_UINT64, group.clear,          //
                     "packets-withheld", G_TYPE_UINT64, group.withheld, nullptr);
+  if (!group.key_id.empty())
+    gst_structure_set(structure.get(),                                //
+                      "key-id", G_TYPE_STRING, group.key_id.c_str(),  //
+                      "period-index", G_TYPE_UINT64, guint64{group.key_period}, nullptr);
   StructureList streams;
   for (const auto& stream : group.streams)
     streams.add(StructurePtr(gst_structure_new("ecm-stream",                                       //
@@ -82,6 +86,13 @@ StructurePtr period_message(const GroupName& group, std::uint16_t cp_number, std
                     "packet", G_TYPE_UINT64, packet, "stream-time", G_TYPE_UINT64, ns_of(time),  //
                     nullptr);
   return structure;
+}
+
+void add_key(GstStructure* message, const simulcrypt::ContentKey& key) {
+  gst_structure_set(message,                                              //
+                    "content-id", G_TYPE_STRING, key.content_id.c_str(),  //
+                    "key-id", G_TYPE_STRING, key.key_id.c_str(),          //
+                    "period-index", G_TYPE_UINT64, guint64{key.period}, nullptr);
 }
 
 StructurePtr clear_message(const GroupName& group, std::uint64_t packet, simulcrypt::StreamTime time) {

@@ -15,6 +15,8 @@ namespace cas::gst {
 
 [[nodiscard]] StructurePtr period_message(const simulcrypt::GroupName& group, std::uint16_t cp_number,
                                           std::uint64_t packet, simulcrypt::StreamTime time);
+/// What receivers may ask a key server for, to a message about a period.
+void add_key(GstStructure* message, const simulcrypt::ContentKey& key);
 [[nodiscard]] StructurePtr clear_message(const simulcrypt::GroupName& group, std::uint64_t packet,
                                          simulcrypt::StreamTime time);
 [[nodiscard]] StructurePtr ecm_missing_message(const simulcrypt::GroupName& group, const std::string& ecmg,

@@ -25,6 +25,9 @@ struct InserterProperties {
   simulcrypt::Components components = simulcrypt::Components::all;
   mpegts::TsCipher cipher = mpegts::TsCipher::cissa;
   bool csa2_checksum = true;
+  simulcrypt::KeySource key_source = simulcrypt::KeySource::generated;
+  bool announce_content = false;
+  bool announce_keys = false;
   guint crypto_period = 10'000;  ///< ms
   guint clear_lead = 0;          ///< ms
   simulcrypt::WithoutEcm without_ecm = simulcrypt::WithoutEcm::hold;

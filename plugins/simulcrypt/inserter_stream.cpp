@@ -50,6 +50,9 @@ void InserterStream::stop() {
   rtp_.stop();
   network_.reset();
   framing_ = mpegts::PacketFraming();
+  bytes_ = 0;
+  keys_.clear();
+  key_failed_ = {};
   out_.clear();
   messages_.clear();
   problems_ = 0;
@@ -130,6 +133,7 @@ Status InserterStream::process(MutableByteView bytes, bool& in_place) {
                            data.stream->section_tspkt_flag, data.bytes);
   }
   framing_.push(bytes);
+  bytes_ += bytes.size();
   return process_runs(bytes, in_place);
 }
 
@@ -138,8 +142,9 @@ Status InserterStream::process_runs(MutableByteView whole, bool& in_place) {
   out_.clear();
   in_place = false;
   for (;;) {
-    CAS_TRY_ASSIGN(const auto run, framing_.next());
-    if (!run) return {};
+    CAS_TRY_ASSIGN(auto run, framing_.next());
+    if (!run) return begin_periods_here();
+    if (!keys_.empty()) CAS_TRY(begin_periods_before(*run));
     CAS_TRY_ASSIGN(const ByteView packets, head_end_->process(*run, waits_.token()));
     if (packets.data() == whole.data() && packets.size() == whole.size()) {
       in_place = true;
@@ -151,6 +156,7 @@ Status InserterStream::process_runs(MutableByteView whole, bool& in_place) {
 
 Result<BufferPtr> InserterStream::process_buffer(BufferPtr buffer) {
   take_configuration();
+  if (!key_failed_) return fail(key_failed_.error());
   if (rtp_.started()) return rtp_.process(std::move(buffer), waits_.token());
   buffer.reset(gst_buffer_make_writable(buffer.release()));
   bool in_place = false;
@@ -170,11 +176,14 @@ Result<BufferPtr> InserterStream::process_buffer(BufferPtr buffer) {
 GstFlowReturn InserterStream::report(const Error& error) {
   if (error.kind == ErrorKind::cancelled) return GST_FLOW_FLUSHING;
   const bool is_content = error.kind == ErrorKind::unsupported || error.kind == ErrorKind::malformed;
+  // No ECM; no key, or one that does not fit.
+  const bool is_scrambling = error.kind == ErrorKind::refused || error.kind == ErrorKind::not_found ||
+                             error.kind == ErrorKind::invalid_argument;
   post_error(element_,
-             is_content                         ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}
-             : error.kind == ErrorKind::refused ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_ENCODE}
-             : error.kind == ErrorKind::io      ? ErrorCode{GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ}
-                                                : ErrorCode{GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED},
+             is_content                    ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT}
+             : is_scrambling               ? ErrorCode{GST_STREAM_ERROR, GST_STREAM_ERROR_ENCODE}
+             : error.kind == ErrorKind::io ? ErrorCode{GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ}
+                                           : ErrorCode{GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED},
              error);
   return GST_FLOW_ERROR;
 }
@@ -243,8 +252,60 @@ GstFlowReturn InserterStream::finish() {
 void InserterStream::flush() {
   framing_.reset();
   out_.clear();
+  // What they had to wait for is gone.
+  if (const Status begun = begin_periods_here(); !begun) key_failed_ = begun;
   if (head_end_) head_end_->discontinuity();
   rtp_.discontinuity();
+}
+
+// ------------------------------------------------------------------------------------------------------------- The keys
+
+bool InserterStream::take_key(GstEvent* event) {
+  if (started_with_.settings.key_source != simulcrypt::KeySource::upstream) return false;
+  gboolean ahead = FALSE;
+  const ContentKeyPointer key(gst_cas_event_get_content_key(event, &ahead));
+  if (!key) return false;
+  std::string other_part;
+  if (!head_end_ || !keys_.is_ours(*key, other_part)) {
+    if (!other_part.empty()) problem(other_part);
+    return true;
+  }
+  GST_DEBUG_OBJECT(element_, "key %s of crypto-period %" G_GUINT64_FORMAT " %s",
+                   gst_cas_content_key_get_key_id(key.get()), gst_cas_content_key_get_period_index(key.get()),
+                   ahead ? "is announced" : "comes into force");
+  Status taken;
+  if (ahead) {
+    taken = head_end_->key_ahead(content_key_of(*key));
+  } else {
+    keys_.add(bytes_, content_key_of(*key));
+    taken = begin_periods_here();
+  }
+  if (!taken) key_failed_ = taken;
+  return true;
+}
+
+/// Those that begin where the stream is.
+Status InserterStream::begin_periods_here() {
+  while (!keys_.empty() && keys_.bytes_before(bytes_ - framing_.waiting(), mpegts::packet_size) == 0)
+    CAS_TRY(head_end_->begin_period(keys_.take()));
+  return {};
+}
+
+/// Those that begin at the start of a run, or within: packets before the last of them are processed, and the others left.
+Status InserterStream::begin_periods_before(MutableByteView& run) {
+  std::uint64_t position = bytes_ - framing_.waiting() - run.size();
+  while (!keys_.empty()) {
+    const std::size_t before = keys_.bytes_before(position, run.size());
+    if (before == run.size()) break;
+    if (before > 0) {
+      CAS_TRY_ASSIGN(const ByteView packets, head_end_->process(run.first(before), waits_.token()));
+      append(out_, packets);
+      run = run.subspan(before);
+      position += before;
+    }
+    CAS_TRY(head_end_->begin_period(keys_.take()));
+  }
+  return {};
 }
 
 StructurePtr InserterStream::stats() const {
@@ -256,9 +317,10 @@ StructurePtr InserterStream::stats() const {
 
 // --------------------------------------------------------------------------------------------------- What the bus hears
 
-void InserterStream::period_began(const GroupName& group, std::uint16_t cp_number, std::uint64_t packet,
-                                  StreamTime time) {
+void InserterStream::period_began(const GroupName& group, std::uint16_t cp_number, const simulcrypt::ContentKey* key,
+                                  std::uint64_t packet, StreamTime time) {
   messages_.push_back(period_message(group, cp_number, packet, time));
+  if (key != nullptr) add_key(messages_.back().get(), *key);
 }
 void InserterStream::went_clear(const GroupName& group, std::uint64_t packet, StreamTime time) {
   messages_.push_back(clear_message(group, packet, time));

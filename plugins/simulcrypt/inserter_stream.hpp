@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "inserter_keys.hpp"
 #include "inserter_network.hpp"
 #include "mpegts/packet_framing.hpp"
 #include "rtp_stream.hpp"
@@ -41,16 +42,19 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   [[nodiscard]] GstFlowReturn push_list(GstBufferList* list);
   /// The stream ends: what is left goes out.
   [[nodiscard]] GstFlowReturn finish();
-  /// FLUSH_STOP.
+  /// FLUSH_STOP. Keys stay as they are: upstream has told of them, and does not again.
   void flush();
+  /// A key that comes from upstream, and ends here: nobody behind the scrambler is to have it. False: the event is another
+  /// one, or goes past this element.
+  [[nodiscard]] bool take_key(GstEvent* event);
   /// Ends waits for ECMs, and allows them again.
   StopSwitch& waits() { return waits_; }
 
   [[nodiscard]] StructurePtr stats() const;
 
  private:
-  void period_began(const simulcrypt::GroupName& group, std::uint16_t cp_number, std::uint64_t packet,
-                    simulcrypt::StreamTime time) override;
+  void period_began(const simulcrypt::GroupName& group, std::uint16_t cp_number, const simulcrypt::ContentKey* key,
+                    std::uint64_t packet, simulcrypt::StreamTime time) override;
   void went_clear(const simulcrypt::GroupName& group, std::uint64_t packet, simulcrypt::StreamTime time) override;
   void ecm_missing(const simulcrypt::GroupName& group, const std::string& system, std::uint16_t cp_number,
                    simulcrypt::WithoutEcm consequence) override;
@@ -65,6 +69,8 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   void take_configuration();
   [[nodiscard]] Status process(MutableByteView bytes, bool& in_place);
   [[nodiscard]] Status process_runs(MutableByteView whole, bool& in_place);
+  [[nodiscard]] Status begin_periods_before(MutableByteView& run);
+  [[nodiscard]] Status begin_periods_here();
   [[nodiscard]] Result<BufferPtr> process_buffer(BufferPtr buffer);
   [[nodiscard]] GstFlowReturn report(const Error& error);
   void tell();
@@ -77,7 +83,10 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   RtpProperties rtp_properties_;
   RtpStream rtp_;  ///< In the place of head_end_, when RTP packets come.
   mpegts::PacketFraming framing_;
-  Bytes out_;  ///< Packets of a buffer that did not stay in their place.
+  std::uint64_t bytes_ = 0;  ///< That have come in.
+  KeyMarks keys_;            ///< Of periods that have not begun, since packets before them wait for their rest.
+  Status key_failed_;        ///< A key that cannot be used: the next buffer ends the stream.
+  Bytes out_;                ///< Packets of a buffer that did not stay in their place.
   std::vector<simulcrypt::DataDatagram> data_;
   std::vector<StructurePtr> messages_;
   static constexpr std::size_t most_problems = 20;  ///< Of a buffer.

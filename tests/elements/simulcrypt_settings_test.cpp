@@ -59,6 +59,9 @@ TEST_F(InserterSettings, AreRefusedWithTheNameOfTheProperty) {
   expect_settings_error({{"emm-listen", "127.0.0.1:x"}}, "'emm-listen'");
   expect_settings_error({{"ecm-pid", "5"}}, "PID 5");
   expect_settings_error({{"bitrate", "5"}}, "bit rate");
+  expect_settings_error({{"announce-content", "true"}}, "from upstream");
+  expect_settings_error({{"announce-keys", "true"}}, "from upstream");
+  EXPECT_FALSE(error_on_the_way_to(GST_STATE_READY, {{"announce-keys", "true"}, {"key-source", "upstream"}}));
 }
 
 TEST_F(InserterSettings, OfAFileAreRefusedWithItsName) {
@@ -72,11 +75,25 @@ TEST_F(InserterSettings, OfAFileAreRefusedWithItsName) {
   expect_settings_error({{"config", file("cipher = 'cissa'\niv = '00'\n" + ecmg)}}, "32");
   expect_settings_error(
       {{"config", file("cipher = 'cissa'\n" + ecmg + "[[service]]\n[[service.system]]\necmg = 'two'\n")}}, "'two'");
+  const std::string upstream = "key_source = 'upstream'\n" + ecmg;
+  EXPECT_FALSE(error_on_the_way_to(GST_STATE_READY, {{"config", file(upstream)}}));
+  expect_settings_error({{"config", file("key_source = 'downstream'\n" + ecmg)}}, "generated, upstream");
+  expect_settings_error({{"config", file(upstream + "[[service]]\nword = 'component'\n")}}, "one word");
+  const std::string announced = "[[service]]\n[[service.system]]\necmg = 'one'\nannounce_content = true\n";
+  EXPECT_FALSE(error_on_the_way_to(GST_STATE_READY, {{"config", file(upstream + announced)}}));
+  expect_settings_error({{"config", file(ecmg + announced)}}, "from upstream");
   const auto absent = error_on_the_way_to(GST_STATE_READY, {{"config", (folder_.path() / "none").string()}});
   ASSERT_TRUE(absent);
   EXPECT_EQ(absent->domain, g_quark_to_string(GST_RESOURCE_ERROR)) << absent->text;
   EXPECT_EQ(absent->code, GST_RESOURCE_ERROR_NOT_FOUND) << absent->text;
   EXPECT_NE(absent->text.find("none"), std::string::npos) << absent->text;
+}
+
+TEST_F(InserterSettings, OfKeysFromUpstreamAreForTransportStreams) {
+  expect_settings_error({{"key-source", "upstream"}, {"sdp", "news.sdp"}}, "'sdp'");
+  const std::string text =
+      "key_source = 'upstream'\n[[ecmg]]\nname = 'one'\nsuper_cas_id = 0x00010001\naddresses = ['127.0.0.1:2000']\n";
+  expect_settings_error({{"config", file(text)}, {"sdp", "news.sdp"}}, "'sdp'");
 }
 
 TEST_F(InserterSettings, AreRefusedWhereTheEmmPortIsInUse) {
@@ -111,6 +128,9 @@ TEST_F(InserterSettings, ComeBackAsTheyWereSet) {
                                    {"components", "audio-video"},
                                    {"cipher", "aes-128-ctr"},
                                    {"csa2-checksum", "false"},
+                                   {"key-source", "upstream"},
+                                   {"announce-content", "true"},
+                                   {"announce-keys", "true"},
                                    {"crypto-period", "5000"},
                                    {"clear-lead", "3"},
                                    {"without-ecm", "go-on"},
@@ -168,10 +188,12 @@ TEST_F(InserterSettings, ThatAreMadeWhileItStartsCount) {
 TEST_F(InserterSettings, AreKeptWhilePlayingButForThoseThatMayChange) {
   PlainEcmgServer ecmg;
   InserterHarness inserter(usual_properties(ecmg));
-  const PropertyList changes = {{"ecmg", "192.0.2.1:2000"}, {"super-cas-id", "1"}, {"crypto-period", "777"},
-                                {"cipher", "csa2"},         {"ecm-pid", "900"},    {"emm-listen", "127.0.0.1:0"},
-                                {"bitrate", "5000000"},     {"ecm-wait", "1"},     {"without-ecm", "stop"},
-                                {"service", "5"},           {"clear-lead", "5"},   {"before-first-period", "withheld"}};
+  const PropertyList changes = {
+      {"ecmg", "192.0.2.1:2000"}, {"super-cas-id", "1"},    {"crypto-period", "777"},
+      {"cipher", "csa2"},         {"ecm-pid", "900"},       {"emm-listen", "127.0.0.1:0"},
+      {"bitrate", "5000000"},     {"ecm-wait", "1"},        {"without-ecm", "stop"},
+      {"service", "5"},           {"clear-lead", "5"},      {"before-first-period", "withheld"},
+      {"key-source", "upstream"}, {"announce-keys", "true"}};
   for (const auto& [name, value] : changes) {
     GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(inserter.element()), name.c_str());
     ASSERT_NE(spec, nullptr);

@@ -15,7 +15,8 @@ using namespace cas;
 using namespace cas::simulcrypt;
 
 struct Listener final : HeadEndListener {
-  void period_began(const GroupName&, std::uint16_t, std::uint64_t packet, StreamTime time) override {
+  void period_began(const GroupName&, std::uint16_t, const ContentKey*, std::uint64_t packet,
+                    StreamTime time) override {
     if (packet < last_packet || time < last_time) std::abort();
     last_packet = packet;
     last_time = time;

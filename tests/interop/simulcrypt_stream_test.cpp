@@ -37,7 +37,7 @@ std::string output_of(const std::string& command) {
 }
 
 struct SilentListener final : HeadEndListener {
-  void period_began(const GroupName&, std::uint16_t, std::uint64_t, StreamTime) override {}
+  void period_began(const GroupName&, std::uint16_t, const ContentKey*, std::uint64_t, StreamTime) override {}
   void went_clear(const GroupName&, std::uint64_t, StreamTime) override {}
   void ecm_missing(const GroupName&, const std::string&, std::uint16_t, WithoutEcm) override {}
   void service_found(std::uint16_t, const std::string&, const std::vector<GroupStream>&) override {}

@@ -24,7 +24,8 @@ constexpr std::uint16_t ca_system_id = super_cas_id >> 16;
 
 /// Nobody needs to hear of it.
 class Silent final : public simulcrypt::HeadEndListener {
-  void period_began(const simulcrypt::GroupName&, std::uint16_t, std::uint64_t, simulcrypt::StreamTime) override {}
+  void period_began(const simulcrypt::GroupName&, std::uint16_t, const simulcrypt::ContentKey*, std::uint64_t,
+                    simulcrypt::StreamTime) override {}
   void went_clear(const simulcrypt::GroupName&, std::uint64_t, simulcrypt::StreamTime) override {}
   void ecm_missing(const simulcrypt::GroupName&, const std::string&, std::uint16_t, simulcrypt::WithoutEcm) override {}
   void service_found(std::uint16_t, const std::string&, const std::vector<simulcrypt::GroupStream>&) override {}

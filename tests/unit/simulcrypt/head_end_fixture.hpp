@@ -24,8 +24,9 @@ using cas::test::TestReceiver;
 using mpegts::Pid;
 
 struct RecordingListener final : HeadEndListener {
-  void period_began(const GroupName& group, std::uint16_t cp_number, std::uint64_t packet, StreamTime) override {
-    periods.push_back({group, cp_number, packet});
+  void period_began(const GroupName& group, std::uint16_t cp_number, const ContentKey* key, std::uint64_t packet,
+                    StreamTime) override {
+    periods.push_back({group, cp_number, packet, key == nullptr ? "" : key->key_id});
   }
   void went_clear(const GroupName&, std::uint64_t, StreamTime) override { ++clears; }
   void ecm_missing(const GroupName&, const std::string& system, std::uint16_t, WithoutEcm) override {
@@ -42,6 +43,7 @@ struct RecordingListener final : HeadEndListener {
     GroupName group;
     std::uint16_t cp_number = 0;
     std::uint64_t packet = 0;
+    std::string key_id;
   };
   std::vector<Period> periods;
   int clears = 0;
