@@ -19,6 +19,14 @@ bool is_same(const ContentKey& a, const ContentKey& b) {
 
 std::uint16_t number_of(const ContentKey& key) { return static_cast<std::uint16_t>(key.period); }
 
+/// Times may be told better later on.
+void take_times(ContentKey& known, const ContentKey& key) {
+  if (!key.period_start) return;
+  known.period_start = key.period_start;
+  known.period_end = key.period_end;
+  known.is_utc = key.is_utc;
+}
+
 /// In the arithmetic of serial numbers (RFC 1982), so that numbers may wrap wherever the key server has them do so.
 bool is_later(const ContentKey& key, const ContentKey& than) {
   const auto distance = static_cast<std::uint16_t>(number_of(key) - number_of(than));
@@ -46,8 +54,11 @@ KeyPeriods::Change KeyPeriods::splice(PeriodIndex first, PeriodIndex removed,
 Result<KeyPeriods::Change> KeyPeriods::announce(ContentKey key) {
   if (in_force_ && is_same(*find(*in_force_), key)) return Change{};
   for (PeriodIndex period = first_announced(); period < end(); ++period) {
-    const ContentKey& known = *find(period);
-    if (is_same(known, key)) return Change{};
+    ContentKey& known = keys_[static_cast<std::size_t>(period - base_)];
+    if (is_same(known, key)) {
+      take_times(known, key);
+      return Change{};
+    }
     if (known.period != key.period || known.content_id != key.content_id) continue;
     return splice(period, end() - period, std::move(key));
   }
@@ -66,6 +77,7 @@ std::optional<KeyPeriods::Change> KeyPeriods::begin(ContentKey key, PeriodIndex 
   const PeriodIndex first = in_force_ && *in_force_ > on ? *in_force_ : first_announced();
   for (PeriodIndex period = first; period < end(); ++period) {
     if (!is_same(*find(period), key)) continue;
+    take_times(keys_[static_cast<std::size_t>(period - base_)], key);
     in_force_ = period;
     return splice(first, period - first, std::nullopt);
   }

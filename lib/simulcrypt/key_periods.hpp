@@ -33,7 +33,8 @@ class KeyPeriods {
 
   explicit KeyPeriods(PeriodIndex first) : base_(first) {}
 
-  /// A period to come, which is put where its number belongs. Nothing is done for one that is known. One with another key than it was announced with
+  /// A period to come, which is put where its number belongs. Of one that is known nothing changes but its
+  /// times. One with another key than it was announced with
   /// takes the place of that and of all behind it. ErrorKind::exhausted beyond max_announced.
   [[nodiscard]] Result<Change> announce(ContentKey key);
   /// The stream has come to this period, and packets of `on`, the one whose word is in use, may still be waiting for its

@@ -44,22 +44,22 @@ Result<std::vector<simulcrypt::HostPort>> addresses_of(const std::string& text) 
   return addresses;
 }
 
-/// A TEK is a key and a salt, 30 bytes or 28 (docs/formats/bcast.md), and a key server's key has 16: nothing says how one
-/// would be made of the other, and receivers and ECMGs would have to know.
-Status check_for_rtp(const InserterProperties& properties, const simulcrypt::HeadEndSettings& settings) {
-  if (settings.key_source != simulcrypt::KeySource::upstream || properties.rtp.sdp.empty()) return {};
+}  // namespace
+
+// A TEK is a key and a salt, 30 bytes or 28 (docs/formats/bcast.md), and a key server's key has 16: nothing says how one
+// would be made of the other, and receivers and ECMGs would have to know.
+Status check_keys_for_rtp(const simulcrypt::HeadEndSettings& settings) {
+  if (settings.key_source != simulcrypt::KeySource::upstream) return {};
   return fail(ErrorKind::invalid_argument,
               "keys from upstream are for transport streams: a traffic key of RTP is a key and a salt, which no key "
               "server gives. Leave out the property 'sdp', or have keys drawn here (key-source=generated)");
 }
 
-}  // namespace
-
 Result<simulcrypt::HeadEndConfiguration> configuration_of(const InserterProperties& properties) {
   if (!properties.config.empty()) {
     CAS_TRY_ASSIGN(auto configuration, simulcrypt::read_head_end_configuration(properties.config));
     configuration.data.binary_messages = !properties.rtp.sdp.empty();
-    CAS_TRY(check_for_rtp(properties, configuration.settings));
+    if (!properties.rtp.sdp.empty()) CAS_TRY(check_keys_for_rtp(configuration.settings));
     if (properties.ecm_wait != 0) configuration.settings.wait_for_ecms = milliseconds(properties.ecm_wait);
     return configuration;
   }
@@ -69,7 +69,7 @@ Result<simulcrypt::HeadEndConfiguration> configuration_of(const InserterProperti
   settings.csa2_checksum = properties.csa2_checksum;
   settings.before_first_period = properties.before_first_period;
   settings.key_source = properties.key_source;
-  CAS_TRY(check_for_rtp(properties, settings));
+  if (!properties.rtp.sdp.empty()) CAS_TRY(check_keys_for_rtp(settings));
   if (properties.bit_rate != 0) settings.bit_rate = properties.bit_rate;
   if (properties.clock_bit_rate != 0) settings.clock_bit_rate = properties.clock_bit_rate;
   settings.wait_for_ecms = milliseconds(properties.ecm_wait);

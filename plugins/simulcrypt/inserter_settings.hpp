@@ -44,4 +44,7 @@ struct InserterProperties {
 /// What they mean. ErrorKind as read_head_end_configuration; invalid_argument names the property.
 [[nodiscard]] Result<simulcrypt::HeadEndConfiguration> configuration_of(const InserterProperties& properties);
 
+/// Whether RTP may come. ErrorKind::invalid_argument: with keys from upstream it cannot.
+[[nodiscard]] Status check_keys_for_rtp(const simulcrypt::HeadEndSettings& settings);
+
 }  // namespace cas::gst

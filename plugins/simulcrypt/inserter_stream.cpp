@@ -9,6 +9,7 @@
 
 #include "crypto/random.hpp"
 #include "inserter_messages.hpp"
+#include "inserter_settings.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(simulcrypt_ecm_inserter_debug);
 #define GST_CAT_DEFAULT simulcrypt_ecm_inserter_debug
@@ -67,7 +68,9 @@ CapsPtr InserterStream::set_caps(GstCaps* caps) {
   }
   if (!rtp_.started()) {
     head_end_.reset();
-    if (const Status started = rtp_.start(rtp_properties_, started_with_, *network_); !started) {
+    Status started = check_keys_for_rtp(started_with_.settings);
+    if (started) started = rtp_.start(rtp_properties_, started_with_, *network_);
+    if (!started) {
       post_error(element_, error_code_at_start(started.error().kind), started.error());
       return {};
     }
@@ -253,7 +256,7 @@ void InserterStream::flush() {
   framing_.reset();
   out_.clear();
   // What they had to wait for is gone.
-  if (const Status begun = begin_periods_here(); !begun) key_failed_ = begun;
+  static_cast<void>(begin_periods_here());
   if (head_end_) head_end_->discontinuity();
   rtp_.discontinuity();
 }
@@ -273,21 +276,25 @@ bool InserterStream::take_key(GstEvent* event) {
   GST_DEBUG_OBJECT(element_, "key %s of crypto-period %" G_GUINT64_FORMAT " %s",
                    gst_cas_content_key_get_key_id(key.get()), gst_cas_content_key_get_period_index(key.get()),
                    ahead ? "is announced" : "comes into force");
-  Status taken;
-  if (ahead) {
-    taken = head_end_->key_ahead(content_key_of(*key));
-  } else {
+  if (!ahead) {
     keys_.add(bytes_, content_key_of(*key));
-    taken = begin_periods_here();
+    static_cast<void>(begin_periods_here());
+  } else if (const Status announced = head_end_->key_ahead(content_key_of(*key)); !announced) {
+    key_failed_ = announced;
   }
-  if (!taken) key_failed_ = taken;
   return true;
+}
+
+Status InserterStream::begin_period() {
+  const Status begun = head_end_->begin_period(keys_.take());
+  if (!begun) key_failed_ = begun;
+  return begun;
 }
 
 /// Those that begin where the stream is.
 Status InserterStream::begin_periods_here() {
   while (!keys_.empty() && keys_.bytes_before(bytes_ - framing_.waiting(), mpegts::packet_size) == 0)
-    CAS_TRY(head_end_->begin_period(keys_.take()));
+    CAS_TRY(begin_period());
   return {};
 }
 
@@ -303,7 +310,7 @@ Status InserterStream::begin_periods_before(MutableByteView& run) {
       run = run.subspan(before);
       position += before;
     }
-    CAS_TRY(head_end_->begin_period(keys_.take()));
+    CAS_TRY(begin_period());
   }
   return {};
 }

@@ -71,6 +71,7 @@ class InserterStream final : private simulcrypt::HeadEndListener {
   [[nodiscard]] Status process_runs(MutableByteView whole, bool& in_place);
   [[nodiscard]] Status begin_periods_before(MutableByteView& run);
   [[nodiscard]] Status begin_periods_here();
+  [[nodiscard]] Status begin_period();
   [[nodiscard]] Result<BufferPtr> process_buffer(BufferPtr buffer);
   [[nodiscard]] GstFlowReturn report(const Error& error);
   void tell();

@@ -275,6 +275,7 @@ TEST_F(RtpTest, EndsWithAnErrorWhereItIsToldTo) {
 
 TEST_F(RtpTest, SaysWhatIsWrongWithTheDescription) {
   expect_refused(usual_properties(ecmg_), "'sdp'");
+  expect_refused(with(usual_properties(ecmg_), {{"key-source", "upstream"}}), "transport streams");
   expect_refused(with(usual(), {{"sdp", (folder_.path() / "none").string()}}), "none");
   expect_refused(with(usual(), {{"sdp-media", "1"}}), "'sdp-media'");
   expect_refused(with(usual(), {{"super-cas-id", "0x4a010001"}}), "0x0001");

@@ -51,10 +51,25 @@ HeadEndSettings settings_of(std::uint8_t choice, const std::shared_ptr<test::Pla
   service.period = std::chrono::milliseconds(100);
   service.word_per_component = (choice & 8) != 0;
   service.component_descriptors = (choice & 16) != 0;
+  if ((choice & 24) == 24) {
+    settings.key_source = KeySource::upstream;
+    service.word_per_component = false;
+  }
   service.policy = static_cast<ServicePolicy>((choice >> 5) % 3);
   service.systems = {{.system = "one", .without = WithoutEcm::go_on}, {.system = "two"}};
   if ((choice & 128) != 0) service.systems[1].ecm_pid = mpegts::Pid{0x1ffd};
   return settings;
+}
+
+ContentKey key_of(std::uint64_t period) {
+  ContentKey key;
+  key.period = period;
+  key.key = SecretBytes(16);
+  key.key.reveal_mutable()[0] = static_cast<std::uint8_t>(period);
+  key.content_id = period % 64 < 8 ? "one" : "other";
+  key.period_start = std::chrono::milliseconds(100 * period);
+  if (period % 3 != 0) key.period_end = std::chrono::milliseconds(100 * (period + 1));
+  return key;
 }
 
 /// What goes out is whole packets.
@@ -77,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto head_end = HeadEnd::create(settings, listener, random);
   if (!head_end) std::abort();
   input = input.subspan(1);
+  std::uint64_t period = 0;
   std::vector<std::uint8_t> run;
   while (!input.empty()) {
     const std::uint8_t what = input[0];
@@ -87,7 +103,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 1: ecmg->live(); break;
       case 2: ecmg->answers_at_once = (what & 2) != 0; break;
       case 3: (what & 2) != 0 ? ecmg->answer() : ecmg->refuse(); break;
-      case 4: (*head_end)->discontinuity(); break;
+      case 4:
+        if (settings.key_source != KeySource::upstream || (what & 15) == 0) {
+          (*head_end)->discontinuity();
+        } else if ((what & 8) != 0) {
+          if (!(*head_end)->key_ahead(key_of(period + (what & 7)))) std::abort();
+        } else {
+          period += (what & 7) == 7 ? std::uint64_t{0} - 2 : (what & 7) - 1U;
+          if (!(*head_end)->begin_period(key_of(period))) std::abort();
+        }
+        break;
       case 5:
         settings.services[0].scramble = (what & 2) != 0;
         settings.services[0].components = static_cast<Components>(what >> 2 & 3);
@@ -114,7 +139,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           input = input.subspan(count);
         }
         const auto out = (*head_end)->process(run);
-        if (!out && out.error().kind != ErrorKind::refused) std::abort();
+        const bool lacks_key =
+            !out && settings.key_source == KeySource::upstream && out.error().kind == ErrorKind::not_found;
+        if (!out && out.error().kind != ErrorKind::refused && !lacks_key) std::abort();
         if (out) check(*out);
       }
     }

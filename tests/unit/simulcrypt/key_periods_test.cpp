@@ -185,6 +185,8 @@ TEST(KeyPeriods, TimesAreAsAnnounced) {
   EXPECT_EQ(periods.duration(first + 2, seconds(10)), seconds(10));
   EXPECT_EQ(periods.distance(first, first + 1, seconds(10)), seconds(7));
   EXPECT_EQ(periods.distance(first, first + 3, seconds(10)), seconds(25));  // Of two clocks: by what they last.
+  EXPECT_OK(periods.announce(timed(7, seconds(115), seconds(118))));
+  EXPECT_EQ(periods.duration(first + 2, seconds(10)), seconds(3));
   EXPECT_OK(periods.announce(timed(9, seconds(50), seconds(40))));
   EXPECT_EQ(periods.duration(first + 4, seconds(10)), seconds(10));
 }

@@ -9,7 +9,9 @@ namespace {
 using Missing = std::vector<std::pair<std::size_t, std::uint16_t>>;
 
 TEST_F(SynchronisingWithKeys, NothingBeginsWithoutAKey) {
-  add();
+  EcmStreamTerms terms;
+  terms.delay_start = milliseconds(-100);
+  add(terms);
   run(milliseconds(500));
   EXPECT_TRUE(synchroniser().lacks_key());
   EXPECT_TRUE(begun.empty());
@@ -25,8 +27,8 @@ TEST_F(SynchronisingWithKeys, NothingBeginsWithoutAKey) {
   EXPECT_FALSE(synchroniser().is_overdue(now));
   synchroniser().begin(key(8));
   EXPECT_FALSE(synchroniser().lacks_key());
-  run(milliseconds(1001));
-  EXPECT_EQ(begin_of(8), milliseconds(1000));
+  run(milliseconds(1101));
+  EXPECT_EQ(begin_of(8), milliseconds(1100));
   ASSERT_NE(synchroniser().key(), nullptr);
   EXPECT_EQ(synchroniser().key()->period, 8U);
 }
