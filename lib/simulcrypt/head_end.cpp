@@ -126,7 +126,6 @@ Result<bool> HeadEnd::process_packets(MutableByteView run, const std::stop_token
       }
     } else {
       timed = false;
-      if (period_changes_) CAS_TRY(change_period(now_, stop));
     }
     if (rules_[pid].action != Action::pass) take_packet(packet);
   }

@@ -75,8 +75,8 @@ void HeadEnd::announce_content(const ContentKey& key) {
   signal_services();
 }
 
-/// The first packet of a period is one before which nothing can be put in: its word counts all the same. What has not begun
-/// needs a time of its own, and nobody waits for it here.
+/// The first packet of a period is a clock reference that nothing may move: its word counts all the same. What has not begun
+/// needs not begin here, and nobody waits for it.
 Status HeadEnd::change_period(StreamTime now, const std::stop_token& stop) {
   without_ecms_ = true;
   now_ = now;

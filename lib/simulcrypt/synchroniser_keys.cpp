@@ -75,8 +75,7 @@ StreamTime Synchroniser::announced_start(PeriodIndex period, StreamTime now) con
 /// Whether the ECM of a period that has not begun may be on the air: of the next one, when its word leaves the one that is
 /// in use where it is.
 bool Synchroniser::may_go_ahead(PeriodIndex period) const {
-  if (period != current_ + 1) return false;
-  return scrambling_ ? keys_->is_followed(current_) : !lacks_key();
+  return period == current_ + 1 && (!scrambling_ || keys_->is_followed(current_));
 }
 
 /// Whether the ECM of a period that is over may still be on the air: within the next one, whose word is the one that it

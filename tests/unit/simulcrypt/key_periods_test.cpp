@@ -132,6 +132,11 @@ TEST(KeyPeriods, AnotherKeyTakesThePlaceOfTheOneThatWasAnnounced) {
   EXPECT_EQ(periods.find(on + 1)->key_id, "6/1");
   ASSERT_TRUE(periods.begin(key(6, 2), on));
   EXPECT_EQ(periods.find(*periods.in_force())->key_id, "6/2");
+  // Under the same id, too.
+  ContentKey renewed = key(6, 3);
+  renewed.key_id = "6/2";
+  ASSERT_TRUE(periods.begin(std::move(renewed), *periods.in_force()));
+  EXPECT_EQ(periods.find(*periods.in_force())->key.reveal()[0], 3);
   // Two contents one after the other, each with one key.
   KeyPeriods fixed(0);
   ASSERT_TRUE(fixed.begin(key(0), -1));

@@ -262,10 +262,14 @@ TEST_F(SynchronisingWithKeys, AnEcmForAPeriodThatNeverWillBeIsLeftAside) {
   run(now + milliseconds(10));  // That of 7 is on its way.
   ASSERT_EQ(requests.back().second.cp_number, 7);
   synchroniser().begin(timed(20));
+  EXPECT_OK(synchroniser().announce(timed(21)));
   run(now + milliseconds(2000));
   EXPECT_EQ(begin_of(20), milliseconds(1600));  // When the ECMG has answered that, and then this.
+  synchroniser().begin(timed(21));
+  run(now + milliseconds(1000));
   EXPECT_TRUE(times(ecmg, 7).empty());
-  EXPECT_EQ(begun.size(), 2U);
+  EXPECT_FALSE(times(ecmg, 21).empty());
+  EXPECT_EQ(begun.size(), 3U);
 }
 
 TEST_F(SynchronisingWithKeys, TheEcmgIsToldWhichKeyItIs) {
