@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 
 #include "synchroniser_fixture.hpp"
@@ -15,7 +15,6 @@ class SynchronisingWithKeys : public Synchronising {
  protected:
   std::vector<std::map<int, Bytes>> held;  ///< By stream: what its receivers have.
   std::map<std::pair<std::size_t, std::uint16_t>, std::vector<EcmRequest::Word>> answered;
-  std::set<std::size_t> dark;  ///< Streams whose receivers may lack the word that is in use.
   std::size_t lost_words = 0;  ///< Times that an ECM took a word that was in use from them.
 
   SynchronisingWithKeys() { made.emplace(options, *this); }
@@ -61,7 +60,6 @@ class SynchronisingWithKeys : public Synchronising {
     words_of.clear();
     for (const EcmRequest::Word& each : request.words) words_of.push_back({each.cp_number, each.word.clone()});
   }
-  void begin_period(std::uint16_t cp, const SecretBytes& given) override { Synchronising::begin_period(cp, given); }
   void send_ecm(std::size_t stream, ByteView ecm) override {
     Synchronising::send_ecm(stream, ecm);
     held.resize(std::max(held.size(), stream + 1));

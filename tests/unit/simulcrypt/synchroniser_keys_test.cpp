@@ -277,9 +277,7 @@ TEST_F(SynchronisingWithKeys, TheEcmgIsToldWhichKeyItIs) {
   synchroniser().set_access_criteria(named, {1, 2});
   synchroniser().set_access_criteria(other, {1, 2});
   synchroniser().announce_keys(named);
-  EcmStreamTerms terms;
   run_periods(5, 3, 2);
-  std::set<std::string> told;
   for (std::size_t number = 0; number < requests.size(); ++number) {
     const Bytes& given = criteria[number];
     ASSERT_GT(given.size(), 1U);
