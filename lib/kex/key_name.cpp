@@ -52,13 +52,19 @@ Bytes KeyName::encode() const {
 }
 
 std::string KeyName::text() const {
-  std::string text = content_id;
+  const std::string part = part_text();
+  return part.empty() ? content_id : content_id + ' ' + part;
+}
+
+std::string KeyName::part_text() const {
+  std::string text;
+  const auto add = [&](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
   for (const std::string* part : {&track_type, &representation})
-    if (!part->empty()) text += ' ' + *part;
+    if (!part->empty()) add(*part);
   if (period_index) {
-    text += " period " + std::to_string(*period_index);
+    add("period " + std::to_string(*period_index));
   } else if (period_start) {
-    text += " from " + format_date_time(*period_start);
+    add("from " + format_date_time(*period_start));
   }
   return text;
 }

@@ -41,8 +41,9 @@ struct KeyName {
   ///
   /// The time of a period that has a number is not in it: head-ends that reckon it differently get the same key.
   [[nodiscard]] Bytes encode() const;
-  /// For people: "channel-1 HD 5M period 42".
+  /// For people: "channel-1 HD 5M period 42"; and without the content id.
   [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string part_text() const;
 };
 
 }  // namespace cas::kex

@@ -22,7 +22,7 @@ using service::HttpResponse;
 
 constexpr const char* xml_type = "application/xml";
 constexpr std::size_t max_storage_key_file = 256;
-constexpr std::size_t logged_keys = 400;  ///< Of one record, which is limited in size.
+constexpr std::size_t keys_of_record = 50;  ///< Whatever their names are, a record has room for so many.
 
 int status_of(ErrorKind kind) {
   switch (kind) {
@@ -132,8 +132,7 @@ Status KeyServer::State::understand(Visit& visit, kex::KeyPlan& plan) {
   // First the right to the content: who has none learns nothing else of it.
   CAS_TRY(policy.check(visit.client, visit.push ? kex::KeyAccess::push : kex::KeyAccess::ask, visit.content));
   CAS_TRY_ASSIGN(plan, visit.push ? keys.plan_push(std::move(document)) : keys.plan(std::move(document)));
-  for (const kex::KeyProposal& wanted : plan.wanted)
-    if (visit.names.size() < logged_keys) visit.names.push_back(wanted.name.text());
+  for (const kex::KeyProposal& wanted : plan.wanted) visit.names.push_back(wanted.name.part_text());
   return {};
 }
 
@@ -199,24 +198,27 @@ void KeyServer::State::refuse(Visit& visit, int status, const std::string& sente
 
 Status KeyServer::State::log(const Visit& visit, const char* event, const std::vector<kex::KeyMaterial>& material,
                              const std::string& why) {
-  AuditRecord record;
-  record.event = event;
-  record.fields.emplace_back("client", visit.client);
-  record.fields.emplace_back("scheme", visit.scheme);
-  record.fields.emplace_back("peer", visit.exchange.request().peer().text());
-  record.fields.emplace_back("content", visit.content);
-  if (!why.empty()) record.fields.emplace_back("why", why);
-  std::string ids, names;
-  for (std::size_t at = 0; at < std::min(material.size(), logged_keys); ++at) {
-    ids += (at == 0 ? "" : " ") + material[at].kid.text();
-    names += (at == 0 ? "" : "; ") + visit.names[at];
-  }
-  if (!ids.empty()) {
-    record.fields.emplace_back("keys", static_cast<std::int64_t>(material.size()));
+  std::vector<AuditRecord> records;
+  std::size_t at = 0;
+  do {
+    AuditRecord& record = records.emplace_back();
+    record.event = event;
+    record.fields.emplace_back("client", visit.client);
+    record.fields.emplace_back("scheme", visit.scheme);
+    record.fields.emplace_back("peer", visit.exchange.request().peer().text());
+    record.fields.emplace_back("content", visit.content.substr(0, kex::max_content_id_size));
+    if (!why.empty()) record.fields.emplace_back("why", why);
+    std::string ids, names;
+    const std::size_t end = std::min(material.size(), at + keys_of_record);
+    for (std::size_t first = at; at < end; ++at) {
+      ids += (at == first ? "" : " ") + material[at].kid.text();
+      names += (at == first ? "" : "; ") + visit.names[at];
+    }
+    if (ids.empty()) break;
     record.fields.emplace_back("key_ids", std::move(ids));
     record.fields.emplace_back("names", std::move(names));
-  }
-  return audit->append(record, configuration.audit_sync ? service::AuditSync::yes : service::AuditSync::no);
+  } while (at < material.size());
+  return audit->append(records, configuration.audit_sync ? service::AuditSync::yes : service::AuditSync::no);
 }
 
 HttpResponse KeyServer::State::capabilities() const {
