@@ -55,10 +55,11 @@ end() {  # end NAME SIGNAL
   unset "running[$1]"
 }
 
-# Installs what is missing, builds, and sets $build, $work (a folder for this run, new and empty) and $log. Where the programs and the plugin are found
+# Installs what is missing, builds, and sets $build, $work (a folder for this run, new and empty) and $log. Where the programs and the plugins are found
 # already (installed, or in meson devenv), nothing is built.
-prepare() {  # prepare NAME PLUGIN PROGRAM...
-  local name=$1 plugin=$2 found=true program_name
+prepare() {  # prepare NAME PLUGIN[,PLUGIN...] PROGRAM...
+  local name=$1 found=true program_name plugin plugins
+  IFS=, read -r -a plugins <<<"$2"
   shift 2
   build=${BUILD_DIR:-$top/build}
   # In a checkout of somebody else, the build goes among one's own files.
@@ -71,16 +72,17 @@ prepare() {  # prepare NAME PLUGIN PROGRAM...
   work=$build/$name
   for program_name; do command -v "$program_name" >/dev/null || found=false; done
   # Not --exists, which asks for a plugin of GStreamer's own version.
-  gst-inspect-1.0 --plugin "$plugin" >/dev/null 2>&1 || found=false
+  for plugin in "${plugins[@]}"; do gst-inspect-1.0 --plugin "$plugin" >/dev/null 2>&1 || found=false; done
   if ! $found; then
     step "installing what is missing"
     "$top/tools/dev/install-deps.sh" run
     step "building in $build"
     [ -f "$build/build.ninja" ] || quietly meson setup "$build" "$top" -Dcsa=enabled
-    quietly meson compile -C "$build" "$@" "gst$plugin"
-    # What an installed version needs none of: where the programs and the plugin are.
+    quietly meson compile -C "$build" "$@" "${plugins[@]/#/gst}"
+    # What an installed version needs none of: where the programs and the plugins are.
     for program_name; do PATH=$build/tools/$program_name:$build/pipelines/apps/${program_name#cas-}:$PATH; done
-    export PATH GST_PLUGIN_PATH=$build/plugins/$plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
+    for plugin in "${plugins[@]}"; do GST_PLUGIN_PATH=$build/plugins/$plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}; done
+    export PATH GST_PLUGIN_PATH
     export GST_REGISTRY=$build/$name-registry.bin
   fi
   unset CAS_CARD
