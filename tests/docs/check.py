@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks the pages: links that lead nowhere, pages that nothing leads to, elements and programs without a page, launch lines
-that nothing runs.
+that nothing runs, requirements of key exchange that no test shows.
 
 usage: check.py SOURCE_DIR
 
 A link counts when its file is there and, behind a '#', its heading. Each element that plugins/ registers and each program
 in tools/ has a page of its name somewhere in docs/. A block with a launch line is one that run.py runs, and each launch line in
-an element's source stands in such a block. The instructions of the token applet are those of its page. Prints TAP.
+an element's source stands in such a block. The instructions of the token applet are those of its page. Each requirement of key
+exchange has a row on its page, with tests that there are. Prints TAP.
 """
 
 import pathlib
@@ -126,6 +127,64 @@ def check_instructions(top):
     return [f"{code} {name} is in one of them only" for code, name in sorted(in_header ^ in_page)]
 
 
+# API for Encryption Key Exchange 0.6, clause 5: how many there are under each heading.
+REQUIREMENTS = {"5.1": 4, "5.2": 5, "5.3": 2, "5.4": 5, "5.5": 1, "5.6": 2}
+REQUIREMENT_ROW = re.compile(r"^\| (5\.\d+\.\d+) \|.*\| ([^|]*) \|$", re.MULTILINE)
+REQUIREMENT_TEST = re.compile(r"^TEST(?:_F|_P)?\(\w+,\s*(R5_\w+)\)", re.MULTILINE)
+
+
+def check_requirements(page, tests):
+    """Requirements of key exchange without a row of the page, or with one that names no test of its number that there is."""
+    problems = []
+    rows = REQUIREMENT_ROW.findall(page)
+    numbers = [f"{heading}.{number}" for heading, count in REQUIREMENTS.items() for number in range(1, count + 1)]
+    for number in numbers:
+        named = [re.findall(r"`(\w+)`", cell) for row, cell in rows if row == number]
+        if len(named) != 1:
+            problems.append(f"{number} has {len(named) or 'no'} rows")
+        elif not named[0]:
+            problems.append(f"{number}: the row names no test")
+        else:
+            problems += [f"{number}: {test} is a test of another number" for test in named[0]
+                         if not test.startswith("R" + number.replace(".", "_") + "_")]
+            problems += [f"{number}: there is no test {test}" for test in named[0] if test not in tests]
+    return problems + [f"{row} is no requirement" for row, _ in rows if row not in numbers]
+
+
+def requirement_tests(top):
+    return {name for source in (top / "tests").rglob("*.cpp") for name in REQUIREMENT_TEST.findall(source.read_text(encoding="utf-8"))}
+
+
+def check_the_checker(top):
+    """That check_requirements finds what it is there for."""
+    page = (top / "docs/kex.md").read_text(encoding="utf-8")
+    tests = requirement_tests(top)
+    row = re.search(r"^\| 5\.1\.1 .*\n", page, re.MULTILINE).group()
+    changes = {
+        "a row is gone": (page.replace(row, ""), tests),
+        "a row is there twice": (page.replace(row, row + row), tests),
+        "a row names no test": (page.replace(row, re.sub(r"`R5_\w+`", "none", row)), tests),
+        "a row names the test of another": (page.replace(row, re.sub(r"`R5_\w+`", "`R5_1_2_X`", row)), tests | {"R5_1_2_X"}),
+        "a test is gone": (page, tests - set(re.findall(r"`(R5_\w+)`", row))),
+        "a row of no requirement": (page.replace(row, row + row.replace("5.1.1", "5.1.5")), tests),
+    }
+    return [f"not found: {what}" for what, changed in changes.items() if not check_requirements(*changed)]
+
+
+CONFIGURATION_KEY = re.compile(r"(?:texts?|text_or|number|number_or|flag_or|duration_or|tables?)\(\"(\w+)\"|path_of\(\*?\w+, \"(\w+)\"")
+
+
+def check_configuration(top):
+    """Keys that cas-kms reads, and that its page or its sample has not."""
+    reader = (top / "tools/cas-kms/configuration.cpp").read_text(encoding="utf-8")
+    page = (top / "docs/cas-kms.md").read_text(encoding="utf-8")
+    sample = (top / "tools/cas-kms/cas-kms.toml").read_text(encoding="utf-8")
+    keys = {one or other for one, other in CONFIGURATION_KEY.findall(reader)}
+    problems = [f"{key} is not on the page" for key in sorted(keys) if not re.search(rf"`(?:\[+)?{key}(?:\]+)?`", page)]
+    problems += [f"{key} is not in the sample" for key in sorted(keys) if not re.search(rf"^#?(?:{key} = |\[+{key}\]+$)", sample, re.MULTILINE)]
+    return problems if len(keys) > 20 else ["the reader's keys were not found"]
+
+
 def check_subjects(top):
     """Elements and programs that have no page."""
     names = set()
@@ -148,6 +207,10 @@ def main():
     results.append(("every element and program has a page", check_subjects(top)))
     results.append(("the token's instructions are as its page says", check_instructions(top)))
     results.append(("every launch line is run by a test", check_launch_lines(top, pages)))
+    results.append(("every key that cas-kms reads is told of", check_configuration(top)))
+    key_exchange = (top / "docs/kex.md").read_text(encoding="utf-8")
+    results.append(("every requirement of key exchange is shown by a test", check_requirements(key_exchange, requirement_tests(top))))
+    results.append(("a requirement that no test shows is found", check_the_checker(top)))
     print(f"1..{len(results)}")
     for number, (what, problems) in enumerate(results, 1):
         print(f"{'not ok' if problems else 'ok'} {number} - {what}")
