@@ -14,7 +14,7 @@ namespace cas::kex {
 ///
 ///   <kex:Capabilities xmlns:kex="urn:gst-plugins-cas:kex:1" version="1" server="cas-kms 0.1.0" keys="derived">
 ///     <kex:Protocol name="CPIX" version="2.3"/>
-///     <kex:Operation name="ask"/>                       ask, push
+///     <kex:Operation name="ask"/>                       ask, push, rotate
 ///     <kex:Delivery name="encrypted"/>                  clear, encrypted
 ///     <kex:Algorithm name="cenc" keyBits="128"/>        schemes, and what else keys are for
 ///     <kex:Authentication name="Digest"/>               mutual-TLS, Digest, Bearer, none
