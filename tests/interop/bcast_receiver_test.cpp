@@ -166,6 +166,7 @@ class HeadEnd {
 
 class BcastReceiverProgram : public ::testing::Test {
  protected:
+  static constexpr std::size_t packet_size = 188;
   void write(const std::string& name, ByteView bytes) const {
     std::ofstream(folder.path() / name, std::ios::binary) << as_text(bytes);
   }
@@ -202,7 +203,17 @@ class BcastReceiverProgram : public ::testing::Test {
     std::ifstream file(folder.path() / "out.ts", std::ios::binary);
     const std::string received((std::istreambuf_iterator<char>(file)), {});
     EXPECT_GT(received.size(), 188U * 100);
-    EXPECT_NE(head_end.stop().find(received), std::string::npos) << "something else came out than was sent";
+    // In order, and nothing else. A datagram may be lost or too late on a machine that is busy: some packets may be missing.
+    const std::string sent = head_end.stop();
+    std::size_t at = sent.find(received.substr(0, packet_size)), missing = 0;
+    ASSERT_NE(at, std::string::npos) << "something else came out than was sent";
+    for (std::size_t read = packet_size; read < received.size(); read += packet_size) {
+      const std::size_t next = sent.find(received.substr(read, packet_size), at + packet_size);
+      ASSERT_NE(next, std::string::npos) << "something else came out than was sent, at " << read;
+      missing += next - at - packet_size;
+      at = next;
+    }
+    EXPECT_LE(missing, received.size() / 4);
   }
 
   cas::test::TemporaryFolder folder;
