@@ -27,8 +27,6 @@ export CAS_HOME=$work/home
 step "two key servers: the second one has the seeds, the clients and the authority of the first"
 run cas-kms init --folder kms-a
 run cas-kms init --folder kms-b --join kms-a
-# Here both are on one machine, where one alone could have the port of the metrics.
-sed -i '/^metrics/d' kms-a/cas-kms.toml kms-b/cas-kms.toml
 for name in kms-a kms-b; do
   start "$name" cas-kms run --config "$name/cas-kms.toml" --listen 127.0.0.1:0 --port-file "$name.port"
 done

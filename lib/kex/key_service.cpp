@@ -198,6 +198,7 @@ Result<std::vector<KeyMaterial>> derive_keys(const KeyDerivation& derivation, co
   keys.reserve(plan.wanted.size());
   for (const KeyProposal& wanted : plan.wanted) {
     CAS_TRY_ASSIGN(KeyMaterial key, derivation.derive(wanted.name, plan.document.time, wanted.key.kid));
+    key.auxiliary = wanted.key.auxiliary;  // With stored keys it would come back, too.
     keys.push_back(std::move(key));
   }
   return keys;

@@ -44,13 +44,15 @@ ErrorKind kind_of_status(int status) {
     case 403:
     case 409: return ErrorKind::refused;
     case 404: return ErrorKind::not_found;
+    case 429: return ErrorKind::exhausted;
     default: return ErrorKind::io;
   }
 }
 
 /// Whether a server that fails so is passed over from now on. What it refuses by its rules says nothing of its health.
 bool is_unwell(ErrorKind kind) {
-  return kind != ErrorKind::invalid_argument && kind != ErrorKind::refused && kind != ErrorKind::not_found;
+  return kind != ErrorKind::invalid_argument && kind != ErrorKind::refused && kind != ErrorKind::not_found &&
+         kind != ErrorKind::exhausted;
 }
 
 }  // namespace
@@ -253,7 +255,11 @@ void KmsClient::Worker::hedge(const std::shared_ptr<Job>& job) {
 
 Result<std::vector<FetchedKey>> KmsClient::Worker::open(const Job& job, std::size_t server,
                                                         Result<HttpTransferAnswer>& result) {
-  if (!result) return fail(result.error());
+  if (!result) {
+    // An answer without end is no matter of rules.
+    const bool endless = result.error().kind == ErrorKind::exhausted;
+    return fail(endless ? ErrorKind::io : result.error().kind, result.error().message);
+  }
   if (result->status != 200) {
     const std::string sentence = sentence_of(*result);
     return fail(kind_of_status(result->status), name(server) + " answers " + std::to_string(result->status) +

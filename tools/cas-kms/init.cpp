@@ -87,7 +87,7 @@ std::string configuration_text(const InitArguments& arguments, const std::string
       "keys = " +
       toml_string(arguments.keys) +
       "\n"
-      "metrics = \"127.0.0.1:9464\"             # /metrics, /health/live, /health/ready; leave it out for none\n\n"
+      "# metrics = \"127.0.0.1:9464\"           # /metrics, /health/live and /health/ready, at an address inside\n\n"
       "[tls]\n"
       "certificate = \"tls/server.pem\"\n"
       "key = \"tls/server.key\"\n"

@@ -55,7 +55,6 @@ class Daemon {
     service::HttpRouter router;
     CAS_TRY(keys_->add_routes(router));
     health_.add_ready("store", [this] { return keys_->store_health(); });
-    CAS_TRY(service::add_operations(router, registry_, health_));
     service::HttpListening listening;
     listening.address = configuration_.listen.address();
     listening.port = configuration_.listen.port();
