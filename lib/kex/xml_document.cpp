@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kex/xml_document.hpp"
 
+#include <libxml/SAX2.h>
 #include <libxml/parser.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 namespace cas::kex {
 
@@ -46,12 +49,78 @@ void cleanse_text(xmlNode& node, xmlDict* dictionary) {
   cleanse({node.content, std::strlen(reinterpret_cast<const char*>(node.content))});
 }
 
-/// `_private` of the context points to a flag.
-void refuse_declaration(void* parser, const xmlChar*, const xmlChar*, const xmlChar*) {
-  auto* context = static_cast<xmlParserCtxt*>(parser);
-  *static_cast<bool*>(context->_private) = true;
-  xmlStopParser(context);
+/// What is parsed, as it is handed to the parser, and what the parser has made of it so far. libxml2 looks for attributes
+/// that stand twice, and for the namespaces of prefixes, in times that grow with the square of their number: a megabyte of
+/// attributes would take it minutes. So what is between two of its events is limited, and how many prefixes are in scope.
+struct Input {
+  static constexpr std::size_t at_once = 1'024;  ///< How finely the limits are seen.
+
+  explicit Input(ByteView all) : bytes(all) {}
+  ByteView bytes;
+  std::size_t given = 0;              ///< To the parser;
+  std::size_t given_before = 0;       ///< and when it told of something for the last time.
+  std::vector<int> prefixes;          ///< Declared by each element that is open,
+  std::size_t prefixes_in_scope = 0;  ///< and by all of them.
+  bool declares_type = false, too_much = false;
+};
+
+/// `_private` of the context points to it.
+Input& input_of(void* parser) { return *static_cast<Input*>(static_cast<xmlParserCtxt*>(parser)->_private); }
+
+int give(void* from, char* to, int size) {
+  auto& input = *static_cast<Input*>(from);
+  if (input.given - input.given_before > XmlDocument::longest_markup) {
+    input.too_much = true;
+    return -1;
+  }
+  const std::size_t count =
+      std::min({static_cast<std::size_t>(size), Input::at_once, input.bytes.size() - input.given});
+  std::memcpy(to, input.bytes.data() + input.given, count);
+  input.given += count;
+  return static_cast<int>(count);
 }
+
+void saw_something(void* parser) {
+  Input& input = input_of(parser);
+  input.given_before = input.given;
+}
+
+void on_declaration(void* parser, const xmlChar*, const xmlChar*, const xmlChar*) {
+  input_of(parser).declares_type = true;
+  xmlStopParser(static_cast<xmlParserCtxt*>(parser));
+}
+
+void on_start(void* parser, const xmlChar* name, const xmlChar* prefix, const xmlChar* space, int spaces,
+              const xmlChar** declared, int attributes, int defaulted, const xmlChar** values) {
+  saw_something(parser);
+  Input& input = input_of(parser);
+  input.prefixes.push_back(spaces);
+  input.prefixes_in_scope += static_cast<std::size_t>(spaces);
+  if (input.prefixes_in_scope > XmlDocument::most_prefixes) {
+    input.too_much = true;
+    return xmlStopParser(static_cast<xmlParserCtxt*>(parser));
+  }
+  xmlSAX2StartElementNs(parser, name, prefix, space, spaces, declared, attributes, defaulted, values);
+}
+
+void on_end(void* parser, const xmlChar* name, const xmlChar* prefix, const xmlChar* space) {
+  saw_something(parser);
+  Input& input = input_of(parser);
+  if (!input.prefixes.empty()) {
+    input.prefixes_in_scope -= static_cast<std::size_t>(input.prefixes.back());
+    input.prefixes.pop_back();
+  }
+  xmlSAX2EndElementNs(parser, name, prefix, space);
+}
+
+void on_text(void* parser, const xmlChar* text, int size) {
+  saw_something(parser);
+  xmlSAX2Characters(parser, text, size);
+}
+
+// They stand for nothing here.
+void on_comment(void* parser, const xmlChar*) { saw_something(parser); }
+void on_instruction(void* parser, const xmlChar*, const xmlChar*) { saw_something(parser); }
 
 struct ReleaseContext {
   void operator()(xmlParserCtxt* context) const { xmlFreeParserCtxt(context); }
@@ -131,17 +200,25 @@ Result<XmlDocument> XmlDocument::parse(ByteView bytes, std::size_t most) {
   if (bytes.empty()) return fail(ErrorKind::malformed, "the document is empty");
   const std::unique_ptr<xmlParserCtxt, ReleaseContext> context{xmlNewParserCtxt()};
   if (!context || context->sax == nullptr) throw std::bad_alloc();
-  bool declared = false;
-  context->_private = &declared;
-  context->sax->internalSubset = refuse_declaration;
-  xmlDoc* document = xmlCtxtReadMemory(context.get(), reinterpret_cast<const char*>(bytes.data()),
-                                       static_cast<int>(bytes.size()), nullptr, nullptr,
-                                       XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
+  Input input(bytes);
+  context->_private = &input;
+  context->sax->internalSubset = on_declaration;
+  context->sax->startElementNs = on_start;
+  context->sax->endElementNs = on_end;
+  context->sax->characters = context->sax->ignorableWhitespace = on_text;
+  context->sax->comment = on_comment;
+  context->sax->processingInstruction = on_instruction;
+  xmlDoc* document = xmlCtxtReadIO(context.get(), give, nullptr, &input, nullptr, nullptr,
+                                   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
   XmlDocument parsed(document);
-  if (declared)
+  if (input.declares_type)
     return fail(ErrorKind::refused,
                 "the document has a document type declaration, which is not taken: it can only "
                 "bring entities, and CPIX has none");
+  if (input.too_much)
+    return fail(ErrorKind::exhausted,
+                "a tag, a comment or a CDATA section of the document is too long, or there are too "
+                "many prefixes in it");
   if (document == nullptr || xmlDocGetRootElement(document) == nullptr) {
     const xmlError* what = xmlCtxtGetLastError(context.get());
     return fail(ErrorKind::malformed,

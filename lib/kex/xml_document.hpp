@@ -47,7 +47,10 @@ class XmlElement {
 /// when it goes, since keys stand there.
 class XmlDocument {
  public:
-  /// ErrorKind::exhausted beyond `most` bytes; refused for a document type declaration; malformed.
+  static constexpr std::size_t longest_markup = 16 * 1024;  ///< Bytes of a tag, a comment, a CDATA section.
+  static constexpr std::size_t most_prefixes = 64;  ///< Declared for one element, by itself and those around it.
+
+  /// ErrorKind::exhausted beyond `most` bytes and for what is longer than the limits above; refused for a document type declaration; malformed.
   [[nodiscard]] static Result<XmlDocument> parse(ByteView bytes, std::size_t most);
   [[nodiscard]] XmlElement root() const;
 

@@ -193,6 +193,30 @@ TEST(CpixReader, LimitsWhatItTakes) {
   limits = {};
   limits.signalling = 4;
   EXPECT_FAILS(read_cpix(as_bytes(answer()), limits), ErrorKind::exhausted);
+  // A time that grows with the square of what stands in one tag would hold others up.
+  for (const char* more : {" a%u=''", " xmlns:a%u='u'"}) {
+    std::string many = "<CPIX xmlns='urn:dashif:org:cpix'";
+    for (unsigned i = 0; many.size() < 100'000; ++i) {
+      char attribute[40];
+      std::snprintf(attribute, sizeof attribute, more, i);
+      many += attribute;
+    }
+    EXPECT_FAILS(read_cpix(as_bytes(many + "/>")), ErrorKind::exhausted);
+  }
+  std::string prefixes = "<CPIX xmlns='urn:dashif:org:cpix'>";
+  for (int i = 0; i < 65; ++i) prefixes += "<a xmlns:p" + std::to_string(i) + "='u'>";
+  EXPECT_FAILS(read_cpix(as_bytes(prefixes)), ErrorKind::exhausted);
+  EXPECT_FAILS(read_cpix(as_bytes("<CPIX xmlns='urn:dashif:org:cpix'><!--" + std::string(20'000, 'a') + "--></CPIX>")),
+               ErrorKind::exhausted);
+  // Many small ones are fine, and so is much text.
+  std::string plenty = "<CPIX xmlns='urn:dashif:org:cpix' contentId='a'>";
+  for (int i = 0; i < 1'000; ++i) plenty += "<a xmlns:p='u'><!--" + std::string(100, 'a') + "--></a>";
+  EXPECT_OK(read_cpix(as_bytes(plenty + "</CPIX>")));
+  std::string text = request();
+  EXPECT_OK(read_cpix(as_bytes(with(text, "<cpix:PSSH/>", "<cpix:PSSH>" + std::string(87'380, 'A') + "</cpix:PSSH>"))));
+  EXPECT_FAILS(
+      read_cpix(as_bytes(with(text, "<cpix:PSSH/>", "<cpix:PSSH>" + std::string(87'384, 'A') + "</cpix:PSSH>"))),
+      ErrorKind::exhausted);
   std::string deep = "<CPIX xmlns=\"urn:dashif:org:cpix\">";
   for (int i = 0; i < 100'000; ++i) deep += "<a>";
   EXPECT_FAILS(read_cpix(as_bytes(deep)), ErrorKind::malformed);
