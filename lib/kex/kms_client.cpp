@@ -272,13 +272,14 @@ Result<std::vector<FetchedKey>> KmsClient::Worker::open(const Job& job, std::siz
     if (const Status fine = check_push_answer(job.pushed, *document); !fine) return in_answer(fine.error());
     return std::vector<FetchedKey>();
   }
+  // One that is in clear among them is no less one that somebody else may have read, or put there.
+  if (settings_.private_key && std::ranges::any_of(document->keys, [](const auto& key) { return !key.value.empty(); }))
+    return in_answer({ErrorKind::malformed, "keys come in clear, although encrypted delivery was asked for"});
   if (has_encrypted_keys(*document)) {
     if (!settings_.private_key)
       return in_answer({ErrorKind::refused, "keys come encrypted, and there is no private key here to open them"});
     if (const Status opened = decrypt_keys(*document, *settings_.private_key); !opened)
       return in_answer(opened.error());
-  } else if (settings_.private_key) {
-    return in_answer({ErrorKind::malformed, "keys come in clear, although encrypted delivery was asked for"});
   }
   auto keys = read_answer(job.request, std::move(*document));
   if (!keys) return in_answer(keys.error());

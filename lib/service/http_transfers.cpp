@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "service/http_transfers.hpp"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -45,10 +46,15 @@ class TextOf {
 
 /// Whether a token may be sent there: it is worth as much to whoever listens as to its owner (RFC 6750, 5.2).
 bool is_private(const std::string& url) {
-  for (const std::string_view start :
-       {"https://", "http://127.", "http://localhost/", "http://localhost:", "http://[::1]"})
-    if (url.starts_with(start)) return true;
-  return false;
+  constexpr std::string_view clear = "http://";
+  if (url.starts_with("https://")) return true;
+  if (!url.starts_with(clear)) return false;
+  std::string_view host = std::string_view(url).substr(clear.size());
+  if (host.starts_with("[::1]")) return host.size() == 5 || host[5] == ':' || host[5] == '/';
+  host = host.substr(0, host.find_first_of(":/?#"));
+  in_addr address{};  // Of an address, not of a name that begins like one.
+  return host == "localhost" ||
+         (::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 /// The schemes of HTTP that a client can have, in the order in which it takes them: Digest shows the server nothing that it

@@ -8,6 +8,9 @@
 
 #include "crypto/random.hpp"
 #include "crypto/tls_authority.hpp"
+#include "kex/cpix_encryption.hpp"
+#include "kex/cpix_reader.hpp"
+#include "kex/cpix_writer.hpp"
 #include "tests/support/loopback_kms.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -262,6 +265,33 @@ TEST_F(KmsClientTest, R5_3_2_BringsKeysThatWereMadeHere) {
   EXPECT_FAILS(push(request(), {}).first, ErrorKind::invalid_argument);
 }
 
+// A token is worth as much to whoever listens: it goes to https: servers and addresses of this machine, and names are none.
+TEST_F(KmsClientTest, R5_6_1_ATokenIsNotSentInClear) {
+  std::atomic<int> tokens{0}, requests{0};
+  LoopbackKms server({.gate = [&](const service::HttpRequest& asked) -> std::optional<service::HttpResponse> {
+    ++requests;
+    if (asked.header("authorization")) {
+      ++tokens;
+      return std::nullopt;
+    }
+    auto response = service::HttpResponse::text(401, "who are you?");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"a\"");
+    return response;
+  }});
+  const std::string place = ":" + std::to_string(server.port()) + "/cpix";
+  for (const auto& [host, sent] : {std::pair("0.0.0.0", false), {"127.0.0.1.localhost", false}, {"127.0.0.1", true}}) {
+    client_.reset();
+    SetUp();
+    settings.urls = {"http://" + std::string(host) + place};
+    settings.timeout = milliseconds(2'000);
+    settings.credentials.bearer_token = SecretBytes::copy_of(as_bytes("0123456789012345678901234567890123456789"));
+    tokens = requests = 0;
+    EXPECT_EQ(fetch().keys.has_value(), sent) << host;
+    EXPECT_GT(requests, 0) << host;
+    EXPECT_EQ(tokens > 0, sent) << host;
+  }
+}
+
 // 5.5.1 and 5.6.1: over TLS, each proves itself to the other.
 class KmsClientTls : public KmsClientTest {
  protected:
@@ -329,6 +359,38 @@ TEST_F(KmsClientTest, KeysMayComeEncrypted) {
   const Outcome outcome = fetch();
   ASSERT_OK(outcome.keys);
   EXPECT_EQ(outcome.keys->at(0).key.value.size(), 16U);
+}
+
+// Where encrypted keys were asked for, one that comes in clear is no answer, be it one among others.
+TEST_F(KmsClientTest, KeysInClearAreNotTakenForEncryptedOnes) {
+  const auto authority = value_or_throw(crypto::TlsAuthority::create("Test", 1'700'000'000, 2'000'000'000));
+  const auto key = value_or_throw(crypto::RsaPrivateKey::generate(2048));
+  crypto::TlsAuthority::Subject subject;
+  subject.common_name = "encoder";
+  subject.not_after = 2'000'000'000;
+  settings.private_key = key;
+  settings.certificate =
+      value_or_throw(crypto::certificate_pem_to_der(as_bytes(value_or_throw(authority.issue_for(key, subject)))));
+  std::atomic<bool> one_of_two{false};
+  LoopbackKms server({.gate = [&](const service::HttpRequest& asked) -> std::optional<service::HttpResponse> {
+    CpixDocument document = value_or_throw(read_cpix(asked.body()));
+    for (CpixContentKey& each : document.keys) each.value = SecretBytes(16);
+    if (one_of_two) {
+      SecretBytes clear = std::move(document.keys[1].value);
+      EXPECT_OK(encrypt_keys(document, crypto::system_random()));
+      document.keys[1].value = std::move(clear);
+    } else {
+      document.recipients.clear();
+    }
+    return service::HttpResponse::with_secret(200, "application/xml", value_or_throw(write_cpix(document)));
+  }});
+  settings.urls = {server.url()};
+  for (const bool each : {false, true}) {
+    one_of_two = each;
+    const Outcome outcome = fetch(request(7, 2));
+    ASSERT_FALSE(outcome.keys.has_value());
+    EXPECT_NE(outcome.keys.error().message.find("in clear"), std::string::npos) << outcome.keys.error().message;
+  }
 }
 
 TEST_F(KmsClientTest, RefusesSettingsThatCannotBe) {
