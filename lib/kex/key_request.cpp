@@ -80,9 +80,9 @@ std::string name_of(const KeyPeriod& period) {
 }
 
 Result<const CpixContentKey*> find_key(const KeyRequest& request, const KeyPeriod& asked, const CpixDocument& answer) {
-  if (request.periods.size() == 1 && is_whole_content(asked) && answer.rules.empty() && answer.keys.size() == 1)
-    return &answer.keys.front();
   const CpixContentKey* found = nullptr;
+  if (request.periods.size() == 1 && is_whole_content(asked) && answer.rules.empty() && answer.keys.size() == 1)
+    found = &answer.keys.front();
   for (const CpixUsageRule& rule : answer.rules) {
     if (!is_rule_of(rule, request, asked, answer)) continue;
     const CpixContentKey* key = answer.key(rule.kid);
