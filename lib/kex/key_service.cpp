@@ -2,6 +2,7 @@
 #include "kex/key_service.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "kex/content_pattern.hpp"
 #include "kex/cpix_encryption.hpp"
@@ -60,6 +61,17 @@ Status put_period(const CpixDocument& document, const CpixUsageRule& rule, KeyNa
   return {};
 }
 
+/// By the form that keys are kept under: the time of a period with a number makes no other name.
+Status check_names(const KeyPlan& plan) {
+  std::set<Bytes> names;
+  for (const KeyProposal& wanted : plan.wanted)
+    if (!names.insert(wanted.name.encode()).second)
+      return fail(
+          ErrorKind::malformed,
+          "ContentKeyUsageRule: two keys of the document are for the same tracks and period: " + wanted.name.text());
+  return {};
+}
+
 constexpr std::size_t max_auxiliary_size = 4'096;
 
 Status put_auxiliary(const CpixDocument& document, const Uuid& kid, KeyMaterial& key) {
@@ -102,12 +114,7 @@ Result<KeyPlan> KeyService::plan(CpixDocument request) const {
     CAS_TRY(put_auxiliary(request, key.kid, wanted.key));
     plan.wanted.push_back(std::move(wanted));
   }
-  for (std::size_t at = 1; at < plan.wanted.size(); ++at)
-    for (std::size_t before = 0; before < at; ++before)
-      if (plan.wanted[at].name == plan.wanted[before].name)
-        return fail(ErrorKind::malformed,
-                    "ContentKeyUsageRule: two keys of the request are for the same tracks and period: " +
-                        plan.wanted[at].name.text());
+  CAS_TRY(check_names(plan));
   plan.document = std::move(request);
   return plan;
 }
@@ -130,6 +137,7 @@ Result<KeyPlan> KeyService::plan_push(CpixDocument pushed) const {
     CAS_TRY(put_auxiliary(pushed, key.kid, wanted.key));
     plan.wanted.push_back(std::move(wanted));
   }
+  CAS_TRY(check_names(plan));
   plan.document = std::move(pushed);
   return plan;
 }

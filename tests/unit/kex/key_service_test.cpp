@@ -149,6 +149,13 @@ TEST_F(KeyServiceTest, NamesWhatItCannotDo) {
   expect_refused(with(request(), "contentId=\"abc123\"", "contentId=\"a&#10;b\""), ErrorKind::invalid_argument,
                  "contentId");
   expect_refused(with(request(), "STEREO_AUDIO", "SD+HD1"), ErrorKind::malformed, "same tracks and period");
+  // The time of a period with a number is no part of a name: these two are the same.
+  std::string same = with(request(), "STEREO_AUDIO", "SD+HD1");
+  same = with(
+      same, "</cpix:ContentKeyPeriodList>",
+      "<cpix:ContentKeyPeriod id=\"b\" index=\"11425\" start=\"2026-11-30T00:00:00Z\"/></cpix:ContentKeyPeriodList>");
+  const std::string filter = "keyPeriod_e64248f6-f307-4b99-aa67-b35a78253622\"/>\n      <cpix:AudioFilter";
+  expect_refused(with(same, filter, "b\"/><cpix:AudioFilter"), ErrorKind::malformed, "same tracks and period");
   expect_refused(with(request(), " index=\"11425\"", ""), ErrorKind::malformed, "ContentKeyPeriod");
   expect_refused("<CPIX xmlns=\"urn:dashif:org:cpix\" contentId=\"a\"/>", ErrorKind::malformed, "ContentKeyList");
   expect_refused(vector_text("speke1-answer.xml"), ErrorKind::unsupported, "filter");
@@ -206,6 +213,9 @@ TEST_F(KeyServiceTest, R5_3_2_KeysOfTheScramblerAreTaken) {
   EXPECT_TRUE(answered.keys[0].value.empty());
   EXPECT_FALSE(answered.systems[0].pssh->empty());
   document = read(request());
+  EXPECT_FAILS(service.plan_push(std::move(document)), ErrorKind::malformed);
+  document = read(with(request(), "STEREO_AUDIO", "SD+HD1"));
+  for (CpixContentKey& key : document.keys) key.value = SecretBytes(16);
   EXPECT_FAILS(service.plan_push(std::move(document)), ErrorKind::malformed);
 }
 
