@@ -280,17 +280,17 @@ Result<std::shared_ptr<KeySource>> KeySource::open(KeySourceSettings settings, C
   auto state = std::make_shared<State>(std::move(settings), clock, random);
   CAS_TRY_ASSIGN(state->client, KmsClient::create(std::move(of_client), *state, clock, random));
   std::shared_ptr<KeySource> source(new KeySource(std::move(state)));
-  known.emplace(which, source);
+  known.insert_or_assign(which, source);
   return source;
 }
 
 KeySource::~KeySource() {
-  // The client's thread ends here, unless this is a callback on it.
-  if (!state_->client->is_own_thread()) {
-    state_->client.reset();
-    return;
-  }
-  std::thread([state = state_] { state->client.reset(); }).detach();
+  // The client's thread ends here, unless this is a callback on it. The client itself stays as long as the state: a
+  // callback may be about to ask it for more.
+  if (state_->client->is_own_thread())
+    std::thread([state = state_] { state->client->stop(); }).detach();
+  else
+    state_->client->stop();
 }
 
 KeySource::User::User(std::shared_ptr<KeySource> source, std::shared_ptr<KeySourceListener> listener)

@@ -414,6 +414,7 @@ void KmsClient::push(KeyRequest request, std::vector<KeyMaterial> keys, PushDone
   worker_->add(std::move(job));
 }
 
+void KmsClient::stop() { worker_->stop(); }
 bool KmsClient::is_own_thread() const { return worker_->is_own_thread(); }
 KmsClientStatistics KmsClient::statistics() const { return worker_->statistics(); }
 

@@ -80,6 +80,9 @@ class KmsClient {
   [[nodiscard]] KmsClientStatistics statistics() const;
   /// Whether the caller is called back by it: who is must not destroy it.
   [[nodiscard]] bool is_own_thread() const;
+  /// Breaks off what is under way, for good: nothing is called back any more, and what is asked from now on is never
+  /// done. Waits for the client's thread, and so is not for it.
+  void stop();
 
  private:
   class Worker;
