@@ -48,6 +48,10 @@ class PostgresKeyStore final : public KeyStore {
                                 "INSERT INTO content_key (name, kid, iv, value, content_id, auxiliary, pushed)"
                                 " VALUES ($1, $2, $3, $4, $5, $6, $7::bigint = 1) ON CONFLICT DO NOTHING"));
     CAS_TRY(connection_.prepare("count", "SELECT count(*) FROM content_key"));
+    // A database may be set up to commit without waiting for its disk, for the sake of others in it.
+    CAS_TRY(connection_.prepare("durable",
+                                "SELECT set_config('synchronous_commit', 'on', true)"
+                                " WHERE current_setting('synchronous_commit') = 'off'"));
     return connection_.prepare("ping", "SELECT 1");
   }
 
@@ -133,7 +137,7 @@ class PostgresKeyStore final : public KeyStore {
     std::vector<Bytes> sealed, auxiliary;
     sealed.reserve(missing.size());
     auxiliary.reserve(missing.size());
-    std::vector<PostgresStep> steps;
+    std::vector<PostgresStep> steps{{"durable", {}}};
     for (const Wanted* one : missing) {
       CAS_TRY_ASSIGN(Bytes value, cipher_.seal(one->name, one->key));
       sealed.push_back(std::move(value));
@@ -150,8 +154,8 @@ class PostgresKeyStore final : public KeyStore {
       return fail(done.error);
     }
     for (std::size_t at = 0; at < missing.size(); ++at) {
-      const bool inserted = done.rows[2 * at].affected() == 1;
-      const PostgresRows& found = done.rows[2 * at + 1];
+      const bool inserted = done.rows[1 + 2 * at].affected() == 1;
+      const PostgresRows& found = done.rows[2 + 2 * at];
       if (found.size() > 0) {
         CAS_TRY(take(*missing[at], found, inserted));
       } else if (missing[at]->proposal.pushed) {

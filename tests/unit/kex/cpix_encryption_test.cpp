@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "cpix_text.hpp"
+#include "crypto/aes.hpp"
+#include "crypto/mac.hpp"
 #include "crypto/tls_authority.hpp"
 #include "kex/cpix_reader.hpp"
 #include "kex/cpix_writer.hpp"
@@ -109,6 +111,33 @@ TEST_F(CpixEncryption, FindsEachBitThatWasChanged) {
     EXPECT_FAILS(decrypt_keys(document, packager().key), ErrorKind::authentication_failed);
     EXPECT_TRUE(document.keys[0].value.empty());
     byte ^= 0x10;
+  }
+}
+
+// Who has the keys may still have padded otherwise: then it is no key.
+TEST_F(CpixEncryption, PaddingIsOfPkcs7) {
+  CpixDocument sealed = document_for({packager().certificate});
+  ASSERT_OK(encrypt_keys(sealed, random));
+  const SecretBytes document_key = value_or_throw(packager().key.decrypt(sealed.recipients[0].document_key));
+  const SecretBytes mac_key = value_or_throw(packager().key.decrypt(sealed.recipients[0].mac_key));
+  const std::string key = "00112233445566778899aabbccddeeff";
+  for (const auto& [padding, good] : {std::pair("10101010101010101010101010101010", true),
+                                      {"10101010101010100f10101010101010", false},
+                                      {"10101010101010101010101010101000", false},
+                                      {"11111111111111111111111111111111", false},
+                                      {"00000000000000000000000000000021", false}}) {
+    Bytes value(16);
+    append(value, value_or_throw(
+                      crypto::aes_cbc_encrypt(document_key, std::array<std::uint8_t, 16>{}, test::hex(key + padding))));
+    const auto mac = value_or_throw(crypto::hmac_sha512(mac_key, {value}));
+    sealed.keys[1].encrypted = CpixEncryptedValue{value, Bytes(mac.begin(), mac.end())};
+    CpixDocument document = value_or_throw(read_cpix(value_or_throw(write_cpix(sealed)).reveal()));
+    const Status opened = decrypt_keys(document, packager().key);
+    EXPECT_EQ(opened.has_value(), good) << padding;
+    if (!good) {
+      EXPECT_FAILS(opened, ErrorKind::authentication_failed);
+      EXPECT_TRUE(document.keys[0].value.empty());
+    }
   }
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kex/key_store.hpp"
 
-#include <gtest/gtest.h>
-
+#include <algorithm>
+#include <barrier>
 #include <fstream>
+#include <map>
+#include <set>
+#include <thread>
 
 #include "kex/access_policy.hpp"
 #include "kex/content_pattern.hpp"
-#include "kex/stored_key_cipher.hpp"
+#include "key_stores.hpp"
 #include "service/store.hpp"
-#include "tests/support/result_matchers.hpp"
-#include "tests/support/seeded_random.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace cas::kex {
@@ -18,42 +19,42 @@ namespace {
 
 using test::value_or_throw;
 
-class SqliteKeys : public testing::Test {
- protected:
-  SqliteKeys() { EXPECT_OK(create_sqlite_key_store(file())); }
+class SqliteBackend final : public KeyStoreBackend {
+ public:
+  SqliteBackend() { value_or_throw(create_sqlite_key_store(file())); }
+  std::unique_ptr<KeyStore> open(const SecretBytes& storage_key, Random& random) override {
+    return value_or_throw(open_sqlite_key_store(file(), storage_key, random));
+  }
+  void change(const std::string& sql) override {
+    auto raw = open_raw();
+    auto transaction = value_or_throw(raw.begin());
+    ASSERT_OK(value_or_throw(raw.prepare(sql)).run());
+    ASSERT_OK(transaction.commit());
+  }
+  std::vector<Bytes> read(const std::string& sql) override {
+    auto raw = open_raw();
+    auto statement = value_or_throw(raw.prepare(sql));
+    std::vector<Bytes> all;
+    while (value_or_throw(statement.step())) all.push_back(statement.bytes(0));
+    return all;
+  }
+  [[nodiscard]] std::string zeros() const override { return "zeroblob(16)"; }
   [[nodiscard]] std::filesystem::path file() const { return folder.path() / "keys.db"; }
-  std::unique_ptr<KeyStore> open(std::uint8_t storage_key = 1) {
-    SecretBytes key(storage_key_size);
-    key.reveal_mutable()[0] = storage_key;
-    return value_or_throw(open_sqlite_key_store(file(), key, random));
-  }
-  KeyProposal proposal(const std::string& content, std::uint64_t period) {
-    KeyProposal made;
-    made.name.content_id = content;
-    made.name.period_index = period;
-    made.key.kid = value_or_throw(Uuid::draw(random));
-    made.key.iv[0] = static_cast<std::uint8_t>(period);
-    made.key.value = value_or_throw(random_secret(random, content_key_size));
-    return made;
-  }
-  static Result<SettledKey> settle_one(KeyStore& store, const KeyProposal& wanted) {
-    auto all = store.settle({&wanted, 1});
-    if (!all) return fail(all.error());
-    return std::move(all->at(0));
-  }
-  static void expect_same(const Result<SettledKey>& settled, const KeyMaterial& key) {
-    ASSERT_OK(settled);
-    EXPECT_EQ(settled->key.kid, key.kid);
-    EXPECT_EQ(settled->key.iv, key.iv);
-    EXPECT_TRUE(equal(settled->key.value.reveal(), key.value.reveal()));
-  }
 
+ private:
+  [[nodiscard]] service::Store open_raw() const {
+    return value_or_throw(service::Store::open(file(), {"keys", 0x434b4d31, std::array<std::string_view, 1>{""}}));
+  }
   test::TemporaryFolder folder;
-  test::SeededRandom random{9};
 };
 
+const KeyStoreKind sqlite_kind{"Sqlite",
+                               [] { return std::unique_ptr<KeyStoreBackend>(std::make_unique<SqliteBackend>()); },
+                               [] { return std::string(); }};
+INSTANTIATE_TEST_SUITE_P(Sqlite, KeyStores, testing::Values(sqlite_kind), [](const auto& of) { return of.param.name; });
+
 // 5.2.2.
-TEST_F(SqliteKeys, R5_2_2_AKeyStaysWithItsContentId) {
+TEST_P(KeyStores, R5_2_2_AKeyStaysWithItsContentId) {
   const KeyProposal first = proposal("channel", 1);
   {
     const auto store = open();
@@ -66,14 +67,12 @@ TEST_F(SqliteKeys, R5_2_2_AKeyStaysWithItsContentId) {
   const auto again = settle_one(*store, proposal("channel", 1));  // another key is proposed
   expect_same(again, first.key);
   EXPECT_FALSE(again->fresh);
-  auto file_of_store =
-      value_or_throw(service::Store::open(file(), {"keys", 0x434b4d31, std::array<std::string_view, 1>{""}}));
-  auto by_content = value_or_throw(file_of_store.prepare("SELECT kid FROM content_key WHERE content_id = 'channel'"));
-  ASSERT_TRUE(value_or_throw(by_content.step()));
-  EXPECT_EQ(to_hex(by_content.bytes(0)), to_hex(first.key.kid.bytes));
+  const auto by_content = backend->read("SELECT kid FROM content_key WHERE content_id = 'channel'");
+  ASSERT_EQ(by_content.size(), 1U);
+  EXPECT_EQ(to_hex(by_content[0]), to_hex(first.key.kid.bytes));
 }
 
-TEST_F(SqliteKeys, WhoeverIsFirstWins) {
+TEST_P(KeyStores, WhoeverIsFirstWins) {
   const auto one = open(), other = open();
   for (std::uint64_t period = 0; period < 50; ++period) {
     const KeyProposal a = proposal("channel", period), b = proposal("channel", period);
@@ -84,7 +83,7 @@ TEST_F(SqliteKeys, WhoeverIsFirstWins) {
   }
 }
 
-TEST_F(SqliteKeys, ManyAreSettledAtOnce) {
+TEST_P(KeyStores, ManyAreSettledAtOnce) {
   const auto store = open();
   std::vector<KeyProposal> wanted;
   for (std::uint64_t period = 0; period < 20; ++period) wanted.push_back(proposal("channel", period % 10));
@@ -93,7 +92,7 @@ TEST_F(SqliteKeys, ManyAreSettledAtOnce) {
   for (std::size_t at = 0; at < 20; ++at) expect_same(settled[at], wanted[at % 10].key);
 }
 
-TEST_F(SqliteKeys, AKeyIdIsOfOneNameAlone) {
+TEST_P(KeyStores, AKeyIdIsOfOneNameAlone) {
   const auto store = open();
   const KeyProposal first = proposal("channel", 1);
   expect_same(settle_one(*store, first), first.key);
@@ -108,7 +107,7 @@ TEST_F(SqliteKeys, AKeyIdIsOfOneNameAlone) {
   EXPECT_FAILS(settle_one(*store, pushed), ErrorKind::refused);
 }
 
-TEST_F(SqliteKeys, APushedKeyIsTheOneOrAnError) {
+TEST_P(KeyStores, APushedKeyIsTheOneOrAnError) {
   const auto store = open();
   KeyProposal pushed = proposal("channel", 1);
   pushed.pushed = true;
@@ -126,9 +125,18 @@ TEST_F(SqliteKeys, APushedKeyIsTheOneOrAnError) {
   expect_same(settle_one(*store, proposal("channel", 1)), pushed.key);
 }
 
-TEST_F(SqliteKeys, NoKeyStandsInTheFile) {
-  const KeyProposal first = proposal("channel", 1);
-  { EXPECT_OK(settle_one(*open(), first)); }
+TEST(SqliteKeys, NoKeyStandsInTheFile) {
+  test::TemporaryFolder folder;
+  test::SeededRandom random{9};
+  KeyProposal first;
+  first.name.content_id = "channel";
+  first.key.value = value_or_throw(random_secret(random, content_key_size));
+  ASSERT_OK(create_sqlite_key_store(folder.path() / "keys.db"));
+  {
+    const auto store =
+        value_or_throw(open_sqlite_key_store(folder.path() / "keys.db", SecretBytes(storage_key_size), random));
+    EXPECT_OK(store->settle({&first, 1}));
+  }
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     std::ifstream in(entry.path(), std::ios::binary);
     const std::string content{std::istreambuf_iterator<char>(in), {}};
@@ -136,7 +144,17 @@ TEST_F(SqliteKeys, NoKeyStandsInTheFile) {
   }
 }
 
-TEST_F(SqliteKeys, AnotherStorageKeyOpensNothing) {
+TEST_P(KeyStores, NoKeyStandsInTheTable) {
+  const KeyProposal first = proposal("channel", 1);
+  EXPECT_OK(settle_one(*open(), first));
+  for (const char* column : {"name", "kid", "iv", "value", "auxiliary"}) {
+    const auto values = backend->read(std::string("SELECT ") + column + " FROM content_key");
+    ASSERT_EQ(values.size(), 1U);
+    EXPECT_TRUE(std::ranges::search(values[0], first.key.value.reveal()).empty()) << column;
+  }
+}
+
+TEST_P(KeyStores, AnotherStorageKeyOpensNothing) {
   const KeyProposal first = proposal("channel", 1);
   { EXPECT_OK(settle_one(*open(1), first)); }
   const auto store = open(2);
@@ -144,25 +162,91 @@ TEST_F(SqliteKeys, AnotherStorageKeyOpensNothing) {
 }
 
 // Who can write into the database cannot give one content the key of another.
-TEST_F(SqliteKeys, RowsCannotBeExchanged) {
+TEST_P(KeyStores, RowsCannotBeExchanged) {
   const KeyProposal first = proposal("free", 1), second = proposal("dear", 1);
   {
     const auto store = open();
     EXPECT_OK(settle_one(*store, first));
     EXPECT_OK(settle_one(*store, second));
   }
-  auto raw = value_or_throw(service::Store::open(file(), {"keys", 0x434b4d31, std::array<std::string_view, 1>{""}}));
-  for (const char* change : {"UPDATE content_key SET value = (SELECT value FROM content_key WHERE content_id = 'free') "
-                             "WHERE content_id = 'dear'",
-                             "UPDATE content_key SET kid = zeroblob(16) WHERE content_id = 'free'",
-                             "UPDATE content_key SET iv = zeroblob(16) WHERE content_id = 'free'"}) {
-    auto transaction = value_or_throw(raw.begin());
-    ASSERT_OK(value_or_throw(raw.prepare(change)).run());
-    ASSERT_OK(transaction.commit());
-  }
+  backend->change(
+      "UPDATE content_key SET value = (SELECT value FROM content_key WHERE content_id = 'free') "
+      "WHERE content_id = 'dear'");
+  backend->change("UPDATE content_key SET kid = " + backend->zeros() + " WHERE content_id = 'free'");
   const auto store = open();
   EXPECT_FAILS(settle_one(*store, proposal("dear", 1)), ErrorKind::authentication_failed);
   EXPECT_FAILS(settle_one(*store, proposal("free", 1)), ErrorKind::authentication_failed);
+}
+
+TEST_P(KeyStores, IdAndVectorOfAKeyAreItsOwn) {
+  const KeyProposal first = proposal("channel", 1);
+  { EXPECT_OK(settle_one(*open(), first)); }
+  backend->change("UPDATE content_key SET iv = " + backend->zeros());
+  EXPECT_FAILS(settle_one(*open(), first), ErrorKind::authentication_failed);
+}
+
+// Two servers ask for the same names, from the front and from the back: each name has one key.
+TEST_P(KeyStores, TwoServersRace) {
+  constexpr std::uint64_t names = 240, at_once = 8;
+  std::array<std::map<std::uint64_t, Uuid>, 2> found;
+  std::array<std::size_t, 2> fresh{};
+  std::barrier together(2);
+  const auto race = [&](std::size_t who) {
+    test::SeededRandom own(static_cast<std::uint32_t>(who) + 20);
+    const auto store = open_with(own);
+    together.arrive_and_wait();
+    for (std::uint64_t batch = 0; batch < names / at_once; ++batch) {
+      std::vector<KeyProposal> wanted;
+      for (std::uint64_t at = 0; at < at_once; ++at) {
+        const std::uint64_t number = batch * at_once + at;
+        wanted.push_back(proposal_of(own, "channel", who == 0 ? number : number ^ (at_once - 1)));
+      }
+      const auto settled = store->settle(wanted);
+      ASSERT_OK(settled);
+      for (std::size_t at = 0; at < wanted.size(); ++at) {
+        ASSERT_OK(settled->at(at));
+        fresh[who] += settled->at(at)->fresh ? 1 : 0;
+        found[who].emplace(*wanted[at].name.period_index, settled->at(at)->key.kid);
+      }
+    }
+  };
+  std::thread other(race, 1);
+  race(0);
+  other.join();
+  EXPECT_EQ(found[0].size(), names);
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_EQ(fresh[0] + fresh[1], names);
+  EXPECT_EQ(value_or_throw(open()->count()), names);
+}
+
+// Key ids that cross: each server waits for what the other one has.
+TEST_P(KeyStores, ServersThatWaitForOneAnotherBothGoOn) {
+  constexpr std::uint64_t rounds = 20;
+  std::vector<Uuid> ids;
+  for (std::uint64_t at = 0; at < 2 * rounds; ++at) ids.push_back(value_or_throw(Uuid::draw(random)));
+  std::barrier together(2);
+  const auto push = [&](std::size_t who) {
+    test::SeededRandom own(static_cast<std::uint32_t>(who) + 30);
+    const auto store = open_with(own);
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      std::vector<KeyProposal> wanted;
+      for (std::uint64_t at = 0; at < 2; ++at) {
+        wanted.push_back(proposal_of(own, "server-" + std::to_string(who), round * 2 + at));
+        wanted.back().key.kid = ids[round * 2 + (who == 0 ? at : 1 - at)];
+      }
+      together.arrive_and_wait();
+      const auto settled = store->settle(wanted);
+      ASSERT_OK(settled);
+      for (const auto& one : *settled) ASSERT_OK(one);
+    }
+  };
+  std::thread other(push, 1);
+  push(0);
+  other.join();
+  EXPECT_EQ(value_or_throw(open()->count()), 4 * rounds);
+  std::set<std::string> different;
+  for (const Bytes& id : backend->read("SELECT kid FROM content_key")) different.insert(to_hex(id));
+  EXPECT_EQ(different.size(), 4 * rounds);
 }
 
 TEST(StoredKeyCipher, ChecksSizes) {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <thread>
+
+#include "key_stores.hpp"
+#include "support/private_postgres.hpp"
+
+namespace cas::kex {
+namespace {
+
+using service::PostgresConnection;
+using test::PrivatePostgres;
+using test::value_or_throw;
+
+/// One server for all tests that leave it running; nothing where this machine has none.
+PrivatePostgres* shared_server() {
+  static const std::unique_ptr<PrivatePostgres> server = []() -> std::unique_ptr<PrivatePostgres> {
+    if (!PrivatePostgres::missing().empty()) return nullptr;
+    return value_or_throw(PrivatePostgres::start({.durable = false, .settings = {"deadlock_timeout=10ms"}}));
+  }();
+  return server.get();
+}
+
+class PostgresBackend final : public KeyStoreBackend {
+ public:
+  explicit PostgresBackend(const PrivatePostgres& server) : url_(server.url()) {
+    change("DROP TABLE IF EXISTS content_key");
+  }
+  std::unique_ptr<KeyStore> open(const SecretBytes& storage_key, Random& random) override {
+    return value_or_throw(open_postgres_key_store({url_, {}}, storage_key, random));
+  }
+  void change(const std::string& sql) override {
+    auto connection = value_or_throw(PostgresConnection::open({url_, {}}));
+    ASSERT_OK(connection.run(sql));
+  }
+  std::vector<Bytes> read(const std::string& sql) override {
+    auto connection = value_or_throw(PostgresConnection::open({url_, {}}));
+    value_or_throw(connection.prepare("read", sql));
+    const auto rows = value_or_throw(connection.execute({"read", {}}));
+    std::vector<Bytes> all;
+    for (std::size_t row = 0; row < rows.size(); ++row) all.push_back(rows.bytes(row, 0));
+    return all;
+  }
+  [[nodiscard]] std::string zeros() const override { return "decode(repeat('00', 16), 'hex')"; }
+
+ private:
+  std::string url_;
+};
+
+const KeyStoreKind postgres_kind{
+    "Postgres",
+    [] {
+      const PrivatePostgres* server = shared_server();
+      return server == nullptr ? nullptr : std::unique_ptr<KeyStoreBackend>(std::make_unique<PostgresBackend>(*server));
+    },
+    [] { return PrivatePostgres::missing(); }};
+INSTANTIATE_TEST_SUITE_P(Postgres, KeyStores, testing::Values(postgres_kind),
+                         [](const auto& of) { return of.param.name; });
+
+class PostgresKeys : public KeyStores {};
+INSTANTIATE_TEST_SUITE_P(Postgres, PostgresKeys, testing::Values(postgres_kind),
+                         [](const auto& of) { return of.param.name; });
+
+TEST_P(PostgresKeys, AConnectionThatIsCutIsMadeAgain) {
+  const auto store = open();
+  const KeyProposal first = proposal("channel", 1);
+  expect_same(settle_one(*store, first), first.key);
+  for (std::uint64_t period = 2; period < 6; ++period) {
+    backend->change(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+    expect_same(settle_one(*store, proposal("channel", 1)), first.key);
+    const KeyProposal fresh = proposal("channel", period);
+    expect_same(settle_one(*store, fresh), fresh.key);
+  }
+  EXPECT_EQ(value_or_throw(store->count()), 5U);
+}
+
+// Cut again and again while it works: whatever was answered stays.
+TEST_P(PostgresKeys, ConnectionsThatAreCutLoseNothing) {
+  const auto store = open();
+  std::atomic<bool> done{false};
+  std::thread cutter([&] {
+    while (!done)
+      backend->change(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+          "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  });
+  std::map<std::uint64_t, KeyMaterial> answered;
+  for (std::uint64_t period = 0; period < 60; ++period) {
+    auto settled = settle_one(*store, proposal("channel", period % 40));
+    if (!settled) {
+      EXPECT_STREQ(error_kind_name(settled.error().kind), error_kind_name(ErrorKind::io)) << settled.error().message;
+      continue;
+    }
+    const auto [known, fresh] = answered.try_emplace(period % 40, std::move(settled->key));
+    if (!fresh) expect_same(settled, known->second);
+  }
+  done = true;
+  cutter.join();
+  const auto again = open();
+  for (const auto& [period, key] : answered) expect_same(settle_one(*again, proposal("channel", period)), key);
+}
+
+// 5.2.2, where the database is set up to commit without waiting for its disk: what was answered is there after its end.
+TEST(PostgresKeyStore, KeysAreOnTheDiskWhateverTheDatabaseIsSetUpFor) {
+  if (!PrivatePostgres::missing().empty()) GTEST_SKIP() << PrivatePostgres::missing();
+  const auto server =
+      value_or_throw(PrivatePostgres::start({.settings = {"synchronous_commit=off", "wal_writer_delay=10s"}}));
+  test::SeededRandom random(4);
+  const auto open = [&] {
+    return value_or_throw(open_postgres_key_store({server->url(), {}}, SecretBytes(storage_key_size), random));
+  };
+  KeyProposal wanted;
+  wanted.name.content_id = "channel";
+  wanted.key.kid = value_or_throw(Uuid::draw(random));
+  wanted.key.value = value_or_throw(random_secret(random, content_key_size));
+  {
+    const auto store = open();
+    EXPECT_OK(value_or_throw(store->settle({&wanted, 1})).at(0));
+  }
+  server->kill();
+  ASSERT_OK(server->restart());
+  EXPECT_EQ(value_or_throw(open()->count()), 1U);
+}
+
+TEST(PostgresKeyStore, AServerThatIsGoneIsAFailureUntilItIsBack) {
+  if (!PrivatePostgres::missing().empty()) GTEST_SKIP() << PrivatePostgres::missing();
+  const auto server = value_or_throw(PrivatePostgres::start());
+  test::SeededRandom random(4);
+  const SecretBytes key(storage_key_size);
+  const auto store = value_or_throw(open_postgres_key_store({server->url(), {}}, key, random));
+  KeyProposal wanted;
+  wanted.name.content_id = "channel";
+  wanted.key.kid = value_or_throw(Uuid::draw(random));
+  wanted.key.value = value_or_throw(random_secret(random, content_key_size));
+  const auto first = value_or_throw(
+      value_or_throw(store->settle({&wanted, 1})).at(0).map([](SettledKey& of) { return of.key.clone(); }));
+  server->kill();
+  EXPECT_FAILS(store->settle({&wanted, 1}), ErrorKind::io);
+  EXPECT_FAILS(store->check(), ErrorKind::io);
+  ASSERT_OK(server->restart());
+  EXPECT_OK(store->check());
+  wanted.key.kid = value_or_throw(Uuid::draw(random));
+  const auto again = value_or_throw(store->settle({&wanted, 1}));
+  ASSERT_OK(again.at(0));
+  EXPECT_EQ(again.at(0)->key.kid, first.kid);
+  EXPECT_FALSE(again.at(0)->fresh);
+}
+
+// Both find that there is no table.
+TEST_P(PostgresKeys, TwoServersComeAtOnceToAnEmptyDatabase) {
+  for (int round = 0; round < 5; ++round) {
+    backend->change("DROP TABLE IF EXISTS content_key");
+    std::thread other([&] {
+      test::SeededRandom own(8);
+      EXPECT_EQ(value_or_throw(open_with(own)->count()), 0U);
+    });
+    EXPECT_EQ(value_or_throw(open()->count()), 0U);
+    other.join();
+  }
+}
+
+}  // namespace
+}  // namespace cas::kex
