@@ -30,7 +30,7 @@ Status make_folder(const fs::path& folder) {
 }
 
 /// What another server of the same keys has: its seeds or storage key, clients and authority.
-Status join(const fs::path& other, const fs::path& folder) {
+Status join(const fs::path& other, const std::string& keys, const fs::path& folder) {
   bool any = false;
   for (const char* name : {"seeds.toml", "storage.key", "clients.toml", "tls/ca.pem", "tls/ca.key"}) {
     auto content = read_file(other / name, max_file);
@@ -41,6 +41,10 @@ Status join(const fs::path& other, const fs::path& folder) {
     any = true;
   }
   if (!any) return fail(ErrorKind::not_found, other.string() + " is no folder of 'cas-kms init'");
+  std::error_code ignored;
+  if (!fs::exists(folder / (keys == "derived" ? "seeds.toml" : "storage.key"), ignored))
+    return fail(ErrorKind::invalid_argument, "the other server's keys are not " + keys + ": give --keys " +
+                                                 (keys == "derived" ? "stored" : "derived"));
   return {};
 }
 
@@ -135,6 +139,11 @@ Result<InitArguments> settle(InitArguments arguments) {
     arguments.hosts = {at->address()};
     if (at->is_loopback()) arguments.hosts.emplace_back("localhost");
   }
+  // Otherwise it would have keys of its own, and content would get others from it.
+  if (!arguments.join.empty() && arguments.keys == "stored" &&
+      (arguments.store.empty() || (arguments.store.starts_with("sqlite:") && !arguments.store.starts_with("sqlite:/"))))
+    return fail(ErrorKind::invalid_argument,
+                "--store is missing: servers with stored keys share a database, so name it as the other one does");
   if (!arguments.client.empty()) CAS_TRY(check_client_name(arguments.client));
   if (arguments.contents.empty()) arguments.contents = {"*"};
   return arguments;
@@ -153,7 +162,7 @@ Result<tools::Report> init(const InitArguments& given) {
   if (arguments.join.empty()) {
     CAS_TRY(make_new(arguments, place));
   } else {
-    CAS_TRY(join(arguments.join, place));
+    CAS_TRY(join(arguments.join, arguments.keys, place));
   }
   CAS_TRY_ASSIGN(const auto authority, load_authority(place / "tls"));
   CAS_TRY(make_server_certificate(authority, arguments.hosts, place / "tls/server.pem", place / "tls/server.key",

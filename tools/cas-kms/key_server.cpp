@@ -82,7 +82,12 @@ struct KeyServer::State {
   [[nodiscard]] Status log(const Visit& visit, const char* event, const std::vector<kex::KeyMaterial>& material,
                            const std::string& why);
   [[nodiscard]] HttpResponse capabilities() const;
-  [[nodiscard]] Status read_clients_file();
+  struct Clients {
+    kex::AccessPolicy rights;
+    service::HttpAccounts accounts;
+  };
+  [[nodiscard]] Result<Clients> read_clients_file() const;
+  [[nodiscard]] Status use(Clients clients);
   [[nodiscard]] Status register_metrics();
 
   Configuration configuration;
@@ -123,7 +128,11 @@ void KeyServer::State::serve(HttpExchange exchange, bool push) {
 }
 
 Status KeyServer::State::understand(Visit& visit, kex::KeyPlan& plan) {
-  CAS_TRY_ASSIGN(kex::CpixDocument document, kex::read_cpix(visit.exchange.request().body()));
+  auto read = kex::read_cpix(visit.exchange.request().body());
+  // A document type declaration is refused, but not to this client more than to another one.
+  if (!read && read.error().kind == ErrorKind::refused) return fail(ErrorKind::malformed, read.error().message);
+  if (!read) return fail(read.error());
+  kex::CpixDocument document = std::move(*read);
   visit.content = document.content();
   if (visit.push && configuration.mode == KeyMode::derived)
     return fail(ErrorKind::unsupported, "this server derives its keys and takes none: ask it for them (POST)");
@@ -248,25 +257,30 @@ HttpResponse KeyServer::State::capabilities() const {
 
 // ------------------------------------------------------------------------------------------------------------- the start
 
-Status KeyServer::State::read_clients_file() {
+Result<KeyServer::State::Clients> KeyServer::State::read_clients_file() const {
   CAS_TRY_ASSIGN(auto clients, read_clients(configuration.clients));
-  kex::AccessPolicy rights;
+  Clients all;
   std::vector<service::HttpAccount> accounts;
   for (KmsClient& client : clients) {
-    rights.set(client.account.name, client.rights);
+    all.rights.set(client.account.name, client.rights);
     accounts.push_back(std::move(client.account));
   }
   // Who shows nothing, where that is allowed, may have everything: it is a test on one machine.
   if (const std::string& local = configuration.authentication.loopback_client; !local.empty())
-    rights.set(local, {{"*"}, {"*"}});
-  CAS_TRY_ASSIGN(auto made, service::HttpAccounts::create(std::move(accounts)));
+    all.rights.set(local, {{"*"}, {"*"}});
+  CAS_TRY_ASSIGN(all.accounts, service::HttpAccounts::create(std::move(accounts)));
+  return all;
+}
+
+Status KeyServer::State::use(Clients clients) {
   if (authenticator) {
-    authenticator->replace_accounts(std::move(made));
+    authenticator->replace_accounts(std::move(clients.accounts));
   } else {
-    CAS_TRY_ASSIGN(authenticator, service::HttpAuthenticator::create(configuration.authentication, std::move(made),
-                                                                     parts.random, parts.clock));
+    CAS_TRY_ASSIGN(authenticator,
+                   service::HttpAuthenticator::create(configuration.authentication, std::move(clients.accounts),
+                                                      parts.random, parts.clock));
   }
-  policy = std::move(rights);
+  policy = std::move(clients.rights);
   return {};
 }
 
@@ -301,7 +315,8 @@ Result<std::unique_ptr<KeyServer>> KeyServer::create(const Configuration& config
     CAS_TRY(store->check());
     state->keeper = std::make_unique<KeyKeeper>(std::move(store));
   }
-  CAS_TRY(state->read_clients_file());
+  CAS_TRY_ASSIGN(auto clients, state->read_clients_file());
+  CAS_TRY(state->use(std::move(clients)));
   CAS_TRY_ASSIGN(state->audit, service::AuditLog::open(configuration.audit_log, parts.clock));
   CAS_TRY(state->register_metrics());
   return std::unique_ptr<KeyServer>(new KeyServer(std::move(state)));
@@ -317,8 +332,9 @@ Status KeyServer::add_routes(service::HttpRouter& router) {
 }
 
 Status KeyServer::reload() {
-  CAS_TRY(state_->read_clients_file());
-  return state_->audit->reopen();
+  CAS_TRY_ASSIGN(auto clients, state_->read_clients_file());
+  CAS_TRY(state_->audit->reopen());
+  return state_->use(std::move(clients));
 }
 
 Status KeyServer::store_health() const { return state_->keeper ? state_->keeper->health() : Status(); }
