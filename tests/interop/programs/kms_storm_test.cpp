@@ -239,7 +239,6 @@ class KmsStorm : public KmsProgramTest {
                     "\"tls/ca.pem\"\n",
                     ""),
           std::pair("\"mutual-TLS\", \"Digest\", \"Bearer\"", "\"Digest\", \"none\""),
-          std::pair("metrics = \"127.0.0.1:9464\"", ""),
           std::pair("requests_per_second = 1000", "requests_per_second = 1000000"),
           std::pair("burst = 2000", "burst = 1000000")}) {
       const std::size_t place = text.find(from);
