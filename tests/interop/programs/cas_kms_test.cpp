@@ -475,8 +475,9 @@ TEST_F(CasKmsPlain, WhatIsForThisMachineAloneIsNotServedToOthers) {
   init();
   serve_in_clear();
   const std::string config = (kms_folder() / "cas-kms.toml").string();
-  expect_failure({"run", "--config", config, "--listen", "0.0.0.0:0"}, 2, "for an address of this machine");
-  change("127.0.0.1:8443", "0.0.0.0:8443");
+  // No address of this machine: it cannot serve there, whatever it would do.
+  expect_failure({"run", "--config", config, "--listen", "192.0.2.1:8443"}, 2, "for an address of this machine");
+  change("127.0.0.1:8443", "192.0.2.1:8443");
   expect_failure({"run"}, 2, "Bearer: tokens are sent over TLS");
   change("\"Digest\", \"Bearer\", \"none\"", "\"Digest\", \"none\"");
   expect_failure({"run"}, 2, "none, which is for an address of this machine alone");

@@ -184,6 +184,10 @@ TEST(CpixReader, LimitsWhatItTakes) {
   limits = {};
   limits.entries = 1;
   EXPECT_FAILS(read_cpix(as_bytes(request()), limits), ErrorKind::exhausted);
+  EXPECT_FAILS(read_cpix(as_bytes("<CPIX xmlns='urn:dashif:org:cpix'><ContentKeyPeriodList><ContentKeyPeriod id='a'/>"
+                                  "<ContentKeyPeriod id='b'/></ContentKeyPeriodList></CPIX>"),
+                         limits),
+               ErrorKind::exhausted);
   limits = {};
   limits.text = 35;
   EXPECT_FAILS(read_cpix(as_bytes(request()), limits), ErrorKind::exhausted);

@@ -38,7 +38,7 @@ class SqliteBackend final : public KeyStoreBackend {
     while (value_or_throw(statement.step())) all.push_back(statement.bytes(0));
     return all;
   }
-  [[nodiscard]] std::string zeros() const override { return "zeroblob(16)"; }
+  [[nodiscard]] std::string literal(const Bytes& bytes) const override { return "x'" + to_hex(bytes) + "'"; }
   [[nodiscard]] std::filesystem::path file() const { return folder.path() / "keys.db"; }
 
  private:
@@ -105,6 +105,7 @@ TEST_P(KeyStores, AKeyIdIsOfOneNameAlone) {
   pushed.key.kid = first.key.kid;
   pushed.pushed = true;
   EXPECT_FAILS(settle_one(*store, pushed), ErrorKind::refused);
+  EXPECT_EQ(value_or_throw(store->count()), 2U);  // nor is it kept under another id
 }
 
 TEST_P(KeyStores, APushedKeyIsTheOneOrAnError) {
@@ -176,6 +177,18 @@ TEST_P(KeyStores, RowsCannotBeExchanged) {
   const auto store = open();
   EXPECT_FAILS(settle_one(*store, proposal("dear", 1)), ErrorKind::authentication_failed);
   EXPECT_FAILS(settle_one(*store, proposal("free", 1)), ErrorKind::authentication_failed);
+}
+
+TEST_P(KeyStores, ARowIsOfItsNameAlone) {
+  const KeyProposal first = proposal("free", 1), second = proposal("dear", 1);
+  {
+    const auto store = open();
+    EXPECT_OK(settle_one(*store, first));
+    EXPECT_OK(settle_one(*store, second));
+  }
+  backend->change("DELETE FROM content_key WHERE content_id = 'dear'");
+  backend->change("UPDATE content_key SET content_id = 'dear', name = " + backend->literal(second.name.encode()));
+  EXPECT_FAILS(settle_one(*open(), proposal("dear", 1)), ErrorKind::authentication_failed);
 }
 
 TEST_P(KeyStores, IdAndVectorOfAKeyAreItsOwn) {

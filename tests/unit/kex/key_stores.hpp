@@ -22,8 +22,9 @@ class KeyStoreBackend {
   virtual void change(const std::string& sql) = 0;
   /// The first column of all rows.
   virtual std::vector<Bytes> read(const std::string& sql) = 0;
-  /// How its SQL writes 16 bytes of 0.
-  [[nodiscard]] virtual std::string zeros() const = 0;
+  /// How its SQL writes bytes.
+  [[nodiscard]] virtual std::string literal(const Bytes& bytes) const = 0;
+  [[nodiscard]] std::string zeros() const { return literal(Bytes(16)); }
 };
 
 struct KeyStoreKind {

@@ -40,7 +40,9 @@ class PostgresBackend final : public KeyStoreBackend {
     for (std::size_t row = 0; row < rows.size(); ++row) all.push_back(rows.bytes(row, 0));
     return all;
   }
-  [[nodiscard]] std::string zeros() const override { return "decode(repeat('00', 16), 'hex')"; }
+  [[nodiscard]] std::string literal(const Bytes& bytes) const override {
+    return "decode('" + to_hex(bytes) + "', 'hex')";
+  }
 
  private:
   std::string url_;
