@@ -151,7 +151,7 @@ TEST_P(KeyStores, NoKeyStandsInTheTable) {
   for (const char* column : {"name", "kid", "iv", "value", "auxiliary"}) {
     const auto values = backend->read(std::string("SELECT ") + column + " FROM content_key");
     ASSERT_EQ(values.size(), 1U);
-    EXPECT_TRUE(std::ranges::search(values[0], first.key.value.reveal()).empty()) << column;
+    EXPECT_EQ(as_text(values[0]).find(as_text(first.key.value.reveal())), std::string::npos) << column;
   }
 }
 
