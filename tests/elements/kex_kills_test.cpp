@@ -47,7 +47,8 @@ TEST(KexKills, NoBufferIsLateAndEachPeriodHasItsKey) {
     if (number > 0) longest = std::max(longest, steady_clock::now() - begun);
   }
   killer.join();
-  EXPECT_LE(longest, step) << "a buffer was late by more than a frame";
+  // The element's own waits are counted below, to the nanosecond; this is what a machine that is busy may add.
+  EXPECT_LE(longest, std::chrono::nanoseconds(KeySourceHarness::frame)) << "a buffer was late by more than a frame";
   EXPECT_EQ(harness.stat("late-keys"), 0U);
   EXPECT_EQ(harness.stat("waited"), 0U);
   const auto periods = harness.periods_of_buffers();
