@@ -22,8 +22,8 @@ constexpr CpixLimits small{.size = 65'536, .entries = 50, .text = 300, .signalli
 KeyService make_service() {
   auto signalling = DrmSignalling::create({{.system_id = clear_key_system,
                                             .name = "Clear Key",
-                                            .key_uri = "https://keys.example/{content}/{kid}",
-                                            .super_cas_id = 0xff5300ff}});
+                                            .super_cas_id = 0xff5300ff,
+                                            .key_uri = "https://keys.example/{content}/{kid}"}});
   require(signalling.has_value());
   return {std::move(*signalling), {{{"a*"}, "rating", "12"}}, {.keys = 40}};
 }

@@ -118,7 +118,8 @@ TEST(PostgresKeyStore, KeysAreOnTheDiskWhateverTheDatabaseIsSetUpFor) {
   wanted.key.value = value_or_throw(random_secret(random, content_key_size));
   {
     const auto store = open();
-    EXPECT_OK(value_or_throw(store->settle({&wanted, 1})).at(0));
+    const auto settled = value_or_throw(store->settle({&wanted, 1}));
+    EXPECT_OK(settled.at(0));
   }
   server->kill();
   ASSERT_OK(server->restart());
