@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <sys/resource.h>
-
-#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/durable_file.hpp"
 #include "commands.hpp"
+#include "common/descriptor_limit.hpp"
 #include "served_system.hpp"
 #include "service/operations.hpp"
 
@@ -16,19 +14,6 @@ namespace cas::ecmg_program {
 namespace {
 
 using tools::Json;
-
-// Beside the connections: the store, its journals, the loop, what the libraries hold.
-constexpr rlim_t spare_descriptors = 128;
-
-// The usual limit of 1,024 would be the limit of channels.
-void allow_descriptors(std::size_t connections) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = std::min<rlim_t>(connections + spare_descriptors, limit.rlim_max);
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 Result<std::unique_ptr<ServedSystem>> open_system(const Settings& settings, tools::DaemonLog& log) {
   switch (settings.cas) {
@@ -59,7 +44,7 @@ class Daemon {
   Status start() {
     CAS_TRY_ASSIGN(system_, open_system(settings_, log_));
     CAS_TRY_ASSIGN(metrics_, EcmgMetrics::create(registry_));
-    allow_descriptors(settings_.serving.settings.max_channels);
+    tools::allow_connections(settings_.serving.settings.max_channels);
     CAS_TRY_ASSIGN(loop_, service::EventLoop::create(system_clock()));
     CAS_TRY_ASSIGN(
         service_, EcmgService::listen(*loop_, system_clock(), settings_.serving, system_->generator(), metrics_, log_));

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <sys/resource.h>
-
-#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -9,6 +6,7 @@
 #include "base/durable_file.hpp"
 #include "commands.hpp"
 #include "common/daemon_log.hpp"
+#include "common/descriptor_limit.hpp"
 #include "crypto/random.hpp"
 #include "key_server.hpp"
 #include "service/operations.hpp"
@@ -18,18 +16,6 @@ namespace cas::kms_program {
 namespace {
 
 using tools::Json;
-
-// Beside the connections: the store, its journals, the loop, what the libraries hold.
-constexpr rlim_t spare_descriptors = 128;
-
-void allow_descriptors(std::size_t connections) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = std::min<rlim_t>(connections + spare_descriptors, limit.rlim_max);
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /// All that runs while the server serves.
 class Daemon {
@@ -48,7 +34,7 @@ class Daemon {
 
  private:
   Status start() {
-    allow_descriptors(configuration_.http.connections);
+    tools::allow_connections(configuration_.http.connections);
     CAS_TRY_ASSIGN(loop_, service::EventLoop::create(system_clock()));
     CAS_TRY_ASSIGN(keys_,
                    KeyServer::create(configuration_, {*loop_, system_clock(), crypto::system_random(), registry_}));
