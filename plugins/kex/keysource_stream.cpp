@@ -52,7 +52,10 @@ void KeySourceStream::new_stream() {
   announced_.reset();
   late_.reset();
   // The one key of content on demand needs no buffer to be known.
-  if (user_ && !clock_.rotates()) user_->want(0);
+  wanted_.reset();
+  if (!user_ || clock_.rotates()) return;
+  user_->want(0);
+  wanted_ = 0;
 }
 
 void KeySourceStream::flushed() {
@@ -126,16 +129,22 @@ GstFlowReturn KeySourceStream::prepare(GstBuffer* buffer) {
       return GST_FLOW_ERROR;
   }
   const std::uint64_t period = clock_.period();
-  const bool is_delta = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
-  const bool may_change = settings_.switch_at == SwitchAt::buffer || !is_delta || !in_force_;
+  // Read before anything is looked for, so that what comes meanwhile is news to the next buffer.
+  const std::uint64_t generation = source_->generation();
+  const bool has_news = generation != generation_;
+  generation_ = generation;
   if (in_force_ != period) {
-    user_->want(period);
-    if (may_change) {
+    const bool is_delta = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+    if (wanted_ != period) user_->want(period);
+    wanted_ = period;
+    // A key that was not there is looked for again when one has come.
+    const bool may_be_there = late_ != period || has_news;
+    if (may_be_there && (settings_.switch_at == SwitchAt::buffer || !is_delta || !in_force_)) {
       const GstFlowReturn flow = change_to(period);
       if (flow != GST_FLOW_OK) return flow;
     }
   }
-  if (source_->generation() != generation_) announce();
+  if (has_news) announce();
   return GST_FLOW_OK;
 }
 
@@ -217,7 +226,6 @@ void KeySourceStream::put_in_force(std::uint64_t period, const kex::FetchedKey& 
 
 /// Keys of the periods to come, in their order, as far as they are there.
 void KeySourceStream::announce() {
-  generation_ = source_->generation();
   if (!in_force_ || !clock_.rotates()) return;
   const std::uint64_t last = clock_.period() + source_->prefetch();
   std::uint64_t next = clock_.period() + 1;

@@ -91,6 +91,7 @@ class KeySourceStream {
   std::shared_ptr<KeySourceRelay> relay_;
   std::unique_ptr<kex::KeySource::User> user_;
   std::optional<std::uint64_t> in_force_;   ///< Whose key is.
+  std::optional<std::uint64_t> wanted_;     ///< That the source was told of.
   std::optional<std::uint64_t> announced_;  ///< The last one that was told ahead.
   std::optional<std::uint64_t> late_;       ///< Whose key is held up,
   Time late_since_{};                       ///< since then.
