@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
-#include "crypto/base64.hpp"
 #include "kex/cpix_lists.hpp"
 #include "kex/xml_document.hpp"
 

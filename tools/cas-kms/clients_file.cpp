@@ -19,11 +19,13 @@ Result<KmsClient> read_client(const service::ConfigurationTable& table) {
   CAS_TRY_ASSIGN(client.account.name, table.text("name"));
   CAS_TRY_ASSIGN(client.account.certificate_names, table.texts("certificate_names"));
   CAS_TRY_ASSIGN(client.account.user, table.text_or("user", ""));
-  CAS_TRY_ASSIGN(const std::string ha1, table.text_or("ha1", ""));
+  CAS_TRY_ASSIGN(std::string ha1, table.text_or("ha1", ""));
   if (!ha1.empty()) {
-    const auto bytes = from_hex(ha1, digest_size);
+    auto bytes = from_hex(ha1, digest_size);
+    cleanse({reinterpret_cast<std::uint8_t*>(ha1.data()), ha1.size()});
     if (!bytes || bytes->size() != digest_size) return fail(table.error_at("ha1", "is 64 hexadecimal digits"));
     client.account.ha1 = SecretBytes::copy_of(*bytes);
+    cleanse(*bytes);
   }
   CAS_TRY_ASSIGN(const auto tokens, table.texts("tokens"));
   for (const std::string& token : tokens) {
@@ -66,7 +68,9 @@ Status write_clients(const std::filesystem::path& file, const std::vector<KmsCli
     }
     text += "ask = " + toml_strings(client.rights.ask) + "\npush = " + toml_strings(client.rights.push) + "\n";
   }
-  return write_file_durably(file, as_bytes(text));
+  const Status written = write_file_durably(file, as_bytes(text));
+  cleanse({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  return written;
 }
 
 }  // namespace cas::kms_program

@@ -16,8 +16,9 @@ Result<std::vector<kex::Seed>> read_seeds(const std::filesystem::path& file) {
     kex::Seed seed;
     CAS_TRY_ASSIGN(const auto version, table.number("version", 1, 0xffff));
     seed.version = static_cast<std::uint16_t>(version);
-    CAS_TRY_ASSIGN(const std::string value, table.text("value"));
+    CAS_TRY_ASSIGN(std::string value, table.text("value"));
     auto bytes = from_hex(value, kex::seed_size);
+    cleanse({reinterpret_cast<std::uint8_t*>(value.data()), value.size()});
     if (!bytes || bytes->size() != kex::seed_size) return fail(table.error_at("value", "is 64 hexadecimal digits"));
     const ScopedCleanse cleansed(*bytes);
     seed.value = SecretBytes::copy_of(*bytes);
