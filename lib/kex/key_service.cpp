@@ -72,6 +72,16 @@ Status check_names(const KeyPlan& plan) {
   return {};
 }
 
+std::size_t size_of(const CpixDrmSystem& system) {
+  std::size_t size = 0;
+  for (const auto* text :
+       {&system.pssh, &system.content_protection_data, &system.uri_ext_x_key, &system.smooth_protection_header,
+        &system.hds_signalling, &system.key_format, &system.key_format_versions, &system.protection_header})
+    size += *text ? (*text)->size() : 0;
+  for (const CpixDrmSystem::HlsSignalling& hls : system.hls_signalling) size += hls.data.size();
+  return size;
+}
+
 constexpr std::size_t max_auxiliary_size = 4'096;
 
 Status put_auxiliary(const CpixDocument& document, const Uuid& kid, KeyMaterial& key) {
@@ -155,11 +165,16 @@ Result<CpixDocument> KeyService::answer(KeyPlan plan, std::vector<KeyMaterial> k
   };
   for (CpixUsageRule& rule : document.rules)
     if (const auto at = position(rule.kid)) rule.kid = keys[*at].kid;
+  std::size_t signalling = 0;
   for (CpixDrmSystem& system : document.systems) {
     const auto at = position(system.kid);
     if (!at) continue;
     system.kid = keys[*at].kid;
     CAS_TRY(signalling_.fill(system, keys[*at].kid, content, document.keys[*at].scheme));
+    signalling += size_of(system);
+    if (signalling > limits_.signalling)
+      return fail(ErrorKind::exhausted, "DRMSystemList: the answer would have more than " +
+                                            std::to_string(limits_.signalling) + " bytes of it: ask for fewer at once");
   }
   document.auxiliary.clear();
   for (const AuxiliaryRule& rule : auxiliary_)

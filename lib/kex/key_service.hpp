@@ -28,7 +28,8 @@ struct KeyPlan {
 class KeyService {
  public:
   struct Limits {
-    std::size_t keys = 200;  ///< Of a document.
+    std::size_t keys = 200;             ///< Of a document.
+    std::size_t signalling = 4U << 20;  ///< Bytes of DRM systems' data in an answer: a request may ask for it often.
   };
   struct AuxiliaryRule {
     std::vector<std::string> contents;  ///< Patterns.

@@ -175,6 +175,19 @@ TEST_F(KeyServiceTest, LimitsTheKeysOfARequest) {
   EXPECT_FAILS(service.plan(std::move(much)), ErrorKind::exhausted);
 }
 
+TEST_F(KeyServiceTest, LimitsTheSizeOfAnAnswer) {
+  service = {value_or_throw(DrmSignalling::create({})), {}, {.signalling = 100}};
+  expect_refused(request(), ErrorKind::exhausted, "DRMSystemList");
+}
+
+TEST_F(KeyServiceTest, WhatARequestBringsBesideComesBack) {
+  const CpixDocument document = value_or_throw(answer(with(
+      with(request(), "<cpix:CPIX ", "<cpix:CPIX xmlns:k=\"urn:gst-plugins-cas:kex:1\" "), "</cpix:CPIX>",
+      "<k:Auxiliary kid=\"53abdba2-f210-43cb-bc90-f18f9a890a02\" name=\"output\" value=\"hdcp-2.2\"/></cpix:CPIX>")));
+  ASSERT_EQ(document.auxiliary.size(), 2U);
+  EXPECT_EQ(document.auxiliary[1], (CpixAuxiliary{document.keys[1].kid, "output", "hdcp-2.2"}));
+}
+
 // Per-bit-rate keys: by our own attribute, by a label, or by a range of bit rates.
 TEST_F(KeyServiceTest, EachBitRateMayHaveAKeyOfItsOwn) {
   const auto name = [&](const std::string& text) {

@@ -172,6 +172,19 @@ INSTANTIATE_TEST_SUITE_P(Ways, KmsFailOver,
                                          std::pair(Behaviour::other_content, "another content"),
                                          std::pair(Behaviour::huge, "more than the")));
 
+// 429 is a matter of this client's manners: the next server is asked, and the first one is well.
+TEST_F(KmsClientTest, AServerThatIsAskedTooOftenIsWell) {
+  LoopbackKms strict({.gate = [](const service::HttpRequest&) {
+    return std::optional(service::HttpResponse::text(429, "too many requests"));
+  }});
+  settings.urls = {strict.url(), second.url()};
+  settings.timeout = milliseconds(4'000);
+  const Outcome outcome = fetch();
+  ASSERT_OK(outcome.keys);
+  EXPECT_EQ(outcome.url, second.url());
+  EXPECT_TRUE(told.of("over").empty());
+}
+
 TEST_F(KmsClientTest, AServerThatIsGoneIsPassedOver) {
   first.stop();
   ASSERT_OK(fetch().keys);
