@@ -21,7 +21,6 @@ namespace cas::test {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 std::size_t number_of(const char* variable, std::size_t fallback) {
   const char* text = std::getenv(variable);
@@ -157,7 +156,11 @@ class KmsStorm : public KmsProgramTest {
     for (std::size_t at = 0; at < asked.size(); ++at) asked[at].server = at % servers.size();
     std::size_t answered = 0, killed = 0, repeated = 0;
     const std::size_t all = batches * servers.size();
-    auto strike_at = steady_clock::time_point::max();
+    // After how many answers the next one strikes: anywhere in the part that is its own, whatever the machine's speed.
+    const auto next_strike = [&]() -> std::size_t {
+      return killed == kills ? all : (killed * 1000 + random() % 1000) * all / (kills * 1000);
+    };
+    std::size_t strike_at = next_strike();
     while (answered < all) {
       std::vector<pollfd> entries;
       for (Asked& one : asked) {
@@ -174,7 +177,10 @@ class KmsStorm : public KmsProgramTest {
       for (Asked& one : asked) {
         if (!one.connection.is_open()) continue;
         const bool stands = one.connection.move();
-        while (auto reply = one.connection.take()) {
+        // What came after the answer at which something is killed is read afterwards.
+        while (answered < strike_at) {
+          const auto reply = one.connection.take();
+          if (!reply) break;
           const std::size_t batch = one.batches.front();
           one.batches.pop_front();
           if (reply->status != 200) {
@@ -201,14 +207,13 @@ class KmsStorm : public KmsProgramTest {
         one.batches.clear();
         one.connection.close();
       }
-      if (killed < kills && strike_at == steady_clock::time_point::max() &&
-          answered >= (killed + 1) * all / (kills + 1))
-        strike_at = steady_clock::now() + std::chrono::microseconds(random() % 10'000);
-      if (steady_clock::now() < strike_at) continue;
-      strike_at = steady_clock::time_point::max();
+      if (answered < strike_at || answered == all) continue;
       ++killed;
+      // The servers are at work on what they were asked: at any moment of that.
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 2000));
       calamity(random);
       if (HasFatalFailure()) return;
+      strike_at = next_strike();
     }
     EXPECT_EQ(killed, kills);
     EXPECT_GT(repeated, 0U);
