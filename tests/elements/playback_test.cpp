@@ -124,9 +124,10 @@ void connect_pad(GstElement*, GstPad* pad, Tap* tap) {
 std::map<std::string, std::string> decode(const std::string& way, const std::filesystem::path& path, gint64 from = 0) {
   std::string description = way;
   description.replace(description.find("%s"), 2, path.string());
-  Pipeline pipeline(description);
   Decoded decoded;
-  Tap tap{&pipeline, &decoded};
+  Tap tap{nullptr, &decoded};
+  Pipeline pipeline(description);
+  tap.pipeline = &pipeline;
   const auto decodebin = pipeline.child("d");
   g_signal_connect(decodebin.get(), "pad-added", G_CALLBACK(connect_pad), &tap);
   if (!pipeline.reach(GST_STATE_PAUSED)) {

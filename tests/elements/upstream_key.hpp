@@ -131,8 +131,8 @@ class KeyPipeline {
   }
 
   const std::filesystem::path out;
+  std::map<int, SentKey> keys;  ///< By number of the buffer. Streaming reads it until the pipeline has ended.
   Pipeline pipeline;
-  std::map<int, SentKey> keys;  ///< By number of the buffer.
 
  private:
   static GstPadProbeReturn note(GstPad* pad, GstPadProbeInfo*, gpointer self) {
