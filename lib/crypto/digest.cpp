@@ -49,6 +49,13 @@ Result<Sha256Digest> Sha256::finish() {
   return digest;
 }
 
+Result<Sha256Digest> Sha256::so_far() const {
+  State copy;
+  if (!copy.context || EVP_MD_CTX_copy_ex(copy.context.get(), state_->context.get()) != 1)
+    return fail_openssl(ErrorKind::internal, "SHA-256 failed");
+  return copy.finish();
+}
+
 Result<Sha256Digest> sha256(std::initializer_list<ByteView> parts) {
   CAS_TRY_ASSIGN(Sha256 hash, Sha256::create());
   for (const ByteView part : parts) CAS_TRY(hash.update(part));

@@ -28,6 +28,8 @@ class Sha256 {
   [[nodiscard]] Status update(ByteView bytes);
   /// The digest of all that was fed; the object starts anew afterwards.
   [[nodiscard]] Result<Sha256Digest> finish();
+  /// The digest of what was fed so far; more may follow.
+  [[nodiscard]] Result<Sha256Digest> so_far() const;
 
  private:
   struct State;

@@ -20,8 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a file may end with: a batch that a crash has cut off, behind a whole record.
-constexpr std::size_t tail_size = AuditLog::max_batch_size + AuditLog::max_record_size + 1;
+/// Of a file that is gone on with, this much at its end is looked at: more than is written in the half minute that the
+/// kernel may leave something unwritten.
+constexpr std::size_t looked_at = std::size_t{128} * 1024 * 1024;
 constexpr std::size_t max_fields = 64;
 constexpr std::array<std::string_view, 4> own_names = {"seq", "time", "event", "chain"};
 
@@ -94,19 +95,19 @@ Result<Descriptor> open_for_appending(const fs::path& path, struct stat& about) 
   return file;
 }
 
-/// The last `tail_size` bytes of the file, or all of it.
-Result<std::string> read_tail(const Descriptor& file, const fs::path& path, std::size_t size) {
-  std::string tail(std::min(size, tail_size), '\0');
-  std::size_t filled = 0;
-  while (filled < tail.size()) {
-    const ssize_t got = ::pread(file.get(), tail.data() + filled, tail.size() - filled,
-                                static_cast<off_t>(size - tail.size() + filled));
+/// All bytes from a place on, in pieces, as long as `take` wants more.
+template <typename Take>
+Status read_from(const Descriptor& file, const fs::path& path, std::size_t place, const Take& take) {
+  std::string buffer(64 * 1024, '\0');
+  for (;;) {
+    const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(place));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_with_errno(errno, "read", path);
-    if (got == 0) return fail(ErrorKind::io, "cannot read " + path.string() + ": it becomes shorter meanwhile");
-    filled += static_cast<std::size_t>(got);
+    if (got == 0) return {};
+    CAS_TRY_ASSIGN(const bool more, take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got))));
+    if (!more) return {};
+    place += static_cast<std::size_t>(got);
   }
-  return tail;
 }
 
 }  // namespace
@@ -123,7 +124,8 @@ struct AuditLog::State {
   Status add_line(std::string& out, AuditHead& at, std::string line) const;
   Status begin_file(const Descriptor& to);
   Status go_on(std::size_t size);
-  Status repair(std::string_view torn, AuditHead at);
+  Status repair(const AuditRest& rest);
+  [[nodiscard]] Result<bool> was_never_begun(std::size_t size) const;
   Status write(const Descriptor& to, std::string_view lines);
   Status sync();
   [[nodiscard]] std::string time() const { return format_utc_time_with_milliseconds(clock->now_in_milliseconds()); }
@@ -172,50 +174,57 @@ Status AuditLog::State::begin_file(const Descriptor& to) {
   // The name is to be on the medium before anything is said to be in the file.
   CAS_TRY(system_file_operations().sync_folder(path.has_parent_path() ? path.parent_path() : fs::path(".")));
   CAS_TRY(write(to, lines));
+  // So that a file that is not empty begins as a log does, whatever a power cut takes from it.
+  if (::fdatasync(to.get()) != 0) return fail_with_errno(errno, "sync", path);
   head = at;
   return {};
 }
 
-Status AuditLog::State::repair(std::string_view torn, AuditHead at) {
-  std::string lines = "\n";
-  // All of a record may be there but its line end.
-  const auto line = read_audit_line(torn);
-  CAS_TRY_ASSIGN(const auto chain, next_audit_chain(at.chain, line ? line->covered : std::string_view()));
-  if (line && line->sequence == at.sequence + 1 && line->chain == chain) {
-    at = {line->sequence, chain};
-  } else {
-    CAS_TRY_ASSIGN(const std::string fields, audit_torn_fields(torn));
-    CAS_TRY(add_line(lines, at, begin_of_line(at.sequence + 1, time(), audit_repaired) + fields));
+Status AuditLog::State::repair(const AuditRest& rest) {
+  AuditHead at = head;
+  std::string lines = rest.needs_line_end ? "\n" : "";
+  if (!rest.torn_fields.empty()) {
+    CAS_TRY(add_line(lines, at, begin_of_line(at.sequence + 1, time(), audit_repaired) + rest.torn_fields));
   }
+  if (lines.empty()) return {};
   CAS_TRY(write(file, lines));
   head = at;
-  return {};
+  // With what it tells of, which may be another after a further power cut.
+  return sync();
+}
+
+/// A crash has cut off the first record, before anything was recorded.
+Result<bool> AuditLog::State::was_never_begun(std::size_t size) const {
+  constexpr std::string_view start = "{\"seq\":1,";
+  if (size >= 512) return false;
+  std::string text;
+  CAS_TRY(read_from(file, path, 0, [&text](std::string_view bytes) -> Result<bool> {
+    text += bytes;
+    return true;
+  }));
+  return text.find('\n') == std::string::npos &&
+         (text.find_first_not_of('\0') == std::string::npos || text.starts_with(start.substr(0, text.size())));
 }
 
 /// Finds out where a file that is there ends.
 Status AuditLog::State::go_on(std::size_t size) {
-  CAS_TRY_ASSIGN(const std::string tail, read_tail(file, path, size));
-  const std::string_view text = tail;
-  const auto last_end = text.rfind('\n');
-  constexpr std::string_view start = "{\"seq\":1,";
-  if (last_end == std::string_view::npos && size == tail.size() && text.size() < 512 &&
-      text.substr(0, start.size()) == start.substr(0, text.size())) {
-    // A crash has cut off the first record, before anything was recorded.
+  CAS_TRY_ASSIGN(const bool empty, was_never_begun(size));
+  if (empty) {
     if (::ftruncate(file.get(), 0) != 0) return fail_with_errno(errno, "write", path);
     return begin_file(file);
   }
-  std::optional<AuditLine> line;
-  if (last_end != std::string_view::npos) {
-    const std::string_view whole = text.substr(0, last_end);
-    const auto before = whole.rfind('\n');
-    line = read_audit_line(before == std::string_view::npos ? whole : whole.substr(before + 1));
-  }
-  if (!line)
+  CAS_TRY_ASSIGN(auto reader, AuditVerifier::create(AuditVerifier::For::going_on));
+  const std::size_t begin = size - std::min(size, looked_at);
+  if (begin > 0) reader.begin_in_the_middle();
+  CAS_TRY(read_from(file, path, begin,
+                    [&reader](std::string_view bytes) { return reader.take(bytes).map([] { return true; }); }));
+  CAS_TRY_ASSIGN(const auto found, reader.finish());
+  if (found.end.sequence == 0)
     return fail(ErrorKind::malformed,
                 path.string() + " does not end as an audit log does: put it aside, keep it, and start again");
-  head = {line->sequence, line->chain};
-  const std::string_view torn = text.substr(last_end + 1);
-  return torn.empty() ? Status() : repair(torn, head);
+  head = found.end;
+  CAS_TRY_ASSIGN(const AuditRest rest, reader.rest());
+  return repair(rest);
 }
 
 AuditLog::AuditLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -278,24 +287,10 @@ AuditHead AuditLog::head() const { return state_->head; }
 Result<AuditVerification> verify_audit_log(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return fail_with_errno(errno, "open", path);
-  AuditVerifier verifier;
-  std::string waiting;
-  std::string buffer(64 * 1024, '\0');
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_with_errno(errno, "read", path);
-    if (got == 0) break;
-    waiting.append(buffer, 0, static_cast<std::size_t>(got));
-    std::size_t begin = 0;
-    for (auto end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n', begin)) {
-      CAS_TRY(verifier.take(std::string_view(waiting).substr(begin, end - begin), true));
-      begin = end + 1;
-    }
-    waiting.erase(0, begin);
-    if (verifier.has_fault() || waiting.size() > tail_size) break;
-  }
-  if (!waiting.empty()) CAS_TRY(verifier.take(waiting, false));
+  CAS_TRY_ASSIGN(auto verifier, AuditVerifier::create(AuditVerifier::For::a_verdict));
+  CAS_TRY(read_from(file, path, 0, [&verifier](std::string_view bytes) {
+    return verifier.take(bytes).map([&verifier] { return !verifier.has_fault(); });
+  }));
   return verifier.finish();
 }
 

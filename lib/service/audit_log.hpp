@@ -49,10 +49,10 @@ class AuditLog {
   static constexpr std::size_t max_record_size = 64 * 1024;  ///< As it stands in the file.
   static constexpr std::size_t max_batch_size = 1024 * 1024;
 
-  /// Goes on with the file, or makes it, mode 0600. A last line that a crash has cut off is ended, and a record
-  /// (log-repaired) tells of it. Follows no symbolic link. Errors: refused when somebody else may write the file,
-  /// malformed when it does not end as a log does, io when it is in use, permission_denied, exhausted, not_found for a
-  /// folder that there is not.
+  /// Goes on with the file, or makes it, mode 0600. What a crash or a power cut has left at its end, behind the last
+  /// record that fits, stays, and a record (log-repaired) tells of it; the last 128 MiB are looked at for that. Follows
+  /// no symbolic link. Errors: refused when somebody else may write the file, malformed when it is no log, io when it is
+  /// in use, permission_denied, exhausted, not_found for a folder that there is not.
   [[nodiscard]] static Result<AuditLog> open(const std::filesystem::path& file, Clock& clock);
   ~AuditLog();
   AuditLog(AuditLog&&) noexcept;
@@ -86,13 +86,13 @@ struct AuditFault {
 
 struct AuditVerification {
   std::uint64_t lines = 0;          ///< That were looked at.
-  std::uint64_t repairs = 0;        ///< Crashes that have cut off a line, and are told of.
+  std::uint64_t repairs = 0;        ///< Crashes that have left what is no record, and are told of.
   AuditHead begin;                  ///< The head of the file before: zeros in the first one.
   AuditHead end;                    ///< Of the last record that fits.
   std::optional<AuditFault> fault;  ///< The first line that does not fit.
 };
 
-/// Reads all of a log, at most 1 MiB at a time; also while it is written, when the last line may have no end yet.
+/// Reads all of a log, in little memory; also while it is written, when the last line may have no end yet.
 /// Errors of files; a log that does not fit is no error.
 [[nodiscard]] Result<AuditVerification> verify_audit_log(const std::filesystem::path& file);
 

@@ -22,10 +22,15 @@ Result<tools::Report> verify_audit(const AuditArguments& arguments) {
                 file.string() + ", line " + std::to_string(found.fault->line) + ": " + found.fault->sentence);
   const std::string head = to_hex(found.end.chain);
   return tools::Report{
-      std::to_string(found.lines) + " records hang together; the last one is " + std::to_string(found.end.sequence) +
-          " " + head + "\n",
-      tools::to_text(tools::Json{
-          {"records", found.lines}, {"sequence", found.end.sequence}, {"chain", head}, {"repairs", found.repairs}})};
+      std::to_string(found.end.sequence - found.begin.sequence) + " records hang together; the last one is " +
+          std::to_string(found.end.sequence) + " " + head + "\n" +
+          (found.repairs == 0 ? ""
+                              : "Crashes have left what is no record in " + std::to_string(found.repairs) +
+                                    " places: see log-repaired there.\n"),
+      tools::to_text(tools::Json{{"records", found.end.sequence - found.begin.sequence},
+                                 {"sequence", found.end.sequence},
+                                 {"chain", head},
+                                 {"repairs", found.repairs}})};
 }
 
 }  // namespace cas::kms_program

@@ -14,6 +14,7 @@
 #include "base/durable_file.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/result_matchers.hpp"
+#include "tests/support/seeded_random.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace cas::service {
@@ -193,7 +194,7 @@ TEST_F(AuditLogTest, ALineThatACrashHasCutOffIsEndedAndTold) {
     ASSERT_EQ(all.size(), 6U);
     EXPECT_EQ(all[3], last.substr(0, last.size() - cut));
     EXPECT_THAT(all[4], testing::HasSubstr("\"event\":\"log-repaired\",\"torn_bytes\":" +
-                                           std::to_string(last.size() - cut) + ",\"torn_sha256\":\""));
+                                           std::to_string(last.size() - cut + 1) + ",\"torn_sha256\":\""));
     // What is told to have been cut off is that, and nothing else.
     auto changed = all;
     changed[3] += 'x';
@@ -207,7 +208,95 @@ TEST_F(AuditLogTest, ALineThatACrashHasCutOffIsEndedAndTold) {
   EXPECT_EQ(first_fault(), 0U);
 }
 
+// A power cut leaves each sector that was not synced as it was before: as zeros, or beyond the end. What was synced is
+// there, what is behind the first hole is told of, and the log goes on.
+TEST_F(AuditLogTest, WhatAPowerCutHasLeftInPiecesIsTold) {
+  test::SeededRandom random(3);
+  std::uint64_t repairs = 0;
+  for (int round = 0; round < 100; ++round) {
+    fs::remove(file());
+    std::vector<std::string> synced;
+    for (int cut = 0; cut < 3; ++cut) {
+      std::size_t size = 0;
+      {
+        AuditLog log = open();
+        EXPECT_OK(log.append(served(cut), AuditSync::yes));
+        synced = lines();
+        size = content().size();
+        // Some of more than one sector.
+        for (std::uint64_t more = random.below(40); more > 0; --more)
+          EXPECT_OK(log.append(AuditRecord{"key-served", {{"text", std::string(random.below(1500), 'x')}}}));
+      }
+      std::string text = content();
+      for (std::size_t at = (size + 511) / 512 * 512; at < text.size(); at += 512)
+        if (random.below(4) == 0)
+          text.replace(at, 512, std::string(std::min<std::size_t>(512, text.size() - at), '\0'));
+      if (random.below(2) == 0) text.resize(size + random.below(text.size() - size + 1));
+      replace(text);
+      ASSERT_TRUE(content().size() == text.size());
+    }
+    EXPECT_OK(open().append(served(9)));
+    const AuditVerification found = verified();
+    ASSERT_FALSE(found.fault) << found.fault->line << ' ' << found.fault->sentence;
+    const auto all = lines();
+    ASSERT_GE(all.size(), synced.size());
+    EXPECT_TRUE(std::equal(synced.begin(), synced.end(), all.begin()));
+    repairs += found.repairs;
+    // A further look finds nothing to be done.
+    const std::string text = content();
+    { AuditLog log = open(); }
+    EXPECT_EQ(content(), text);
+    // What was told to be torn is that, and nothing else.
+    if (found.repairs == 0) continue;
+    const std::size_t hole = text.find_first_of(std::string(1, '\0'));
+    if (hole == std::string::npos) continue;
+    replace(text.substr(0, hole) + 'x' + text.substr(hole + 1));
+    EXPECT_NE(first_fault(), 0U);
+  }
+  EXPECT_GT(repairs, 100U);
+}
+
+// What is a record, and does not fit, is what somebody has done: no crash does.
+TEST_F(AuditLogTest, WhatSomebodyHasChangedIsNoTornLine) {
+  write(4);
+  auto all = lines();
+  all[2].replace(all[2].find("\"number\":1"), 10, "\"number\":7");
+  replace(all);
+  write(1);
+  EXPECT_EQ(lines().size(), 6U);
+  EXPECT_EQ(first_fault(), 3U);
+  EXPECT_EQ(verified().repairs, 0U);
+  // And then a crash.
+  replace(content() + std::string(700, '\0') + "\n{\"seq\":");
+  write(1);
+  EXPECT_THAT(content(), testing::HasSubstr("log-repaired"));
+  EXPECT_EQ(first_fault(), 3U);
+}
+
+// The beginning of a log is not read when it goes on.
+TEST_F(AuditLogTest, ALargeOneGoesOn) {
+  std::uint64_t sequence = 0;
+  {
+    AuditLog log = open();
+    const AuditRecord large{"key-served", {{"text", std::string(65'000, 'x')}}};
+    const std::vector<AuditRecord> batch(16, large);
+    for (int i = 0; i < 140; ++i) EXPECT_OK(log.append(batch));
+    sequence = log.head().sequence;
+  }
+  ASSERT_GT(fs::file_size(file()), std::size_t{128} << 20);
+  std::ofstream(file(), std::ios::app) << std::string(3'000'000, '\0') << "\nxyz";
+  EXPECT_EQ(write(1).sequence, sequence + 2);
+  const AuditVerification found = verified();
+  EXPECT_FALSE(found.fault);
+  EXPECT_EQ(found.repairs, 1U);
+}
+
 TEST_F(AuditLogTest, AFirstLineThatWasCutOffBeginsAnew) {
+  write(0);
+  replace(std::string(120, '\0'));
+  write(1);
+  EXPECT_EQ(first_fault(), 0U);
+  fs::remove(file());
   write(0);
   const std::string good = content();
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{20}, good.size() - 1}) {
