@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -65,14 +64,18 @@ std::string error_text() { return std::system_category().message(errno); }
   ::_exit(127);
 }
 
-Result<pid_t> spawn(std::vector<std::string> words, const fs::path& folder) {
+Result<pid_t> spawn(std::vector<std::string> words, const fs::path& folder,
+                    const std::map<std::string, std::string>& more_environment = {}) {
   const int log = ::open((folder / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return fail(ErrorKind::io, "cannot write a log in " + folder.string());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  std::string path = "PATH=/usr/bin:/bin", language = "LC_ALL=C";
-  const std::array<char*, 3> environment{path.data(), language.data(), nullptr};
+  std::vector<std::string> variables{"PATH=/usr/bin:/bin", "LC_ALL=C"};
+  for (const auto& [name, value] : more_environment) variables.push_back(name + "=" + value);
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
   const passwd* const user = other_user();
   const std::string folder_name = folder.string();
   const pid_t parent = ::getpid();
@@ -174,6 +177,10 @@ Result<std::unique_ptr<PrivatePostgres>> PrivatePostgres::start(const Options& o
   server->folder_ = pattern;
   server->options_ = options;
   CAS_TRY(server->make_cluster());
+  if (!options.power_cuts.empty()) {
+    CAS_TRY_ASSIGN(UnsyncedWrites watched, UnsyncedWrites::watch(options.power_cuts, server->folder_));
+    server->unsynced_.emplace(std::move(watched));
+  }
   CAS_TRY(server->restart());
   return server;
 }
@@ -208,7 +215,8 @@ Status PrivatePostgres::launch() {
     words.emplace_back("-c");
     words.push_back(setting);
   }
-  CAS_TRY_ASSIGN(process_, spawn(std::move(words), folder_));
+  CAS_TRY_ASSIGN(process_, spawn(std::move(words), folder_,
+                                 unsynced_ ? unsynced_->environment() : std::map<std::string, std::string>()));
   return {};
 }
 
@@ -257,6 +265,13 @@ void PrivatePostgres::kill() {
   wait_for(process_);
   for (const auto& end : ends) (void)end->wait(10'000);
   process_ = -1;
+}
+
+Result<std::size_t> PrivatePostgres::cut_power(UnsyncedWrites::Left left, std::uint32_t seed) {
+  if (!unsynced_) return fail(ErrorKind::invalid_argument, "the server was started without the library for power cuts");
+  if (unsynced_->writes() == 0) return fail(ErrorKind::io, "the library for power cuts has seen no write: " + log());
+  kill();
+  return unsynced_->lose(folder_ / "data", left, seed);
 }
 
 void PrivatePostgres::halt() {

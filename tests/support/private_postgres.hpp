@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "support/unsynced_writes.hpp"
 
 namespace cas::test {
 
@@ -22,6 +24,8 @@ class PrivatePostgres {
     bool durable = true;
     /// More of postgresql.conf: "max_connections=10".
     std::vector<std::string> settings = {};
+    /// unsynced_writes_preload.cpp as a library, for `cut_power`; syncs cost nothing then.
+    std::filesystem::path power_cuts = {};
   };
 
   /// Why this machine cannot run one: what is missing, and how to get it. Empty when it can.
@@ -46,7 +50,10 @@ class PrivatePostgres {
   [[nodiscard]] Status stop();
   /// Ends all of its processes at once, as a power cut would (but for what the disk has not written).
   void kill();
-  /// Starts it again, after `stop` or `kill`, and with the same data.
+  /// Ends it as a power cut would that takes from the disk what was not synced. How many writes those were. For a server
+  /// whose options name the library for it.
+  [[nodiscard]] Result<std::size_t> cut_power(UnsyncedWrites::Left left, std::uint32_t seed = 1);
+  /// Starts it again, after `stop`, `kill` or `cut_power`, and with the data that are there.
   [[nodiscard]] Status restart();
   /// Halts the server's processes, so that nothing answers and connections stand; `go_on` ends that.
   void halt();
@@ -61,6 +68,7 @@ class PrivatePostgres {
 
   Options options_;
   std::filesystem::path folder_;
+  std::optional<UnsyncedWrites> unsynced_;
   pid_t process_ = -1;
 };
 

@@ -115,7 +115,8 @@ class KmsStorm : public KmsProgramTest {
   /// A server on a folder of its own.
   struct Server {
     std::filesystem::path folder;
-    std::unique_ptr<RunningProgram> program;
+    Environment environment = {};  ///< Beside the test's.
+    std::unique_ptr<RunningProgram> program = nullptr;
     std::uint16_t port = 0;
   };
   struct Asked {
@@ -130,10 +131,12 @@ class KmsStorm : public KmsProgramTest {
   }
   void start(Server& server) {
     std::filesystem::remove(server.folder / "port");
+    Environment with = environment();
+    with.insert(server.environment.begin(), server.environment.end());
     server.program = std::make_unique<RunningProgram>(
         Arguments{CAS_KMS, "run", "--config", (server.folder / "cas-kms.toml").string(), "--listen", "127.0.0.1:0",
                   "--port-file", (server.folder / "port").string()},
-        environment(), folder());
+        with, folder());
     ASSERT_TRUE(server.program->wait_for_error_text("listening at")) << server.program->error_text();
     server.port = static_cast<std::uint16_t>(std::atoi(read_text(server.folder / "port").c_str()));
   }
@@ -234,6 +237,11 @@ class KmsStorm : public KmsProgramTest {
                 << " were asked for again meanwhile\n";
     }
   }
+  /// What a power cut leaves.
+  static UnsyncedWrites::Left any_of(std::mt19937& random) {
+    return std::array{UnsyncedWrites::Left::nothing, UnsyncedWrites::Left::first_half,
+                      UnsyncedWrites::Left::scattered}[random() % 3];
+  }
   void make(const std::filesystem::path& at, const Arguments& more) {
     Arguments arguments{"init", "--folder", at.string(), "--keys", "stored"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -263,6 +271,25 @@ TEST_F(KmsStorm, R5_2_2_OnSqlite) {
     kill(servers[0]);
     start(servers[0]);
   });
+}
+
+// On a disk that keeps what was synced, and anything or nothing of the rest.
+TEST_F(KmsStorm, R5_2_2_OnSqliteWithPowerCuts) {
+  const TemporaryFolder for_journal;
+  UnsyncedWrites disk = value_or_throw(UnsyncedWrites::watch(CAS_UNSYNCED_WRITES, for_journal.path()));
+  std::vector<Server> servers(1);
+  servers[0].folder = folder() / "a";
+  servers[0].environment = disk.environment();
+  make(servers[0].folder, {});
+  start(servers[0]);
+  std::size_t lost = 0;
+  storm(servers, number_of("KMS_STORM_KILLS", 10), [&](std::mt19937& random) {
+    kill(servers[0]);
+    lost += value_or_throw(disk.lose(servers[0].folder, any_of(random), static_cast<std::uint32_t>(random())));
+    start(servers[0]);
+  });
+  EXPECT_GT(disk.syncs(), 0U);
+  std::cout << "  with " << lost << " of " << disk.writes() << " writes at stake\n";
 }
 
 // Two servers of one machine that share the file.
@@ -303,6 +330,24 @@ TEST_F(KmsStorm, R5_2_2_TwoServersOnPostgres) {
     kill(one);
     start(one);
   });
+}
+
+TEST_F(KmsStorm, R5_2_2_OnPostgresWithPowerCuts) {
+  if (!PrivatePostgres::missing().empty()) GTEST_SKIP() << PrivatePostgres::missing();
+  const auto database = value_or_throw(PrivatePostgres::start({.power_cuts = CAS_UNSYNCED_WRITES}));
+  std::vector<Server> servers(2);
+  servers[0].folder = folder() / "a";
+  servers[1].folder = folder() / "b";
+  make(servers[0].folder, {"--store", database->url()});
+  make(servers[1].folder, {"--store", database->url(), "--join", servers[0].folder.string()});
+  for (Server& server : servers) start(server);
+  std::size_t lost = 0;
+  storm(servers, number_of("KMS_STORM_KILLS", 6), [&](std::mt19937& random) {
+    lost += value_or_throw(database->cut_power(any_of(random), static_cast<std::uint32_t>(random())));
+    ASSERT_OK(database->restart());
+  });
+  EXPECT_GT(lost, 0U);
+  std::cout << "  with " << lost << " writes at stake\n";
 }
 #endif
 

@@ -126,6 +126,75 @@ TEST(PostgresKeyStore, KeysAreOnTheDiskWhateverTheDatabaseIsSetUpFor) {
   EXPECT_EQ(value_or_throw(open()->count()), 1U);
 }
 
+/// A database that loses power, and a store in it.
+class PostgresPowerCut : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!PrivatePostgres::missing().empty()) GTEST_SKIP() << PrivatePostgres::missing();
+  }
+  void start(bool durable, std::vector<std::string> settings = {}) {
+    server = value_or_throw(PrivatePostgres::start(
+        {.durable = durable, .settings = std::move(settings), .power_cuts = CAS_UNSYNCED_WRITES}));
+  }
+  std::unique_ptr<KeyStore> open() {
+    return value_or_throw(open_postgres_key_store({server->url(), {}}, SecretBytes(storage_key_size), random));
+  }
+  /// Those keys as the store gives them, which may be new.
+  std::vector<Bytes> settled(KeyStore& store, std::uint64_t count) {
+    std::vector<KeyProposal> wanted(count);
+    for (std::uint64_t period = 0; period < count; ++period) {
+      wanted[period].name.content_id = "channel";
+      wanted[period].name.period_index = period;
+      wanted[period].key.kid = value_or_throw(Uuid::draw(random));
+      wanted[period].key.value = value_or_throw(random_secret(random, content_key_size));
+    }
+    std::vector<Bytes> keys;
+    for (auto& one : value_or_throw(store.settle(wanted)))
+      keys.push_back(copy_of(value_or_throw(std::move(one)).key.value.reveal()));
+    return keys;
+  }
+
+  test::SeededRandom random{4};
+  std::unique_ptr<PrivatePostgres> server;
+};
+
+// 5.2.2 on a disk that keeps nothing for sure but what was synced; also where the database is not to wait for it.
+TEST_F(PostgresPowerCut, R5_2_2_WhatWasAnsweredIsThereAfterwards) {
+  start(true, {"synchronous_commit=off", "wal_writer_delay=10s"});
+  std::size_t lost = 0;
+  std::vector<Bytes> known;
+  using Left = test::UnsyncedWrites::Left;
+  for (std::uint32_t cut = 0; cut < 9; ++cut) {
+    SCOPED_TRACE(cut);
+    {
+      const auto store = open();
+      EXPECT_EQ(value_or_throw(store->count()), known.size());
+      auto keys = settled(*store, known.size() + 5);
+      ASSERT_TRUE(std::equal(known.begin(), known.end(), keys.begin()));
+      known = std::move(keys);
+    }
+    const Left left = std::array{Left::nothing, Left::first_half, Left::scattered}[cut % 3];
+    lost += value_or_throw(server->cut_power(left, cut));
+    ASSERT_OK(server->restart());
+  }
+  EXPECT_EQ(settled(*open(), known.size()), known);
+  EXPECT_GT(lost, 9U);  // it was not for nothing
+}
+
+// The disk of the test itself: a database that does not sync loses what it has answered.
+TEST_F(PostgresPowerCut, WithoutSyncingKeysWouldBeLost) {
+  start(false);
+  ASSERT_OK(server->stop());
+  ASSERT_OK(server->restart());
+  const auto before = settled(*open(), 5);
+  value_or_throw(server->cut_power(test::UnsyncedWrites::Left::nothing));
+  const Status up = server->restart();
+  if (!up) return;  // As well: there is no database left.
+  test::SeededRandom other(5);
+  const auto store = open_postgres_key_store({server->url(), {}}, SecretBytes(storage_key_size), other);
+  EXPECT_TRUE(!store || settled(**store, 5) != before);
+}
+
 TEST(PostgresKeyStore, AServerThatIsGoneIsAFailureUntilItIsBack) {
   if (!PrivatePostgres::missing().empty()) GTEST_SKIP() << PrivatePostgres::missing();
   const auto server = value_or_throw(PrivatePostgres::start());
