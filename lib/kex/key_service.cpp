@@ -61,6 +61,14 @@ Status put_period(const CpixDocument& document, const CpixUsageRule& rule, KeyNa
   return {};
 }
 
+Status check_ids(const CpixDocument& document) {
+  std::set<Uuid> ids;
+  for (const CpixContentKey& key : document.keys)
+    if (!ids.insert(key.kid).second)
+      return fail(ErrorKind::malformed, "ContentKey/@kid: two keys that are brought have one id: " + key.kid.text());
+  return {};
+}
+
 /// By the form that keys are kept under: the time of a period with a number makes no other name.
 Status check_names(const KeyPlan& plan) {
   std::set<Bytes> names;
@@ -134,6 +142,7 @@ Result<KeyPlan> KeyService::plan_push(CpixDocument pushed) const {
   if (pushed.keys.size() > limits_.keys)
     return fail(ErrorKind::exhausted, "ContentKeyList: more than " + std::to_string(limits_.keys) + " keys at once");
   CAS_TRY(check_rules(pushed));
+  CAS_TRY(check_ids(pushed));
   KeyPlan plan;
   for (const CpixContentKey& key : pushed.keys) {
     if (key.value.size() < 8 || key.value.size() > 32)
@@ -143,7 +152,6 @@ Result<KeyPlan> KeyService::plan_push(CpixDocument pushed) const {
     wanted.key.kid = key.kid;
     wanted.key.iv = key.explicit_iv.value_or(InitialisationVector{});
     wanted.key.value = key.value.clone();
-    wanted.pushed = true;
     CAS_TRY(put_auxiliary(pushed, key.kid, wanted.key));
     plan.wanted.push_back(std::move(wanted));
   }

@@ -3,8 +3,13 @@
 
 #include "base/reader.hpp"
 #include "base/writer.hpp"
+#include "crypto/constant_time.hpp"
 
 namespace cas::kex {
+
+bool is_same_key(const KeyMaterial& a, const KeyMaterial& b) {
+  return a.kid == b.kid && crypto::constant_time_equal(a.value.reveal(), b.value.reveal());
+}
 
 tl::unexpected<Error> fail_another_key(const KeyName& name) {
   return fail(ErrorKind::refused, "there is another key for " + name.text() +

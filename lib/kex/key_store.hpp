@@ -19,12 +19,10 @@ namespace cas::kex {
 /// A key that somebody wants to have for a name.
 struct KeyProposal {
   KeyName name;
-  KeyMaterial key;      ///< What is stored when the name has none.
-  bool pushed = false;  ///< Made by the scrambler: it is this key or an error.
+  KeyMaterial key;  ///< What is stored when the name has none.
 };
 
-/// What the name has now. Errors are of one proposal alone: ErrorKind::refused when a pushed key is not the one that is
-/// stored (5.2.2: never two keys for one name), or its key id is another name's.
+/// What the name has now.
 struct SettledKey {
   KeyMaterial key;
   bool fresh = false;  ///< It was stored by this call.
@@ -39,8 +37,12 @@ class KeyStore {
   /// nothing of them has been answered: io when the database cannot be reached or its disk fails (try again), malformed,
   /// authentication_failed for rows that were changed, exhausted for a full disk.
   ///
-  /// A proposed key id that another name has is replaced, unless the key is pushed.
-  [[nodiscard]] virtual Result<std::vector<Result<SettledKey>>> settle(std::span<const KeyProposal> proposals) = 0;
+  /// A proposed key id that another name has is replaced.
+  [[nodiscard]] virtual Result<std::vector<SettledKey>> settle(std::span<const KeyProposal> proposals) = 0;
+  /// Stores keys that somebody has made himself (push): these, under these ids, and all of them or none. Keys that are
+  /// there already are no error. ErrorKind::refused when a name has another key (5.2.2: never two keys for one name), or
+  /// a key id is another name's; otherwise as `settle`.
+  [[nodiscard]] virtual Result<std::vector<SettledKey>> bring(std::span<const KeyProposal> keys) = 0;
   /// How many keys are stored.
   [[nodiscard]] virtual Result<std::uint64_t> count() = 0;
   /// Whether it can be reached now: for health. Does not wait long.
@@ -59,7 +61,9 @@ class KeyStore {
 [[nodiscard]] Result<std::unique_ptr<KeyStore>> open_postgres_key_store(const service::PostgresAddress& address,
                                                                         const SecretBytes& storage_key, Random& random);
 
-/// The errors of one proposal.
+/// What a name has is what was brought for it.
+[[nodiscard]] bool is_same_key(const KeyMaterial& a, const KeyMaterial& b);
+/// Why keys that were brought are refused.
 [[nodiscard]] tl::unexpected<Error> fail_another_key(const KeyName& name);
 [[nodiscard]] tl::unexpected<Error> fail_key_id_taken(const Uuid& kid);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <deque>
 #include <optional>
+#include <utility>
 
-#include "crypto/constant_time.hpp"
 #include "kex/key_store.hpp"
 #include "kex/stored_key_cipher.hpp"
 
@@ -42,11 +43,18 @@ class PostgresKeyStore final : public KeyStore {
       : connection_(std::move(connection)), cipher_(std::move(cipher)), random_(random) {}
 
   [[nodiscard]] Status prepare() {
-    CAS_TRY(connection_.run(tables));
+    // Who may only read and add rows goes on with tables that are there.
+    CAS_TRY(connection_.prepare("table", "SELECT count(to_regclass('content_key'))"));
+    CAS_TRY_ASSIGN(const PostgresRows there, connection_.execute({"table", {}}));
+    if (there.number(0, 0) == 0) CAS_TRY(connection_.run(tables));
     CAS_TRY(connection_.prepare("find", "SELECT kid, iv, value, auxiliary FROM content_key WHERE name = $1"));
     CAS_TRY(connection_.prepare("insert",
                                 "INSERT INTO content_key (name, kid, iv, value, content_id, auxiliary, pushed)"
-                                " VALUES ($1, $2, $3, $4, $5, $6, $7::bigint = 1) ON CONFLICT DO NOTHING"));
+                                " VALUES ($1, $2, $3, $4, $5, $6, false) ON CONFLICT DO NOTHING"));
+    CAS_TRY(connection_.prepare("has", "SELECT 1 FROM content_key WHERE kid = $1"));
+    CAS_TRY(connection_.prepare("bring",
+                                "INSERT INTO content_key (name, kid, iv, value, content_id, auxiliary, pushed)"
+                                " VALUES ($1, $2, $3, $4, $5, $6, true)"));
     CAS_TRY(connection_.prepare("count", "SELECT count(*) FROM content_key"));
     // A database may be set up to commit without waiting for its disk, for the sake of others in it.
     CAS_TRY(connection_.prepare("durable",
@@ -55,22 +63,19 @@ class PostgresKeyStore final : public KeyStore {
     return connection_.prepare("ping", "SELECT 1");
   }
 
-  Result<std::vector<Result<SettledKey>>> settle(std::span<const KeyProposal> proposals) override {
+  Result<std::vector<SettledKey>> settle(std::span<const KeyProposal> proposals) override {
     std::vector<Wanted> wanted;
     for (const KeyProposal& proposal : proposals)
       wanted.push_back({proposal, proposal.name.encode(), proposal.key.clone(), {}});
-    Error last{ErrorKind::io, "the database could not settle the keys: others were always quicker"};
-    for (int tries = 0; tries < most_tries; ++tries) {
-      const auto complete = try_once(wanted);
-      if (complete && *complete) return results(wanted);
-      if (!complete) {
-        last = complete.error();
-        // What was committed when the connection went is found by the next try.
-        if (!connection_.lost()) return fail(last);
-        if (const Status again = connection_.reset(); !again) return fail(again.error());
-      }
-    }
-    return fail(last);
+    CAS_TRY(try_until_done([&] { return settle_once(wanted); }));
+    return results(wanted);
+  }
+
+  Result<std::vector<SettledKey>> bring(std::span<const KeyProposal> keys) override {
+    std::vector<Wanted> wanted;
+    for (const KeyProposal& brought : keys) wanted.push_back({brought, brought.name.encode(), brought.key.clone(), {}});
+    CAS_TRY(try_until_done([&] { return bring_once(wanted); }));
+    return results(wanted);
   }
 
   Result<std::uint64_t> count() override {
@@ -91,31 +96,82 @@ class PostgresKeyStore final : public KeyStore {
     const KeyProposal& proposal;
     Bytes name;
     KeyMaterial key;  ///< What is proposed now: its id may be replaced.
-    std::optional<Result<SettledKey>> settled;
+    std::optional<SettledKey> settled;
   };
 
   [[nodiscard]] Status connect() {
     if (!connection_.lost()) return {};
     return connection_.reset();
   }
-  static std::vector<Result<SettledKey>> results(std::vector<Wanted>& wanted) {
-    std::vector<Result<SettledKey>> all;
+  static std::vector<SettledKey> results(std::vector<Wanted>& wanted) {
+    std::vector<SettledKey> all;
     for (Wanted& one : wanted) all.push_back(std::move(*one.settled));
     return all;
   }
 
-  /// Whether all are settled. A failure is of the database.
-  Result<bool> try_once(std::vector<Wanted>& wanted) {
-    CAS_TRY(connect());
-    CAS_TRY(look(wanted));
+  /// `once` tells whether all is done; otherwise others were quicker.
+  template <typename Once>
+  Status try_until_done(const Once& once) {
+    Error last{ErrorKind::io, "the database could not settle the keys: others were always quicker"};
+    for (int tries = 0; tries < most_tries; ++tries) {
+      const Result<bool> complete = once();
+      if (complete && *complete) return {};
+      if (complete) continue;
+      last = complete.error();
+      // What was committed when the connection went is found by the next try.
+      if (!connection_.lost()) return fail(last);
+      if (const Status again = connection_.reset(); !again) return again;
+    }
+    return fail(last);
+  }
+
+  static std::vector<Wanted*> without_key(std::vector<Wanted>& wanted) {
     std::vector<Wanted*> missing;
     for (Wanted& one : wanted)
       if (!one.settled) missing.push_back(&one);
-    if (missing.empty()) return true;
     // In one order at all servers, so that none waits for another that waits for it.
     std::ranges::sort(missing, [](const Wanted* a, const Wanted* b) { return a->name < b->name; });
-    CAS_TRY(add(missing));
+    return missing;
+  }
+
+  Result<bool> settle_once(std::vector<Wanted>& wanted) {
+    CAS_TRY(connect());
+    CAS_TRY(look(wanted));
+    if (const auto missing = without_key(wanted); !missing.empty()) CAS_TRY(add(missing));
     return std::ranges::all_of(wanted, [](const Wanted& one) { return one.settled.has_value(); });
+  }
+
+  Result<bool> bring_once(std::vector<Wanted>& wanted) {
+    CAS_TRY(connect());
+    CAS_TRY(look(wanted));
+    for (const Wanted& one : wanted)
+      if (one.settled && !is_same_key(one.settled->key, one.key)) return fail_another_key(one.proposal.name);
+    const auto missing = without_key(wanted);
+    if (missing.empty()) return true;
+    std::vector<PostgresStep> ids;
+    for (const Wanted* one : missing) ids.push_back({"has", {ByteView(one->key.kid.bytes)}});
+    CAS_TRY_ASSIGN(const auto taken, connection_.execute_batch(ids));
+    for (std::size_t at = 0; at < missing.size(); ++at) {
+      const auto same_id = [&](const Wanted* other) { return other->key.kid == missing[at]->key.kid; };
+      if (taken[at].size() > 0 || std::count_if(missing.begin(), missing.end(), same_id) > 1)
+        return fail_key_id_taken(missing[at]->key.kid);
+    }
+    Sealed sealed;
+    std::vector<PostgresStep> steps{{"durable", {}}};
+    for (const Wanted* one : missing) {
+      CAS_TRY_ASSIGN(auto values, seal(*one, sealed));
+      steps.push_back({"bring", std::move(values)});
+    }
+    const PostgresCommit done = connection_.transact(steps);
+    if (done.outcome != PostgresCommit::Outcome::committed) {
+      // Somebody has taken a name or an id meanwhile: what was brought may be refused now.
+      const bool quicker = done.retry || connection_.sqlstate() == "23505";
+      if (done.outcome == PostgresCommit::Outcome::rolled_back && quicker) return false;
+      // A database that only reads refuses, too, but not these keys.
+      return fail(done.error.kind == ErrorKind::refused ? ErrorKind::io : done.error.kind, done.error.message);
+    }
+    for (Wanted* one : missing) one->settled = SettledKey{one->key.clone(), true};
+    return true;
   }
 
   Status look(std::vector<Wanted>& wanted) {
@@ -133,19 +189,25 @@ class PostgresKeyStore final : public KeyStore {
     return {};
   }
 
+  /// Where the values of statements are kept.
+  using Sealed = std::deque<std::pair<Bytes, Bytes>>;
+  Result<std::vector<PostgresValue>> seal(const Wanted& one, Sealed& keep) {
+    CAS_TRY_ASSIGN(Bytes value, cipher_.seal(one.name, one.key));
+    const auto& [sealed, auxiliary] = keep.emplace_back(std::move(value), encode_auxiliary(one.key.auxiliary));
+    return std::vector<PostgresValue>{ByteView(one.name),
+                                      ByteView(one.key.kid.bytes),
+                                      ByteView(one.key.iv),
+                                      ByteView(sealed),
+                                      std::string_view(one.proposal.name.content_id),
+                                      ByteView(auxiliary)};
+  }
+
   Status add(const std::vector<Wanted*>& missing) {
-    std::vector<Bytes> sealed, auxiliary;
-    sealed.reserve(missing.size());
-    auxiliary.reserve(missing.size());
+    Sealed sealed;
     std::vector<PostgresStep> steps{{"durable", {}}};
     for (const Wanted* one : missing) {
-      CAS_TRY_ASSIGN(Bytes value, cipher_.seal(one->name, one->key));
-      sealed.push_back(std::move(value));
-      auxiliary.push_back(encode_auxiliary(one->key.auxiliary));
-      steps.push_back({"insert",
-                       {ByteView(one->name), ByteView(one->key.kid.bytes), ByteView(one->key.iv),
-                        ByteView(sealed.back()), std::string_view(one->proposal.name.content_id),
-                        ByteView(auxiliary.back()), std::int64_t{one->proposal.pushed ? 1 : 0}}});
+      CAS_TRY_ASSIGN(auto values, seal(*one, sealed));
+      steps.push_back({"insert", std::move(values)});
       steps.push_back({"find", {ByteView(one->name)}});
     }
     const PostgresCommit done = connection_.transact(steps);
@@ -158,8 +220,6 @@ class PostgresKeyStore final : public KeyStore {
       const PostgresRows& found = done.rows[2 + 2 * at];
       if (found.size() > 0) {
         CAS_TRY(take(*missing[at], found, inserted));
-      } else if (missing[at]->proposal.pushed) {
-        missing[at]->settled = fail_key_id_taken(missing[at]->key.kid);
       } else {
         CAS_TRY_ASSIGN(missing[at]->key.kid, Uuid::draw(random_));  // Another name has it.
       }
@@ -177,12 +237,7 @@ class PostgresKeyStore final : public KeyStore {
     std::ranges::copy(iv, found.key.iv.begin());
     CAS_TRY_ASSIGN(found.key.value, cipher_.open(wanted.name, found.key.kid, found.key.iv, rows.bytes(0, 2)));
     CAS_TRY_ASSIGN(found.key.auxiliary, decode_auxiliary(rows.bytes(0, 3)));
-    const KeyMaterial& proposed = wanted.proposal.key;
-    if (wanted.proposal.pushed && (found.key.kid != proposed.kid ||
-                                   !crypto::constant_time_equal(found.key.value.reveal(), proposed.value.reveal())))
-      wanted.settled = fail_another_key(wanted.proposal.name);
-    else
-      wanted.settled = std::move(found);
+    wanted.settled = std::move(found);
     return {};
   }
 

@@ -3,7 +3,6 @@
 #include <array>
 #include <optional>
 
-#include "crypto/constant_time.hpp"
 #include "kex/key_store.hpp"
 #include "kex/stored_key_cipher.hpp"
 #include "service/store.hpp"
@@ -44,27 +43,53 @@ class SqliteKeyStore final : public KeyStore {
     return {};
   }
 
-  Result<std::vector<Result<SettledKey>>> settle(std::span<const KeyProposal> proposals) override {
+  Result<std::vector<SettledKey>> settle(std::span<const KeyProposal> proposals) override {
     // Most are repeated requests: they need neither the lock of a writer nor the disk.
-    std::vector<std::optional<Result<SettledKey>>> settled(proposals.size());
+    std::vector<std::optional<SettledKey>> settled(proposals.size());
     bool complete = true;
     for (std::size_t at = 0; at < proposals.size(); ++at) {
-      CAS_TRY_ASSIGN(settled[at], find(proposals[at]));
+      CAS_TRY_ASSIGN(settled[at], find(proposals[at].name));
       complete = complete && settled[at];
     }
     if (!complete) {
       CAS_TRY_ASSIGN(auto transaction, store_.begin());
       for (std::size_t at = 0; at < proposals.size(); ++at) {
         if (settled[at]) continue;
-        CAS_TRY_ASSIGN(settled[at], find(proposals[at]));  // somebody may have been quicker
+        CAS_TRY_ASSIGN(settled[at], find(proposals[at].name));  // somebody may have been quicker
         if (settled[at]) continue;
-        CAS_TRY_ASSIGN(settled[at], add(proposals[at]));
+        SettledKey fresh{proposals[at].key.clone(), true};
+        CAS_TRY_ASSIGN(bool taken, has(fresh.key.kid));
+        while (taken) {
+          CAS_TRY_ASSIGN(fresh.key.kid, Uuid::draw(random_));
+          CAS_TRY_ASSIGN(taken, has(fresh.key.kid));
+        }
+        CAS_TRY(insert(proposals[at].name, fresh.key, false));
+        settled[at] = std::move(fresh);
       }
       CAS_TRY(transaction.commit());
     }
-    std::vector<Result<SettledKey>> all;
+    std::vector<SettledKey> all;
     all.reserve(settled.size());
     for (auto& one : settled) all.push_back(std::move(*one));
+    return all;
+  }
+
+  Result<std::vector<SettledKey>> bring(std::span<const KeyProposal> keys) override {
+    std::vector<SettledKey> all;
+    all.reserve(keys.size());
+    CAS_TRY_ASSIGN(auto transaction, store_.begin());
+    for (const KeyProposal& brought : keys) {
+      CAS_TRY_ASSIGN(auto found, find(brought.name));
+      if (found && !is_same_key(found->key, brought.key)) return fail_another_key(brought.name);
+      if (!found) {
+        CAS_TRY_ASSIGN(const bool taken, has(brought.key.kid));
+        if (taken) return fail_key_id_taken(brought.key.kid);
+        CAS_TRY(insert(brought.name, brought.key, true));
+        found = SettledKey{brought.key.clone(), true};
+      }
+      all.push_back(std::move(*found));
+    }
+    CAS_TRY(transaction.commit());
     return all;
   }
 
@@ -82,11 +107,11 @@ class SqliteKeyStore final : public KeyStore {
   }
 
  private:
-  /// Nothing when the name has no key yet. Outside of it, failures are of the store.
-  Result<std::optional<Result<SettledKey>>> find(const KeyProposal& proposal) {
-    const Bytes name = proposal.name.encode();
+  /// Nothing when the name has no key yet.
+  Result<std::optional<SettledKey>> find(const KeyName& of) {
+    const Bytes name = of.encode();
     CAS_TRY_ASSIGN(const bool row, by_name_->bind(ByteView(name)).step());
-    if (!row) return std::optional<Result<SettledKey>>();
+    if (!row) return std::optional<SettledKey>();
     SettledKey found;
     const Bytes kid = by_name_->bytes(0), iv = by_name_->bytes(1), sealed = by_name_->bytes(2),
                 auxiliary = by_name_->bytes(3);
@@ -97,31 +122,25 @@ class SqliteKeyStore final : public KeyStore {
     std::ranges::copy(iv, found.key.iv.begin());
     CAS_TRY_ASSIGN(found.key.value, cipher_.open(name, found.key.kid, found.key.iv, sealed));
     CAS_TRY_ASSIGN(found.key.auxiliary, decode_auxiliary(auxiliary));
-    if (proposal.pushed && (found.key.kid != proposal.key.kid ||
-                            !crypto::constant_time_equal(found.key.value.reveal(), proposal.key.value.reveal())))
-      return std::optional<Result<SettledKey>>(fail_another_key(proposal.name));
-    return std::optional<Result<SettledKey>>(std::move(found));
+    return std::optional<SettledKey>(std::move(found));
+  }
+
+  /// Whether a name has that id.
+  Result<bool> has(const Uuid& kid) {
+    CAS_TRY_ASSIGN(const bool taken, by_kid_->bind(ByteView(kid.bytes)).step());
+    if (taken) CAS_TRY(by_kid_->run());
+    return taken;
   }
 
   /// Within a transaction.
-  Result<std::optional<Result<SettledKey>>> add(const KeyProposal& proposal) {
-    SettledKey fresh{proposal.key.clone(), true};
-    for (;;) {
-      CAS_TRY_ASSIGN(const bool taken, by_kid_->bind(ByteView(fresh.key.kid.bytes)).step());
-      if (!taken) break;
-      CAS_TRY(by_kid_->run());
-      if (proposal.pushed) return std::optional<Result<SettledKey>>(fail_key_id_taken(proposal.key.kid));
-      CAS_TRY_ASSIGN(fresh.key.kid, Uuid::draw(random_));
-    }
-    const Bytes name = proposal.name.encode();
-    CAS_TRY_ASSIGN(const Bytes sealed, cipher_.seal(name, fresh.key));
-    const Bytes auxiliary = encode_auxiliary(fresh.key.auxiliary);
-    CAS_TRY(insert_
-                ->bind(ByteView(name), ByteView(fresh.key.kid.bytes), ByteView(fresh.key.iv), ByteView(sealed),
-                       std::string_view(proposal.name.content_id), ByteView(auxiliary),
-                       std::int64_t{proposal.pushed ? 1 : 0})
-                .run());
-    return std::optional<Result<SettledKey>>(std::move(fresh));
+  Status insert(const KeyName& of, const KeyMaterial& key, bool brought) {
+    const Bytes name = of.encode();
+    CAS_TRY_ASSIGN(const Bytes sealed, cipher_.seal(name, key));
+    const Bytes auxiliary = encode_auxiliary(key.auxiliary);
+    return insert_
+        ->bind(ByteView(name), ByteView(key.kid.bytes), ByteView(key.iv), ByteView(sealed),
+               std::string_view(of.content_id), ByteView(auxiliary), std::int64_t{brought ? 1 : 0})
+        .run();
   }
 
   Store store_;

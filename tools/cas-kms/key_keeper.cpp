@@ -28,9 +28,15 @@ KeyKeeper::~KeyKeeper() {
 }
 
 void KeyKeeper::settle(std::vector<kex::KeyProposal> proposals, Done done) {
+  add({std::move(proposals), std::move(done), false});
+}
+
+void KeyKeeper::bring(std::vector<kex::KeyProposal> keys, Done done) { add({std::move(keys), std::move(done), true}); }
+
+void KeyKeeper::add(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(proposals), std::move(done)});
+    waiting_.push_back(std::move(job));
   }
   changed_.notify_all();
 }
@@ -59,28 +65,39 @@ void KeyKeeper::run() {
         continue;
       }
       if (waiting_.empty()) return;
-      std::size_t count = 0;
-      while (!waiting_.empty() && (jobs.empty() || count + waiting_.front().proposals.size() <= most_at_once)) {
-        count += waiting_.front().proposals.size();
-        jobs.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-      }
+      jobs = next_jobs();
     }
     work(std::move(jobs));
   }
+}
+
+/// One that was brought, or as many of the others as come next.
+std::deque<KeyKeeper::Job> KeyKeeper::next_jobs() {
+  std::deque<Job> jobs;
+  std::size_t count = 0;
+  while (!waiting_.empty()) {
+    const Job& next = waiting_.front();
+    if (!jobs.empty() && (next.brought || jobs.front().brought || count + next.proposals.size() > most_at_once)) break;
+    count += next.proposals.size();
+    jobs.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return jobs;
 }
 
 void KeyKeeper::work(std::deque<Job> jobs) {
   std::vector<kex::KeyProposal> all;
   for (Job& job : jobs)  // They leave their number behind.
     std::move(job.proposals.begin(), job.proposals.end(), std::back_inserter(all));
-  Settled settled = store_->settle(all);
+  Settled settled = jobs.front().brought ? store_->bring(all) : store_->settle(all);
   std::uint64_t fresh = 0;
   if (settled)
-    for (const auto& one : *settled) fresh += one && one->fresh ? 1 : 0;
+    for (const kex::SettledKey& one : *settled) fresh += one.fresh ? 1 : 0;
   {
     const std::lock_guard lock(mutex_);
-    health_ = settled ? Status() : Status(fail(settled.error()));
+    // What is refused is none of the store's faults.
+    const bool fine = settled || (jobs.front().brought && settled.error().kind == ErrorKind::refused);
+    health_ = fine ? Status() : Status(fail(settled.error()));
     stored_ += fresh;
   }
   std::size_t at = 0;
@@ -89,7 +106,7 @@ void KeyKeeper::work(std::deque<Job> jobs) {
       job.done(fail(settled.error()));
       continue;
     }
-    std::vector<Result<kex::SettledKey>> part;
+    std::vector<kex::SettledKey> part;
     for (std::size_t count = job.proposals.size(); count-- > 0;) part.push_back(std::move((*settled)[at++]));
     job.done(std::move(part));
   }

@@ -17,7 +17,7 @@ namespace cas::kms_program {
 /// it is at work is settled together then: one transaction, one synchronisation of the disk, however many there are.
 class KeyKeeper {
  public:
-  using Settled = Result<std::vector<Result<kex::SettledKey>>>;
+  using Settled = Result<std::vector<kex::SettledKey>>;
   /// On the keeper's thread.
   using Done = std::function<void(Settled)>;
   static constexpr std::size_t most_at_once = 1'000;  ///< Keys of one transaction.
@@ -31,6 +31,8 @@ class KeyKeeper {
 
   /// Any thread. `done` is called once.
   void settle(std::vector<kex::KeyProposal> proposals, Done done);
+  /// The same with keys that a client has made. They are brought by themselves, since they are refused as a whole.
+  void bring(std::vector<kex::KeyProposal> keys, Done done);
   /// How the last call went: for health. Any thread.
   [[nodiscard]] Status health() const;
   [[nodiscard]] std::uint64_t stored() const;  ///< Keys that were stored by this keeper.
@@ -39,8 +41,11 @@ class KeyKeeper {
   struct Job {
     std::vector<kex::KeyProposal> proposals;
     Done done;
+    bool brought = false;
   };
+  void add(Job job);
   void run();
+  [[nodiscard]] std::deque<Job> next_jobs();  ///< Behind the lock.
   void work(std::deque<Job> jobs);
 
   std::unique_ptr<kex::KeyStore> store_;

@@ -155,26 +155,28 @@ void KeyServer::State::settle(std::unique_ptr<Visit> visit, kex::KeyPlan plan) {
     if (const Status drawn = kex::draw_keys(plan, parts.random); !drawn)
       return refuse(*visit, 500, drawn.error().message);
   std::vector<kex::KeyProposal> proposals;
-  for (const kex::KeyProposal& wanted : plan.wanted)
-    proposals.push_back({wanted.name, wanted.key.clone(), wanted.pushed});
+  for (const kex::KeyProposal& wanted : plan.wanted) proposals.push_back({wanted.name, wanted.key.clone()});
   // std::function copies: hence the shared pointers.
   auto shared_visit = std::shared_ptr<Visit>(std::move(visit));
   auto shared_plan = std::make_shared<kex::KeyPlan>(std::move(plan));
-  keeper->settle(std::move(proposals), [this, shared_visit, shared_plan](KeyKeeper::Settled result) {
+  const auto done = [this, shared_visit, shared_plan](KeyKeeper::Settled result) {
     auto shared_result = std::make_shared<KeyKeeper::Settled>(std::move(result));
     parts.loop.post([this, is_alive = std::weak_ptr<bool>(alive), shared_visit, shared_plan, shared_result] {
       if (!is_alive.expired()) settled(*shared_visit, std::move(*shared_plan), std::move(*shared_result));
     });
-  });
+  };
+  if (shared_visit->push)
+    keeper->bring(std::move(proposals), done);
+  else
+    keeper->settle(std::move(proposals), done);
 }
 
 void KeyServer::State::settled(Visit& visit, kex::KeyPlan plan, KeyKeeper::Settled result) {
+  if (!result && visit.push && result.error().kind == ErrorKind::refused)
+    return refuse(visit, 409, result.error().message);
   if (!result) return refuse(visit, 503, "the keys cannot be stored now: " + result.error().message);
   std::vector<kex::KeyMaterial> material;
-  for (Result<kex::SettledKey>& one : *result) {
-    if (!one) return refuse(visit, one.error().kind == ErrorKind::refused ? 409 : 500, one.error().message);
-    material.push_back(std::move(one->key));
-  }
+  for (kex::SettledKey& one : *result) material.push_back(std::move(one.key));
   give(visit, std::move(plan), std::move(material));
 }
 

@@ -367,6 +367,10 @@ TEST_F(CasKmsPlain, KeysAreBroughtOnceForAName) {
   EXPECT_EQ(keys[0].key.value.reveal()[0], 1);
   const auto drawn = keys_of(post(request("channel", 2)), "channel", 2);
   EXPECT_EQ(put(pushed("channel", 2, 2)).status, 409);
+  // One of them is refused, so none is taken.
+  EXPECT_EQ(put(pushed("channel", 2, 2, 3)).status, 409);
+  EXPECT_NE(metrics().find("cas_kms_keys_stored 2\n"), std::string::npos) << metrics();
+  EXPECT_EQ(http_ask(operations_port_, "GET", "/readyz").status, 200) << "a refusal is no fault of the store";
   stop();
   start();
   const auto again = keys_of(post(request("channel", 1)), "channel", 1);

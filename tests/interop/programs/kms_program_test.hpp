@@ -205,13 +205,16 @@ class KmsProgramTest : public testing::Test {
   static std::string request(const std::string& content, std::uint64_t from, std::size_t count = 1) {
     return written(value_or_throw(kex::make_request(wanted(content, from, count), crypto::system_random())));
   }
-  /// A document that brings one key.
-  static std::string pushed(const std::string& content, std::uint64_t period, std::uint8_t first_byte) {
-    std::vector<kex::KeyMaterial> keys(1);
-    keys[0].kid = value_or_throw(kex::Uuid::draw(crypto::system_random()));
-    keys[0].value = value_or_throw(random_secret(crypto::system_random(), 16));
-    keys[0].value.reveal_mutable()[0] = first_byte;
-    return written(value_or_throw(kex::make_push(wanted(content, period), keys)));
+  /// A document that brings keys.
+  static std::string pushed(const std::string& content, std::uint64_t period, std::uint8_t first_byte,
+                            std::size_t count = 1) {
+    std::vector<kex::KeyMaterial> keys(count);
+    for (kex::KeyMaterial& key : keys) {
+      key.kid = value_or_throw(kex::Uuid::draw(crypto::system_random()));
+      key.value = value_or_throw(random_secret(crypto::system_random(), 16));
+      key.value.reveal_mutable()[0] = first_byte;
+    }
+    return written(value_or_throw(kex::make_push(wanted(content, period, count), keys)));
   }
   static std::string written(const kex::CpixDocument& document) {
     return std::string(as_text(value_or_throw(kex::write_cpix(document)).reveal()));

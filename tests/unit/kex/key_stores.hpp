@@ -64,11 +64,19 @@ class KeyStores : public testing::TestWithParam<KeyStoreKind> {
     if (!all) return fail(all.error());
     return std::move(all->at(0));
   }
+  static Result<SettledKey> bring_one(KeyStore& store, const KeyProposal& key) {
+    auto all = store.bring({&key, 1});
+    if (!all) return fail(all.error());
+    return std::move(all->at(0));
+  }
+  static void expect_same(const SettledKey& settled, const KeyMaterial& key) {
+    EXPECT_EQ(settled.key.kid, key.kid);
+    EXPECT_EQ(settled.key.iv, key.iv);
+    EXPECT_TRUE(equal(settled.key.value.reveal(), key.value.reveal()));
+  }
   static void expect_same(const Result<SettledKey>& settled, const KeyMaterial& key) {
     ASSERT_OK(settled);
-    EXPECT_EQ(settled->key.kid, key.kid);
-    EXPECT_EQ(settled->key.iv, key.iv);
-    EXPECT_TRUE(equal(settled->key.value.reveal(), key.value.reveal()));
+    expect_same(*settled, key);
   }
 
   test::SeededRandom random{9};

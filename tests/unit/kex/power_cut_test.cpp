@@ -41,7 +41,7 @@ class PowerCut : public testing::Test {
     auto settled = store.settle(wanted);
     if (!settled) return fail(settled.error());
     for (std::size_t at = 0; at < count; ++at) {
-      KeyMaterial key = value_or_throw(std::move(settled->at(at))).key;
+      KeyMaterial key = std::move(settled->at(at).key);
       const auto [known, fresh] = answered.try_emplace(from + at, std::move(key));
       if (!fresh) {
         EXPECT_EQ(known->second.kid, key.kid) << from + at;
