@@ -60,7 +60,7 @@ void serve(const KeyService& service, const KeyDerivation& derivation, CpixDocum
   auto plan = service.plan(std::move(request));
   if (!plan) return;
   require(!plan->wanted.empty() && plan->wanted.size() == plan->document.keys.size());
-  for (const KeyProposal& one : plan->wanted) require(one.name.check().has_value() && !one.pushed);
+  for (const KeyProposal& one : plan->wanted) require(one.name.check().has_value());
   auto keys = derive_keys(derivation, *plan);
   require(keys.has_value());
   const bool encrypted = !plan->document.recipients.empty();
