@@ -6,18 +6,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -26,6 +21,7 @@
 #include "base/byte_queue.hpp"
 #include "casdemo/identifiers.hpp"
 #include "measure.hpp"
+#include "measured_daemon.hpp"
 #include "simulcrypt/ecmg_messages.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -44,58 +40,20 @@ void must(const Status& status) {
   if (!status) give_up(status.error().message);
 }
 
-/// A program beside this one; ends with it.
+/// cas-ecmg in a folder of its own.
 class Server {
  public:
   Server() {
-    run({CAS_ECMG, "init", "--system", system()});
-    const std::string port_file = (folder_.path() / "port").string();
-    process_ =
-        start({CAS_ECMG, "run", "--system", system(), "--listen", "127.0.0.1:0", "--port-file", port_file, "--quiet"});
-    for (int i = 0; i < 1000 && port_ == 0; ++i) {
-      ::usleep(10'000);
-      std::ifstream(port_file) >> port_;
-    }
-    if (port_ == 0) give_up("cas-ecmg does not listen");
+    const std::string system = (folder_.path() / "ca").string();
+    bench::MeasuredDaemon::run({CAS_ECMG, "init", "--system", system});
+    daemon_.start({CAS_ECMG, "run", "--system", system, "--listen", "127.0.0.1:0"}, folder_.path() / "port");
   }
-  ~Server() {
-    ::kill(process_, SIGTERM);
-    ::waitpid(process_, nullptr, 0);
-  }
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  /// User and system time of all its threads so far.
-  [[nodiscard]] double cpu_seconds() const {
-    clockid_t clock{};
-    timespec time{};
-    if (::clock_getcpuclockid(process_, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
-      give_up("the processor time of cas-ecmg cannot be read");
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-  }
+  [[nodiscard]] std::uint16_t port() const { return daemon_.port(); }
+  [[nodiscard]] double cpu_seconds() const { return daemon_.cpu_seconds(); }
 
  private:
-  [[nodiscard]] std::string system() const { return (folder_.path() / "ca").string(); }
-  static pid_t start(const std::vector<std::string>& command) {
-    std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int nothing = ::open("/dev/null", O_WRONLY);
-      ::dup2(nothing, STDOUT_FILENO);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    return child;
-  }
-  static void run(const std::vector<std::string>& command) {
-    int status = 0;
-    if (::waitpid(start(command), &status, 0) < 0 || status != 0) give_up(command[0] + " " + command[1] + " failed");
-  }
-
   test::TemporaryFolder folder_;
-  pid_t process_ = -1;
-  std::uint16_t port_ = 0;
+  bench::MeasuredDaemon daemon_;
 };
 
 /// One channel of a synchroniser, as bare as it can be: what is measured is the server.

@@ -3,15 +3,10 @@
 // one key a request, connections that stay), over http: and https:; how long clients wait at 1,000 requests a second;
 // and both kinds of keys, stored ones with a thousand and with a million in the store.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,11 +23,13 @@
 #include "crypto/random.hpp"
 #include "kex/key_store.hpp"
 #include "measure.hpp"
+#include "measured_daemon.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
 
 using namespace cas;
+using bench::MeasuredDaemon;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t connections = 32;
@@ -48,16 +45,17 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// A program beside this one; ends with it.
+/// cas-kms in a folder of its own.
 class Server {
  public:
   enum class Keys { derived, stored };
   Server(Keys keys, bool secure) : folder_path_(folder_.path() / "kms") {
-    run({CAS_KMS, "init", "--folder", folder_path_.string(), "--keys", keys == Keys::derived ? "derived" : "stored"});
-    std::string configuration =
-        std::string("listen = \"127.0.0.1:0\"\nkeys = \"") + (keys == Keys::derived ? "derived" : "stored") +
-        "\"\n[limits]\nrequests_per_second = 1000000\n[audit]\nfile = \"audit.log\"\n[authentication]\nschemes = [\"" +
-        (secure ? "Bearer" : "none") + "\"]\n";
+    const std::string kind = keys == Keys::derived ? "derived" : "stored";
+    MeasuredDaemon::run({CAS_KMS, "init", "--folder", folder_path_.string(), "--keys", kind});
+    std::string configuration = "listen = \"127.0.0.1:0\"\nkeys = \"" + kind +
+                                "\"\n[limits]\nrequests_per_second = 1000000\n[audit]\nfile = \"audit.log\"\n"
+                                "[authentication]\nschemes = [\"" +
+                                (secure ? "Bearer" : "none") + "\"]\n";
     if (secure) configuration += "[tls]\n";
     if (keys == Keys::stored) configuration += "[store]\nurl = \"sqlite:keys.db\"\n";
     std::ofstream(folder_path_ / "cas-kms.toml") << configuration;
@@ -66,60 +64,19 @@ class Server {
     }
   }
   void start() {
-    const std::string port_file = (folder_.path() / "port").string();
-    process_ = launch(
-        {CAS_KMS, "run", "--config", (folder_path_ / "cas-kms.toml").string(), "--port-file", port_file, "--quiet"});
-    for (int i = 0; i < 2000 && port_ == 0; ++i) {
-      ::usleep(10'000);
-      std::ifstream(port_file) >> port_;
-    }
-    if (port_ == 0) give_up("cas-kms does not listen");
+    daemon_.start({CAS_KMS, "run", "--config", (folder_path_ / "cas-kms.toml").string()}, folder_.path() / "port");
   }
-  ~Server() {
-    if (process_ < 0) return;
-    ::kill(process_, SIGTERM);
-    ::waitpid(process_, nullptr, 0);
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return daemon_.port(); }
   [[nodiscard]] const std::string& token() const { return token_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_path_; }
-  /// User and system time of all its threads so far.
-  [[nodiscard]] double cpu_seconds() const {
-    clockid_t clock{};
-    timespec time{};
-    if (::clock_getcpuclockid(process_, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
-      give_up("the processor time of cas-kms cannot be read");
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-  }
+  [[nodiscard]] double cpu_seconds() const { return daemon_.cpu_seconds(); }
 
  private:
-  static pid_t launch(const std::vector<std::string>& command) {
-    std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int nothing = ::open("/dev/null", O_WRONLY);
-      ::dup2(nothing, STDOUT_FILENO);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    return child;
-  }
-  static void run(const std::vector<std::string>& command) {
-    int status = 0;
-    if (::waitpid(launch(command), &status, 0) < 0 || status != 0) give_up(command[0] + " " + command[1] + " failed");
-  }
-
   test::TemporaryFolder folder_;
   std::filesystem::path folder_path_;
   std::string token_;
-  pid_t process_ = -1;
-  std::uint16_t port_ = 0;
+  MeasuredDaemon daemon_;
 };
 
 /// A request for one key of the live channel, as a scrambler sends it.
