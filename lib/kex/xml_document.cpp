@@ -123,7 +123,15 @@ void on_comment(void* parser, const xmlChar*) { saw_something(parser); }
 void on_instruction(void* parser, const xmlChar*, const xmlChar*) { saw_something(parser); }
 
 struct ReleaseContext {
-  void operator()(xmlParserCtxt* context) const { xmlFreeParserCtxt(context); }
+  /// With what it was handed last, which may hold keys.
+  void operator()(xmlParserCtxt* context) const {
+    for (int at = 0; at < context->inputNr; ++at) {
+      const xmlParserInput& input = *context->inputTab[at];
+      if (input.base != nullptr && input.end > input.base)
+        cleanse({const_cast<xmlChar*>(input.base), static_cast<std::size_t>(input.end - input.base)});
+    }
+    xmlFreeParserCtxt(context);
+  }
 };
 
 }  // namespace
