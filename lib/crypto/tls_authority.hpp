@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/secret.hpp"
-#include "crypto/key_transport.hpp"
+#include "crypto/rsa.hpp"
 
 namespace cas::crypto {
 

@@ -73,10 +73,10 @@ Status encrypt_keys(CpixDocument& document, Random& random) {
   CAS_TRY_ASSIGN(const SecretBytes document_key, random_secret(random, document_key_size));
   CAS_TRY_ASSIGN(const SecretBytes mac_key, random_secret(random, mac_key_size));
   for (CpixRecipient& recipient : document.recipients) {
-    const auto to = crypto::RsaRecipient::from_certificate(recipient.certificate);
+    const auto to = crypto::RsaPublicKey::from_certificate(recipient.certificate);
     if (!to) return fail_in("DeliveryData/DeliveryKey", to.error());
-    CAS_TRY_ASSIGN(recipient.document_key, to->encrypt(document_key));
-    CAS_TRY_ASSIGN(recipient.mac_key, to->encrypt(mac_key));
+    CAS_TRY_ASSIGN(recipient.document_key, to->encrypt(document_key, crypto::OaepHash::sha1));
+    CAS_TRY_ASSIGN(recipient.mac_key, to->encrypt(mac_key, crypto::OaepHash::sha1));
     recipient.algorithm = aes_256_cbc_uri;
   }
   for (CpixContentKey& key : document.keys) {
@@ -97,8 +97,8 @@ Status decrypt_keys(CpixDocument& document, const crypto::RsaPrivateKey& key) {
     return fail(ErrorKind::unsupported, "DocumentKey/@Algorithm: only aes256-cbc is known");
   if (ours->document_key.empty() || ours->mac_key.empty())
     return fail(ErrorKind::refused, "the keys are encrypted, and our DeliveryData has no DocumentKey or no MACMethod");
-  CAS_TRY_ASSIGN(const SecretBytes document_key, key.decrypt(ours->document_key));
-  CAS_TRY_ASSIGN(const SecretBytes mac_key, key.decrypt(ours->mac_key));
+  CAS_TRY_ASSIGN(const SecretBytes document_key, key.decrypt(ours->document_key, crypto::OaepHash::sha1));
+  CAS_TRY_ASSIGN(const SecretBytes mac_key, key.decrypt(ours->mac_key, crypto::OaepHash::sha1));
   if (document_key.size() != document_key_size)
     return fail(ErrorKind::unsupported, "DocumentKey: a document key has 32 bytes");
   std::vector<SecretBytes> values;

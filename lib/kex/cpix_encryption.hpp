@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
-#include "crypto/key_transport.hpp"
+#include "crypto/rsa.hpp"
 #include "kex/cpix_document.hpp"
 
 namespace cas::kex {

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "crypto/base64.hpp"
-#include "crypto/key_transport.hpp"
+#include "crypto/rsa.hpp"
 #include "kex/cpix_encryption.hpp"
 #include "kex/cpix_lists.hpp"
 
@@ -68,7 +68,7 @@ Result<CpixRecipient> read_recipient(const XmlElement& element, const CpixLimits
   const auto certificate = data ? data->child(dsig_namespace, "X509Certificate") : std::nullopt;
   if (!certificate)
     return fail(element.error(ErrorKind::malformed, "DeliveryKey/X509Data/X509Certificate", "is missing"));
-  CAS_TRY_ASSIGN(const SecretBytes der, base64_text(*certificate, crypto::RsaRecipient::max_certificate_size));
+  CAS_TRY_ASSIGN(const SecretBytes der, base64_text(*certificate, crypto::RsaPublicKey::max_certificate_size));
   recipient.certificate = copy_of(der.reveal());
   if (const auto document_key = element.child(cpix_namespace, "DocumentKey")) {
     CAS_TRY_ASSIGN(auto algorithm, document_key->attribute("Algorithm", limits.text));

@@ -11,7 +11,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/random.hpp"
-#include "crypto/key_transport.hpp"
+#include "crypto/rsa.hpp"
 #include "kex/capabilities.hpp"
 #include "kex/key_request.hpp"
 #include "kex/server_roster.hpp"

@@ -118,8 +118,10 @@ TEST_F(CpixEncryption, FindsEachBitThatWasChanged) {
 TEST_F(CpixEncryption, PaddingIsOfPkcs7) {
   CpixDocument sealed = document_for({packager().certificate});
   ASSERT_OK(encrypt_keys(sealed, random));
-  const SecretBytes document_key = value_or_throw(packager().key.decrypt(sealed.recipients[0].document_key));
-  const SecretBytes mac_key = value_or_throw(packager().key.decrypt(sealed.recipients[0].mac_key));
+  const SecretBytes document_key =
+      value_or_throw(packager().key.decrypt(sealed.recipients[0].document_key, crypto::OaepHash::sha1));
+  const SecretBytes mac_key =
+      value_or_throw(packager().key.decrypt(sealed.recipients[0].mac_key, crypto::OaepHash::sha1));
   const std::string key = "00112233445566778899aabbccddeeff";
   for (const auto& [padding, good] : {std::pair("10101010101010101010101010101010", true),
                                       {"10101010101010100f10101010101010", false},
