@@ -1,165 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "crypto/certificate.hpp"
 
-#include <openssl/pem.h>
-
 #include <algorithm>
-#include <array>
 
-#include "crypto/certificate_profile.hpp"
-#include "crypto/openssl_error.hpp"
+#include "crypto/certificate_reading.hpp"
 #include "crypto/openssl_keys.hpp"
 
 namespace cas::crypto {
 
 struct Certificate::State {
-  CertificateHandle x509;
-  Bytes der;
-  std::uint64_t serial_number = 0;
-  std::string common_name;
-  std::vector<std::string> roles;
+  CertificateFields fields;
   Bytes p256_public;
   Bytes ffdhe2048_public;
-  UnixSeconds not_before = 0;
-  UnixSeconds not_after = 0;
 };
 
-bool is_printable_name(std::string_view name) {
-  if (name.empty() || name.size() > max_common_name_size) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto byte = static_cast<std::uint8_t>(name[i]);
-    if (byte < 0x20 || byte == 0x7f) return false;
-    // U+0080 to U+009F, the second set of control characters, is C2 80 to C2 9F in UTF-8.
-    if (byte == 0xc2 && i + 1 < name.size() && static_cast<std::uint8_t>(name[i + 1]) < 0xa0) return false;
-  }
-  return true;
-}
-
-std::string dotted(const ASN1_OBJECT* oid) {
-  std::array<char, max_role_size + 1> text{};
-  const int size = OBJ_obj2txt(text.data(), static_cast<int>(text.size()), oid, 1);
-  if (size <= 0 || static_cast<std::size_t>(size) > max_role_size) return {};
-  return text.data();
-}
-
 namespace {
-
-constexpr std::size_t max_pem_size = 64U << 10;
-constexpr int max_extensions = 16;
-
-tl::unexpected<Error> malformed(std::string what) {
-  drop_openssl_errors();
-  return fail(ErrorKind::malformed, "The certificate is not acceptable: " + std::move(what));
-}
-
-Result<CertificateHandle> decode(ByteView der) {
-  if (der.empty() || der.size() > max_certificate_size) {
-    return malformed("it has " + std::to_string(der.size()) + " bytes, and 1 to 4,096 are allowed");
-  }
-  const std::uint8_t* cursor = der.data();
-  CertificateHandle x509{d2i_X509(nullptr, &cursor, static_cast<long>(der.size()))};
-  if (!x509) return fail_openssl(ErrorKind::malformed, "The certificate cannot be read");
-  if (cursor != der.data() + der.size()) return malformed("there are bytes behind it");
-  // OpenSSL also reads BER, in which one certificate has many spellings.
-  unsigned char* again = nullptr;
-  const int size = i2d_X509(x509.get(), &again);
-  const bool same = size > 0 && equal(der, {again, static_cast<std::size_t>(size)});
-  OPENSSL_free(again);
-  if (!same) return malformed("it is not encoded in DER");
-  if (X509_get_version(x509.get()) != X509_VERSION_3) return malformed("it is not of version 3");
-  return x509;
-}
-
-Result<std::uint64_t> read_serial_number(const X509* x509) {
-  std::uint64_t serial = 0;
-  if (ASN1_INTEGER_get_uint64(&serial, X509_get0_serialNumber(x509)) != 1 || serial == 0 ||
-      serial > max_serial_number) {
-    return malformed("its serial number is not 1 to 2^63-1");
-  }
-  return serial;
-}
-
-Result<std::string> read_common_name(const X509* x509) {
-  const X509_NAME* subject = X509_get_subject_name(x509);
-  const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (index < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, index) >= 0) {
-    return malformed("its subject does not have one common name");
-  }
-  unsigned char* text = nullptr;
-  const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
-  std::string name;
-  if (size > 0) name = as_text({text, static_cast<std::size_t>(size)});
-  OPENSSL_free(text);
-  if (!is_printable_name(name)) return malformed("its common name is not 1 to 64 bytes of printable UTF-8");
-  return name;
-}
-
-Result<UnixSeconds> read_time(const ASN1_TIME* time) {
-  // RFC 5280, 4.1.2.5: with seconds, in UTC, UTCTime until 2049. ASN1_TIME_set_string_X509 accepts nothing else.
-  const Handle<ASN1_TIME, ASN1_TIME_free> strict{ASN1_TIME_new()};
-  const Handle<ASN1_TIME, ASN1_TIME_free> epoch{ASN1_TIME_set(nullptr, 0)};
-  const std::string text = as_text({ASN1_STRING_get0_data(time), static_cast<std::size_t>(ASN1_STRING_length(time))});
-  int days = 0;
-  int seconds = 0;
-  if (!strict || !epoch || ASN1_TIME_set_string_X509(strict.get(), text.c_str()) != 1 ||
-      ASN1_STRING_type(strict.get()) != ASN1_STRING_type(time) ||
-      ASN1_TIME_diff(&days, &seconds, epoch.get(), time) != 1) {
-    return malformed("its validity is not written as RFC 5280 demands");
-  }
-  return UnixSeconds{days} * 86400 + seconds;
-}
-
-bool is_known(int nid) {
-  return nid == NID_basic_constraints || nid == NID_key_usage || nid == NID_ext_key_usage ||
-         nid == NID_authority_key_identifier || nid == NID_subject_key_identifier;
-}
-
-/// Whether OpenSSL writes the value of a known extension as it stands there. When reading, it overlooks bytes behind
-/// the value and defaults that are written out, which DER forbids.
-bool is_written_plainly(X509_EXTENSION* extension) {
-  const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
-  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
-  const ByteView encoded{ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
-  if (method == nullptr || method->it == nullptr) return false;
-  const std::uint8_t* cursor = encoded.data();
-  ASN1_VALUE* content = ASN1_item_d2i(nullptr, &cursor, static_cast<long>(encoded.size()), ASN1_ITEM_ptr(method->it));
-  unsigned char* again = nullptr;
-  const int size = content != nullptr ? ASN1_item_i2d(content, &again, ASN1_ITEM_ptr(method->it)) : 0;
-  const bool same = size > 0 && equal(encoded, {again, static_cast<std::size_t>(size)});
-  OPENSSL_free(again);
-  ASN1_item_free(content, ASN1_ITEM_ptr(method->it));
-  return same;
-}
-
-/// Refuses every extension twice (RFC 5280, 4.2) and every critical one that nobody here enforces. `alternative_key` is
-/// set to the value of subjectAltPublicKeyInfo, where there is one.
-Status check_extensions(const X509* x509, ByteView& alternative_key) {
-  const int count = X509_get_ext_count(x509);
-  if (count > max_extensions) return malformed("it has more than 16 extensions");
-  std::vector<std::string> seen;
-  for (int i = 0; i < count; ++i) {
-    X509_EXTENSION* extension = X509_get_ext(x509, i);
-    std::string oid = dotted(X509_EXTENSION_get_object(extension));
-    if (oid.empty()) return malformed("an extension has an endless identifier");
-    if (std::find(seen.begin(), seen.end(), oid) != seen.end())
-      return malformed("the extension " + oid + " stands in it twice");
-    const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-    const bool is_alternative_key = oid == subject_alt_public_key_info_oid;
-    if (is_alternative_key) {
-      const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
-      alternative_key = {ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
-    }
-    if (is_known(nid) && !is_written_plainly(extension))
-      return malformed("the extension " + oid + " is not encoded in DER");
-    const bool known = is_alternative_key || is_known(nid);
-    if (!known && X509_EXTENSION_get_critical(extension) != 0) {
-      return fail(ErrorKind::unsupported,
-                  "The certificate has the critical extension " + oid + ", which is not known here");
-    }
-    seen.push_back(std::move(oid));
-  }
-  return {};
-}
 
 /// RFC 5480: id-ecPublicKey with the named curve; an uncompressed point.
 Result<Bytes> read_p256(X509* x509) {
@@ -168,7 +23,7 @@ Result<Bytes> read_p256(X509* x509) {
   ASN1_OBJECT* type = nullptr;
   X509_ALGOR* algorithm = nullptr;
   if (X509_PUBKEY_get0_param(&type, &point, &size, &algorithm, X509_get_X509_PUBKEY(x509)) != 1) {
-    return malformed("it has no public key");
+    return malformed_certificate("it has no public key");
   }
   int parameter_type = V_ASN1_UNDEF;
   const void* parameter = nullptr;
@@ -179,114 +34,53 @@ Result<Bytes> read_p256(X509* x509) {
   }
   Bytes value = copy_of({point, static_cast<std::size_t>(size)});
   if (!validate_dh_public(DhGroup::p256, value))
-    return malformed("its public key is not an uncompressed point on P-256");
+    return malformed_certificate("its public key is not an uncompressed point on P-256");
   return value;
 }
 
 Result<Bytes> read_ffdhe2048(ByteView info) {
   const std::uint8_t* cursor = info.data();
   const KeyHandle key{d2i_PUBKEY(nullptr, &cursor, static_cast<long>(info.size()))};
-  if (!key || cursor != info.data() + info.size()) return malformed("its alternative public key cannot be read");
+  if (!key || cursor != info.data() + info.size())
+    return malformed_certificate("its alternative public key cannot be read");
   auto value = public_value_of(DhGroup::ffdhe2048, key.get());
   if (!value)
     return fail(ErrorKind::unsupported, "The alternative public key of the certificate is not one of ffdhe2048");
   if (!validate_dh_public(DhGroup::ffdhe2048, *value))
-    return malformed("its alternative public key is not an element of ffdhe2048");
+    return malformed_certificate("its alternative public key is not an element of ffdhe2048");
   return value;
-}
-
-Result<std::vector<std::string>> read_roles(const X509* x509) {
-  std::vector<std::string> roles;
-  if (X509_get_ext_by_NID(x509, NID_ext_key_usage, -1) < 0) return roles;
-  const Handle<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> usage{
-      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(x509, NID_ext_key_usage, nullptr, nullptr))};
-  const int count = usage ? sk_ASN1_OBJECT_num(usage.get()) : 0;
-  if (count < 1 || static_cast<std::size_t>(count) > max_roles)
-    return malformed("its extended key usage does not name 1 to 16 roles");
-  for (int i = 0; i < count; ++i) {
-    std::string role = dotted(sk_ASN1_OBJECT_value(usage.get(), i));
-    if (role.empty()) return malformed("a role in it has an endless identifier");
-    roles.push_back(std::move(role));
-  }
-  return roles;
 }
 
 }  // namespace
 
 Result<Certificate> Certificate::from_der(ByteView der) {
   auto state = std::make_shared<State>();
-  CAS_TRY_ASSIGN(state->x509, decode(der));
-  X509* x509 = state->x509.get();
-  state->der = copy_of(der);
-  CAS_TRY_ASSIGN(state->serial_number, read_serial_number(x509));
-  CAS_TRY_ASSIGN(state->common_name, read_common_name(x509));
-  CAS_TRY_ASSIGN(state->not_before, read_time(X509_get0_notBefore(x509)));
-  CAS_TRY_ASSIGN(state->not_after, read_time(X509_get0_notAfter(x509)));
-  if (state->not_before > state->not_after) return malformed("its validity ends before it begins");
-  const ASN1_BIT_STRING* issuer_id = nullptr;
-  const ASN1_BIT_STRING* subject_id = nullptr;
-  X509_get0_uids(x509, &issuer_id, &subject_id);
-  if (issuer_id != nullptr || subject_id != nullptr)
-    return malformed("it has unique identifiers, which RFC 5280 forbids");
-  ByteView alternative_key;
-  CAS_TRY(check_extensions(x509, alternative_key));
-  // This also has OpenSSL read the extensions now, so that later use by several threads changes nothing in the object.
-  if ((X509_get_extension_flags(x509) & EXFLAG_INVALID) != 0) return malformed("an extension in it cannot be read");
-  CAS_TRY_ASSIGN(state->p256_public, read_p256(x509));
-  if (alternative_key.data() != nullptr) {
-    CAS_TRY_ASSIGN(state->ffdhe2048_public, read_ffdhe2048(alternative_key));
+  CAS_TRY_ASSIGN(state->fields, read_certificate(der, AlternativeKey::known));
+  CAS_TRY_ASSIGN(state->p256_public, read_p256(state->fields.x509.get()));
+  if (state->fields.alternative_key.data() != nullptr) {
+    CAS_TRY_ASSIGN(state->ffdhe2048_public, read_ffdhe2048(state->fields.alternative_key));
   }
-  CAS_TRY_ASSIGN(state->roles, read_roles(x509));
   return Certificate(std::move(state));
 }
 
 Result<Certificate> Certificate::from_pem(ByteView pem) {
-  if (pem.empty() || pem.size() > max_pem_size) {
-    return malformed("its PEM text has " + std::to_string(pem.size()) + " bytes, and 1 to 65,536 are allowed");
-  }
-  const BioHandle in{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-  for (;;) {
-    char* label = nullptr;
-    char* header = nullptr;
-    unsigned char* data = nullptr;
-    long size = 0;
-    if (!in || PEM_read_bio(in.get(), &label, &header, &data, &size) != 1) {
-      drop_openssl_errors();
-      return fail(ErrorKind::malformed, "There is no certificate in PEM (BEGIN CERTIFICATE) here");
-    }
-    const bool is_certificate = std::string_view(label) == PEM_STRING_X509 && *header == '\0';
-    Bytes der;
-    if (is_certificate) der = copy_of({data, static_cast<std::size_t>(size)});
-    OPENSSL_free(label);
-    OPENSSL_free(header);
-    OPENSSL_clear_free(data,
-                       static_cast<std::size_t>(size));  // it may be a private key that stands before the certificate
-    if (is_certificate) return from_der(der);
-  }
+  CAS_TRY_ASSIGN(const Bytes der, certificate_in_pem(pem));
+  return from_der(der);
 }
 
-const Bytes& Certificate::der() const { return state_->der; }
+Result<std::string> Certificate::to_pem() const { return certificate_to_pem(der()); }
 
-Result<std::string> Certificate::to_pem() const {
-  const BioHandle out{BIO_new(BIO_s_mem())};
-  char* text = nullptr;
-  if (!out ||
-      PEM_write_bio(out.get(), PEM_STRING_X509, "", state_->der.data(), static_cast<long>(state_->der.size())) <= 0) {
-    return fail_openssl(ErrorKind::internal, "The certificate cannot be written");
-  }
-  const long size = BIO_get_mem_data(out.get(), &text);
-  return std::string(text, static_cast<std::size_t>(size));
-}
+const Bytes& Certificate::der() const { return state_->fields.der; }
 
-std::uint64_t Certificate::serial_number() const { return state_->serial_number; }
-const std::string& Certificate::common_name() const { return state_->common_name; }
-const std::vector<std::string>& Certificate::roles() const { return state_->roles; }
-UnixSeconds Certificate::not_before() const { return state_->not_before; }
-UnixSeconds Certificate::not_after() const { return state_->not_after; }
-void* Certificate::native() const { return state_->x509.get(); }
+std::uint64_t Certificate::serial_number() const { return state_->fields.serial_number; }
+const std::string& Certificate::common_name() const { return state_->fields.common_name; }
+const std::vector<std::string>& Certificate::roles() const { return state_->fields.roles; }
+UnixSeconds Certificate::not_before() const { return state_->fields.not_before; }
+UnixSeconds Certificate::not_after() const { return state_->fields.not_after; }
+void* Certificate::native() const { return state_->fields.x509.get(); }
 
 bool Certificate::has_role(std::string_view oid) const {
-  return std::find(state_->roles.begin(), state_->roles.end(), oid) != state_->roles.end();
+  return std::find(state_->fields.roles.begin(), state_->fields.roles.end(), oid) != state_->fields.roles.end();
 }
 
 std::optional<ByteView> Certificate::dh_public(DhGroup group) const {

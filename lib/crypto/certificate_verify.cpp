@@ -1,111 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <openssl/x509_vfy.h>
-
 #include "crypto/certificate.hpp"
-#include "crypto/certificate_profile.hpp"
-#include "crypto/openssl_error.hpp"
+#include "crypto/certificate_chain.hpp"
 
 namespace cas::crypto {
 
 namespace {
 
-using StoreHandle = Handle<X509_STORE, X509_STORE_free>;
-using StoreContextHandle = Handle<X509_STORE_CTX, X509_STORE_CTX_free>;
-
-tl::unexpected<Error> not_trusted(std::string what) {
-  drop_openssl_errors();
-  return fail(ErrorKind::authentication_failed, std::move(what));
-}
-
-bool has_critical(const X509* x509, int nid) {
-  const int index = X509_get_ext_by_NID(x509, nid, -1);
-  return index >= 0 && X509_EXTENSION_get_critical(X509_get_ext(x509, index)) != 0;
-}
-
-bool is_signed_with_ecdsa_sha256(const X509* x509) {
-  // The inner and the outer identifier are the same: X509_verify checks it (RFC 5280, 4.1.1.2).
-  return X509_get_signature_nid(x509) == NID_ecdsa_with_SHA256;
-}
-
-/// All that makes a certificate a root of ours, but for its signature.
-Status check_root_profile(X509* root) {
-  const std::uint32_t flags = X509_get_extension_flags(root);
-  if ((flags & EXFLAG_CA) == 0 || !has_critical(root, NID_basic_constraints)) {
-    return not_trusted(
-        "The root certificate is not one of a certification authority (basicConstraints CA:TRUE, critical)");
-  }
-  if (!has_critical(root, NID_key_usage) || (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0) {
-    return not_trusted("The root certificate may not sign certificates (keyUsage keyCertSign, critical)");
-  }
-  if ((flags & EXFLAG_SS) == 0) return not_trusted("The root certificate is not self-signed");
-  if (X509_get0_subject_key_id(root) == nullptr) return not_trusted("The root certificate has no subjectKeyIdentifier");
-  if (!is_signed_with_ecdsa_sha256(root))
-    return not_trusted("The root certificate is not signed with ecdsa-with-SHA256");
-  return {};
-}
-
-/// What CertificateSubject lists; X509_verify_cert enforces none of it for a use that it does not know.
-Status check_leaf_profile(X509* leaf, X509* root) {
-  if (!is_signed_with_ecdsa_sha256(leaf)) return not_trusted("The certificate is not signed with ecdsa-with-SHA256");
-  if (!has_critical(leaf, NID_basic_constraints) || (X509_get_extension_flags(leaf) & EXFLAG_CA) != 0) {
-    return not_trusted("The certificate is not one of a single device (basicConstraints CA:FALSE, critical)");
-  }
-  if (!has_critical(leaf, NID_key_usage) || X509_get_key_usage(leaf) != KU_KEY_AGREEMENT) {
-    return not_trusted("The certificate is not for key agreement alone (keyUsage keyAgreement, critical)");
-  }
-  if (!has_critical(leaf, NID_ext_key_usage)) {
-    return not_trusted("The certificate names no role (extendedKeyUsage, critical)");
-  }
-  const ASN1_OCTET_STRING* issuer_key = X509_get0_authority_key_id(leaf);
-  if (issuer_key == nullptr || ASN1_OCTET_STRING_cmp(issuer_key, X509_get0_subject_key_id(root)) != 0) {
-    return not_trusted("The certificate does not name the key of this root (authorityKeyIdentifier)");
-  }
-  return {};
-}
-
-/// RFC 5280, 4.1.2.5: valid from notBefore through notAfter, both included. OpenSSL leaves out the last second.
-Status check_time(const Certificate& certificate, UnixSeconds at, const char* what) {
-  if (at >= certificate.not_before() && at <= certificate.not_after()) return {};
-  return fail(ErrorKind::expired, std::string(what) + " is valid from " + format_utc_time(certificate.not_before()) +
-                                      " to " + format_utc_time(certificate.not_after()) + ", and it is " +
-                                      format_utc_time(at) + ": check the clock, or have it issued anew");
-}
+constexpr ChainProfile p256_profile{
+    [](const X509* x509) { return X509_get_signature_nid(x509) == NID_ecdsa_with_SHA256; }, "ecdsa-with-SHA256",
+    KU_KEY_AGREEMENT, "key agreement alone (keyUsage keyAgreement, critical)"};
 
 }  // namespace
 
 Status Certificate::verify_issued_by(const Certificate& root, std::optional<UnixSeconds> at) const {
-  X509* const leaf_x509 = x509_of(*this);
-  X509* const root_x509 = x509_of(root);
-  CAS_TRY(check_root_profile(root_x509));
-
-  const StoreHandle store{X509_STORE_new()};
-  const StoreContextHandle context{X509_STORE_CTX_new()};
-  if (!store || !context || X509_STORE_add_cert(store.get(), root_x509) != 1 ||
-      X509_STORE_CTX_init(context.get(), store.get(), leaf_x509, nullptr) != 1) {
-    return fail_openssl(ErrorKind::internal, "The verification of a certificate cannot be started");
-  }
-  X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
-  // Critical extensions: from_der has refused those that nobody enforces, and subjectAltPublicKeyInfo is ours to know.
-  // Time: see check_time.
-  X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_IGNORE_CRITICAL | X509_V_FLAG_NO_CHECK_TIME);
-  X509_VERIFY_PARAM_set_depth(param, 0);  // nothing between the leaf and the root
-  if (X509_verify_cert(context.get()) != 1) {
-    const int reason = X509_STORE_CTX_get_error(context.get());
-    return not_trusted(std::string("The certificate was not issued by this root (OpenSSL: ") +
-                       X509_verify_cert_error_string(reason) + ")");
-  }
-  CAS_TRY(check_leaf_profile(leaf_x509, root_x509));
+  CAS_TRY(verify_chain(x509_of(*this), x509_of(root), p256_profile));
   if (!at) return {};
-  CAS_TRY(check_time(root, *at, "The root certificate"));
-  return check_time(*this, *at, "The certificate");
+  CAS_TRY(check_certificate_time(root.not_before(), root.not_after(), *at, "The root certificate"));
+  return check_certificate_time(not_before(), not_after(), *at, "The certificate");
 }
 
-Status Certificate::verify_is_root() const {
-  X509* const x509 = x509_of(*this);
-  CAS_TRY(check_root_profile(x509));
-  if (X509_verify(x509, X509_get0_pubkey(x509)) != 1)
-    return not_trusted("The signature of the root certificate does not fit");
-  return {};
-}
+Status Certificate::verify_is_root() const { return verify_root(x509_of(*this), p256_profile); }
 
 }  // namespace cas::crypto

@@ -8,6 +8,7 @@
 #include "crypto/key_pem.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_handles.hpp"
+#include "crypto/openssl_rsa.hpp"
 
 namespace cas::crypto {
 
@@ -46,13 +47,6 @@ Result<KeyContextHandle> oaep_context(EVP_PKEY* key, int (*start)(EVP_PKEY_CTX*)
   return context;
 }
 
-/// `context` belongs to the digest's. On verification OpenSSL otherwise takes a salt of any size.
-bool set_pss(EVP_PKEY_CTX* context) {
-  return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-         EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(pss_salt_size)) == 1;
-}
-
 Result<CertificateHandle> certificate_of(ByteView der) {
   if (der.size() > RsaPublicKey::max_certificate_size)
     return fail(ErrorKind::malformed, "a certificate of a recipient has at most 16,384 bytes");
@@ -64,6 +58,12 @@ Result<CertificateHandle> certificate_of(ByteView der) {
 }
 
 }  // namespace
+
+bool set_rsa_pss(EVP_PKEY_CTX* context) {
+  return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+         EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(pss_salt_size)) == 1;
+}
 
 struct RsaPublicKey::State {
   KeyHandle key;
@@ -114,7 +114,7 @@ Status RsaPublicKey::verify(ByteView message, ByteView signature) const {
   const DigestContextHandle context{EVP_MD_CTX_new()};
   EVP_PKEY_CTX* key_context = nullptr;
   if (!context || EVP_DigestVerifyInit(context.get(), &key_context, EVP_sha256(), nullptr, state_->key.get()) != 1 ||
-      !set_pss(key_context))
+      !set_rsa_pss(key_context))
     return fail_openssl(ErrorKind::internal, "A signature cannot be verified");
   if (EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) != 1) {
     drop_openssl_errors();
@@ -180,7 +180,7 @@ Result<Bytes> RsaPrivateKey::sign(ByteView message) const {
   std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(state_->key.get()));
   Bytes signature(size);
   if (!context || EVP_DigestSignInit(context.get(), &key_context, EVP_sha256(), nullptr, state_->key.get()) != 1 ||
-      !set_pss(key_context) ||
+      !set_rsa_pss(key_context) ||
       EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) != 1)
     return fail_openssl(ErrorKind::internal, "The message cannot be signed");
   signature.resize(size);

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "crypto/certificate.hpp"
+#include "crypto/rsa_certificate.hpp"
 
 // DER comes out as it went in; what is asked of a certificate has an answer.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -21,5 +22,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!again || again->der() != certificate->der()) std::abort();
   }
   static_cast<void>(cas::crypto::Certificate::from_pem(input));
+  if (const auto certificate = cas::crypto::RsaCertificate::from_der(input)) {
+    if (!cas::equal(certificate->der(), input)) std::abort();
+    static_cast<void>(certificate->verify_is_root());
+    static_cast<void>(certificate->verify_issued_by(*certificate, 1'800'000'000));
+  }
+  if (const auto request = cas::crypto::RsaCertificateRequest::from_pem(input)) {
+    if (request->common_name().empty()) std::abort();
+  }
   return 0;
 }
