@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "measure.hpp"
+#include "mpegts/ca_descriptor.hpp"
+#include "mpegts/service_descrambler.hpp"
 #include "mpegts/ts_cipher.hpp"
 
 // What scrambling costs on one core: whole transport packets without an adaptation field, counted with their headers (188
@@ -44,8 +46,10 @@ class Packets {
       pointers_.push_back(bytes_.data() + packet_size * i);
       pointers_[i][0] = 0x47;
       pointers_[i][1] = 0x01;
+      pointers_[i][2] = 0x00;
     }
   }
+  [[nodiscard]] MutableByteView bytes() { return bytes_; }
   /// Payload only, and this transport_scrambling_control.
   void mark(std::uint8_t control) {
     for (std::uint8_t* const packet : pointers_) packet[3] = static_cast<std::uint8_t>(control << 6 | 0x10);
@@ -87,6 +91,50 @@ std::function<double()> descrambling(Packets& packets, TsCipher cipher, crypto::
       if (value_of(descrambler->descramble(packets.pointers())).done != packet_count) std::abort();
     });
   };
+}
+
+/// The same packets as those of a service, in runs of `run_packets`, with what a receiver does beside deciphering.
+std::function<double()> descrambling_a_service(Packets& packets, TsCipher cipher, std::size_t run_packets) {
+  constexpr std::uint16_t system = 0x4ae1;
+  constexpr mpegts::Pid map_pid = 0x30, ecm_pid = 0x31, component_pid = 0x100;
+  mpegts::ProgramAssociation association;
+  association.entries.push_back({1, 0b111, map_pid});
+  mpegts::ProgramMap map;
+  map.program_number = 1;
+  map.streams.push_back({0x1b, 0b111, component_pid, 0b1111, {}});
+  check(mpegts::CaDescriptor{system, 0b111, ecm_pid, {}}.append_to(map.descriptors));
+  Bytes tables;
+  check(mpegts::SectionPacketiser(mpegts::pat_pid).packetise(value_of(association.encode())[0], tables));
+  check(mpegts::SectionPacketiser(map_pid).packetise(value_of(map.encode()), tables));
+  auto descrambler =
+      std::make_shared<mpegts::ServiceDescrambler>(mpegts::ServiceDescrambler::Options{.cipher = cipher});
+  descrambler->use_ca_systems({system});
+  static_cast<void>(value_of(descrambler->push(tables)));
+  const auto word_size = value_of(mpegts::TsDescrambler::create(cipher)).word_size();
+  check(descrambler->set_word(ecm_pid, Parity::even, SecretBytes(word_size)));
+  return [&packets, descrambler, run_packets] {
+    const std::uint64_t before = descrambler->counts().descrambled;
+    const double seconds = seconds_of(packets, 0b10, [&] {
+      for (std::size_t at = 0; at < packet_count; at += run_packets)
+        static_cast<void>(
+            value_of(descrambler->push(packets.bytes().subspan(at * packet_size, run_packets * packet_size))));
+    });
+    if (descrambler->counts().descrambled - before != repetitions * packet_count) std::abort();
+    return seconds;
+  };
+}
+
+/// What a service costs beside its cipher: found by its PIDs, with its tables followed.
+void measure_service(TsCipher cipher, const std::string& field) {
+  Packets packets;
+  bench::Comparison comparison(name, gigabits, "Gb");
+  comparison.add_timed("cipher", descrambling(packets, cipher, crypto::Workload::bulk))
+      .add_timed("service", descrambling_a_service(packets, cipher, 1024))
+      .add_timed("service_64", descrambling_a_service(packets, cipher, 64));
+  comparison.run();
+  bench::print_figure(name, field + "_service_gbps", comparison.rate(1), "Gb/s");
+  bench::print_figure(name, field + "_service_vs_cipher", comparison.ratio(1, 0), "ratio");
+  bench::print_figure(name, field + "_service_runs_of_64_vs_cipher", comparison.ratio(2, 0), "ratio");
 }
 
 /// Workload::bulk is libipsec-mb where it is built in and the processor has vector AES, and OpenSSL again elsewhere: the
@@ -154,7 +202,9 @@ void measure_csa2() {
 
 int main() {
   measure_cissa();
+  measure_service(TsCipher::cissa, "cissa");
 #ifdef CAS_WITH_CSA
   measure_csa2();
+  measure_service(TsCipher::csa2, "csa2");
 #endif
 }
