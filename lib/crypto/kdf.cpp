@@ -37,18 +37,42 @@ Result<SecretBytes> derive(EVP_KDF* algorithm, const char* name, const OSSL_PARA
 
 }  // namespace
 
-Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, std::size_t size) {
+namespace {
+
+Status check_hkdf(ByteView info, std::size_t size) {
   CAS_TRY(check_size("HKDF-SHA-256", size, hkdf_max_size));
   if (info.size() > hkdf_max_info) {
     return fail(ErrorKind::invalid_argument,
                 "HKDF-SHA-256 takes up to 1,024 bytes of info, not " + std::to_string(info.size()));
   }
-  if (input_key.empty()) return fail(ErrorKind::invalid_argument, "HKDF-SHA-256 needs an input key that is not empty");
-  const OSSL_PARAM params[] = {text_param(OSSL_KDF_PARAM_DIGEST, "SHA256"), octet_param(OSSL_KDF_PARAM_KEY, input_key),
-                               octet_param(OSSL_KDF_PARAM_SALT, salt), octet_param(OSSL_KDF_PARAM_INFO, info),
-                               OSSL_PARAM_construct_end()};
+  return {};
+}
+
+/// `mode` as OpenSSL names it.
+Result<SecretBytes> hkdf(const char* mode, ByteView key, ByteView salt, ByteView info, std::size_t size) {
+  if (key.empty()) return fail(ErrorKind::invalid_argument, "HKDF-SHA-256 needs an input key that is not empty");
+  const OSSL_PARAM params[] = {text_param(OSSL_KDF_PARAM_MODE, mode),  text_param(OSSL_KDF_PARAM_DIGEST, "SHA256"),
+                               octet_param(OSSL_KDF_PARAM_KEY, key),   octet_param(OSSL_KDF_PARAM_SALT, salt),
+                               octet_param(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
   static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
   return derive(algorithm, "HKDF", params, size);
+}
+
+}  // namespace
+
+Result<SecretBytes> hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, std::size_t size) {
+  CAS_TRY(check_hkdf(info, size));
+  return hkdf("EXTRACT_AND_EXPAND", input_key, salt, info, size);
+}
+
+Result<HkdfSha256> HkdfSha256::create(ByteView input_key, ByteView salt) {
+  CAS_TRY_ASSIGN(SecretBytes key, hkdf("EXTRACT_ONLY", input_key, salt, {}, 32));
+  return HkdfSha256(std::move(key));
+}
+
+Result<SecretBytes> HkdfSha256::expand(ByteView info, std::size_t size) const {
+  CAS_TRY(check_hkdf(info, size));
+  return hkdf("EXPAND_ONLY", pseudorandom_key_.reveal(), {}, info, size);
 }
 
 Result<SecretBytes> kbkdf_cmac(const SecretBytes& key, std::string_view label, ByteView context, std::size_t size) {

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/secret.hpp"
+#include "crypto/kdf.hpp"
 #include "kex/key_material.hpp"
 #include "kex/key_name.hpp"
 
@@ -43,9 +44,15 @@ class KeyDerivation {
                                            const Uuid& asked_for) const;
 
  private:
-  explicit KeyDerivation(std::vector<Seed> seeds) : seeds_(std::move(seeds)) {}
-  [[nodiscard]] const Seed& seed_for(const KeyName& name, std::optional<UtcTime> time) const;
-  std::vector<Seed> seeds_;
+  /// A seed of which what HKDF makes first has been made; its value is gone.
+  struct Source {
+    Seed seed;
+    crypto::HkdfSha256 keys;
+  };
+  explicit KeyDerivation(std::vector<Source> sources) : sources_(std::move(sources)) {}
+  [[nodiscard]] const Source& source_for(const KeyName& name, std::optional<UtcTime> time) const;
+  [[nodiscard]] static Result<KeyMaterial> derive_from(const Source& source, ByteView name);
+  std::vector<Source> sources_;
 };
 
 }  // namespace cas::kex

@@ -9,6 +9,7 @@
 #include "kex/cpix_reader.hpp"
 #include "kex/cpix_writer.hpp"
 #include "kex/key_store.hpp"
+#include "recorded_answers.hpp"
 #include "seeds_file.hpp"
 
 namespace cas::kms_program {
@@ -79,8 +80,9 @@ struct KeyServer::State {
   void settled(Visit& visit, kex::KeyPlan plan, KeyKeeper::Settled result);
   void give(Visit& visit, kex::KeyPlan plan, std::vector<kex::KeyMaterial> material);
   void refuse(Visit& visit, int status, const std::string& sentence);
-  [[nodiscard]] Status log(const Visit& visit, const char* event, const std::vector<kex::KeyMaterial>& material,
-                           const std::string& why);
+  [[nodiscard]] static std::vector<AuditRecord> records_of(const Visit& visit, const char* event,
+                                                           const std::vector<kex::KeyMaterial>& material,
+                                                           const std::string& why);
   [[nodiscard]] HttpResponse capabilities() const;
   struct Clients {
     kex::AccessPolicy rights;
@@ -98,6 +100,7 @@ struct KeyServer::State {
   kex::AccessPolicy policy;
   std::optional<kex::KeyDerivation> derivation;
   std::optional<service::AuditLog> audit;
+  std::unique_ptr<RecordedAnswers> answers;  ///< Goes before the log.
   service::Counter *given = nullptr, *taken = nullptr, *refused = nullptr, *unauthenticated = nullptr,
                    *limited = nullptr;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  ///< For what comes back from the keeper.
@@ -191,24 +194,27 @@ void KeyServer::State::give(Visit& visit, kex::KeyPlan plan, std::vector<kex::Ke
   if (!document) return refuse(visit, status_of(document.error().kind), document.error().message);
   auto text = kex::write_cpix(*document);
   if (!text) return refuse(visit, 500, text.error().message);
-  if (const Status logged = log(visit, visit.push ? "keys-taken" : "keys-given", ids, {}); !logged)
-    return visit.exchange.answer(refusal(503, "the audit log cannot be written, so no key is given out"));
-  (visit.push ? taken : given)->add(count);
   HttpResponse response = HttpResponse::with_secret(200, xml_type, std::move(*text));
   response.headers.emplace_back("X-Speke-Version", "2.0");
   response.headers.emplace_back("Cache-Control", "no-store");
-  visit.exchange.answer(std::move(response));
+  auto records = records_of(visit, visit.push ? "keys-taken" : "keys-given", ids, {});
+  answers->add(
+      {std::move(visit.exchange), std::move(response),
+       refusal(503, "the audit log cannot be written, so no key is given out"), visit.push ? taken : given, count},
+      std::move(records));
 }
 
 void KeyServer::State::refuse(Visit& visit, int status, const std::string& sentence) {
   refused->add();
+  if (status != 403 && status != 409) return visit.exchange.answer(refusal(status, sentence));
   // What was refused by a rule is worth a record; a log that cannot be written does not turn a refusal into anything else.
-  if (status == 403 || status == 409) static_cast<void>(log(visit, "request-refused", {}, sentence));
-  visit.exchange.answer(refusal(status, sentence));
+  auto records = records_of(visit, "request-refused", {}, sentence);
+  answers->add({std::move(visit.exchange), refusal(status, sentence)}, std::move(records));
 }
 
-Status KeyServer::State::log(const Visit& visit, const char* event, const std::vector<kex::KeyMaterial>& material,
-                             const std::string& why) {
+std::vector<AuditRecord> KeyServer::State::records_of(const Visit& visit, const char* event,
+                                                      const std::vector<kex::KeyMaterial>& material,
+                                                      const std::string& why) {
   std::vector<AuditRecord> records;
   std::size_t at = 0;
   do {
@@ -229,7 +235,7 @@ Status KeyServer::State::log(const Visit& visit, const char* event, const std::v
     record.fields.emplace_back("key_ids", std::move(ids));
     record.fields.emplace_back("names", std::move(names));
   } while (at < material.size());
-  return audit->append(records, configuration.audit_sync ? service::AuditSync::yes : service::AuditSync::no);
+  return records;
 }
 
 HttpResponse KeyServer::State::capabilities() const {
@@ -320,6 +326,8 @@ Result<std::unique_ptr<KeyServer>> KeyServer::create(const Configuration& config
   CAS_TRY_ASSIGN(auto clients, state->read_clients_file());
   CAS_TRY(state->use(std::move(clients)));
   CAS_TRY_ASSIGN(state->audit, service::AuditLog::open(configuration.audit_log, parts.clock));
+  state->answers = std::make_unique<RecordedAnswers>(
+      parts.loop, *state->audit, configuration.audit_sync ? service::AuditSync::yes : service::AuditSync::no);
   CAS_TRY(state->register_metrics());
   return std::unique_ptr<KeyServer>(new KeyServer(std::move(state)));
 }
@@ -335,6 +343,7 @@ Status KeyServer::add_routes(service::HttpRouter& router) {
 
 Status KeyServer::reload() {
   CAS_TRY_ASSIGN(auto clients, state_->read_clients_file());
+  state_->answers->flush();
   CAS_TRY(state_->audit->reopen());
   return state_->use(std::move(clients));
 }

@@ -20,6 +20,10 @@ TEST(Hkdf, GivesTheKeysOfRfc5869) {
     const auto key = hkdf_sha256(vector.hex("input_key"), vector.hex("salt"), vector.hex("info"), expected.size());
     ASSERT_OK(key);
     EXPECT_EQ(to_hex(key->reveal()), to_hex(expected));
+    const auto prepared = test::value_or_throw(HkdfSha256::create(vector.hex("input_key"), vector.hex("salt")));
+    const auto expanded = prepared.expand(vector.hex("info"), expected.size());
+    ASSERT_OK(expanded);
+    EXPECT_EQ(to_hex(expanded->reveal()), to_hex(expected));
   });
 }
 
@@ -27,6 +31,8 @@ TEST(Hkdf, KeepsToItsLimits) {
   const Bytes key(32);
   const Bytes info(1024);
   EXPECT_FAILS(hkdf_sha256({}, {}, {}, 32), ErrorKind::invalid_argument);
+  EXPECT_FAILS(HkdfSha256::create({}, {}), ErrorKind::invalid_argument);
+  EXPECT_FAILS(test::value_or_throw(HkdfSha256::create(key, {})).expand({}, 8161), ErrorKind::invalid_argument);
   EXPECT_FAILS(hkdf_sha256(key, {}, {}, 0), ErrorKind::invalid_argument);
   EXPECT_FAILS(hkdf_sha256(key, {}, {}, 8161), ErrorKind::invalid_argument);
   EXPECT_FAILS(hkdf_sha256(key, {}, Bytes(1025), 32), ErrorKind::invalid_argument);
