@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks the pages: links that lead nowhere, pages that nothing leads to, elements and programs without a page, launch lines
-that nothing runs, requirements of key exchange that no test shows.
+that nothing runs, requirements of key exchange and of DCAS that no test shows.
 
 usage: check.py SOURCE_DIR
 
 A link counts when its file is there and, behind a '#', its heading. Each element that plugins/ registers and each program
 in tools/ has a page of its name somewhere in docs/. A block with a launch line is one that run.py runs, and each launch line in
 an element's source stands in such a block. The instructions of the token applet are those of its page. Each requirement of key
-exchange has a row on its page, with tests that there are. Prints TAP.
+exchange and of DCAS has a row on its page, with tests that there are. Prints TAP.
 """
 
 import pathlib
@@ -130,14 +130,22 @@ def check_instructions(top):
 # API for Encryption Key Exchange 0.6, clause 5: how many there are under each heading.
 REQUIREMENTS = {"5.1": 4, "5.2": 5, "5.3": 2, "5.4": 5, "5.5": 1, "5.6": 2}
 REQUIREMENT_ROW = re.compile(r"^\| (5\.\d+\.\d+) \|.*\| ([^|]*) \|$", re.MULTILINE)
-REQUIREMENT_TEST = re.compile(r"^TEST(?:_F|_P)?\(\w+,\s*(R5_\w+)\)", re.MULTILINE)
+REQUIREMENT_NUMBERS = [f"{heading}.{number}" for heading, count in REQUIREMENTS.items() for number in range(1, count + 1)]
+# DCAS SM and TP security protocol, section III: two functional requirements, two threats, five attributes.
+DCAS_ROW = re.compile(r"^\| (III\.[\w.]+) \|.*\| ([^|]*) \|$", re.MULTILINE)
+DCAS_NUMBERS = ["III.1.A", "III.1.B", "III.2.A1", "III.2.A2", *(f"III.2.B{number}" for number in range(1, 6))]
+REQUIREMENT_TEST = re.compile(r"^TEST(?:_F|_P)?\(\w+,\s*((?:R\d|Beyond)_\w+)\)", re.MULTILINE)
 
 
-def check_requirements(page, tests):
-    """Requirements of key exchange without a row of the page, or with one that names no test of its number that there is."""
+def prefix_of(number):
+    """With what the names of a requirement's tests begin."""
+    return "R" + re.sub("^III", "3", number).replace(".", "_") + "_"
+
+
+def check_requirements(page, tests, row_pattern=REQUIREMENT_ROW, numbers=REQUIREMENT_NUMBERS):
+    """Requirements without a row of the page, or with one that names no test of its number that there is."""
     problems = []
-    rows = REQUIREMENT_ROW.findall(page)
-    numbers = [f"{heading}.{number}" for heading, count in REQUIREMENTS.items() for number in range(1, count + 1)]
+    rows = row_pattern.findall(page)
     for number in numbers:
         named = [re.findall(r"`(\w+)`", cell) for row, cell in rows if row == number]
         if len(named) != 1:
@@ -145,30 +153,50 @@ def check_requirements(page, tests):
         elif not named[0]:
             problems.append(f"{number}: the row names no test")
         else:
-            problems += [f"{number}: {test} is a test of another number" for test in named[0]
-                         if not test.startswith("R" + number.replace(".", "_") + "_")]
+            problems += [f"{number}: {test} is a test of another number" for test in named[0] if not test.startswith(prefix_of(number))]
             problems += [f"{number}: there is no test {test}" for test in named[0] if test not in tests]
     return problems + [f"{row} is no requirement" for row, _ in rows if row not in numbers]
+
+
+def check_dcas(page, tests):
+    """As check_requirements; and tests of DCAS's requirements, and of what is beyond them, that page and tests do not have alike."""
+    named = set(re.findall(r"`((?:R3|Beyond)_\w+)`", page))
+    there = {test for test in tests if re.match(r"R3_|Beyond_", test)}
+    problems = check_requirements(page, tests, DCAS_ROW, DCAS_NUMBERS)
+    problems += [f"there is no test {test}" for test in sorted(named - there)]
+    return problems + [f"{test} is not on the page" for test in sorted(there - named)]
 
 
 def requirement_tests(top):
     return {name for source in (top / "tests").rglob("*.cpp") for name in REQUIREMENT_TEST.findall(source.read_text(encoding="utf-8"))}
 
 
-def check_the_checker(top):
-    """That check_requirements finds what it is there for."""
-    page = (top / "docs/kex.md").read_text(encoding="utf-8")
-    tests = requirement_tests(top)
-    row = re.search(r"^\| 5\.1\.1 .*\n", page, re.MULTILINE).group()
-    changes = {
+def changes_to_find(page, tests, row_start, number, other, next_number):
+    """What a check of requirements is there to find: a row, and what may become of it."""
+    row = re.search(rf"^\| {re.escape(row_start)} .*\n", page, re.MULTILINE).group()
+    test_name = r"`R\d_\w+`"
+    foreign = prefix_of(other) + "X"
+    return {
         "a row is gone": (page.replace(row, ""), tests),
         "a row is there twice": (page.replace(row, row + row), tests),
-        "a row names no test": (page.replace(row, re.sub(r"`R5_\w+`", "none", row)), tests),
-        "a row names the test of another": (page.replace(row, re.sub(r"`R5_\w+`", "`R5_1_2_X`", row)), tests | {"R5_1_2_X"}),
-        "a test is gone": (page, tests - set(re.findall(r"`(R5_\w+)`", row))),
-        "a row of no requirement": (page.replace(row, row + row.replace("5.1.1", "5.1.5")), tests),
+        "a row names no test": (page.replace(row, re.sub(test_name, "none", row)), tests),
+        "a row names the test of another": (page.replace(row, re.sub(test_name, f"`{foreign}`", row)), tests | {foreign}),
+        "a test is gone": (page, tests - set(re.findall(r"`(R\d_\w+)`", row))),
+        "a row of no requirement": (page.replace(row, row + row.replace(number, next_number)), tests),
     }
-    return [f"not found: {what}" for what, changed in changes.items() if not check_requirements(*changed)]
+
+
+def check_the_checker(top):
+    """That check_requirements and check_dcas find what they are there for."""
+    page = (top / "docs/kex.md").read_text(encoding="utf-8")
+    tests = requirement_tests(top)
+    found = changes_to_find(page, tests, "5.1.1", "5.1.1", "5.1.2", "5.1.5")
+    problems = [f"not found: {what}" for what, changed in found.items() if not check_requirements(*changed)]
+    page = (top / "docs/dcas.md").read_text(encoding="utf-8")
+    found = changes_to_find(page, tests, "III.1.A", "III.1.A", "III.1.B", "III.1.C")
+    found["a test that is not on the page"] = (page, tests | {"R3_1_A_X"})
+    found["a test that is named outside of the table is gone"] = (page, {test for test in tests if not test.startswith("Beyond_")})
+    return problems + [f"not found in dcas.md: {what}" for what, changed in found.items() if not check_dcas(*changed)]
 
 
 CONFIGURATION_KEY = re.compile(r"(?:texts?|text_or|number|number_or|flag_or|duration_or|tables?)\(\"(\w+)\"|path_of\(\*?\w+, \"(\w+)\"")
@@ -210,6 +238,8 @@ def main():
     results.append(("every key that cas-kms reads is told of", check_configuration(top)))
     key_exchange = (top / "docs/kex.md").read_text(encoding="utf-8")
     results.append(("every requirement of key exchange is shown by a test", check_requirements(key_exchange, requirement_tests(top))))
+    dcas = (top / "docs/dcas.md").read_text(encoding="utf-8")
+    results.append(("every requirement of DCAS is shown by a test", check_dcas(dcas, requirement_tests(top))))
     results.append(("a requirement that no test shows is found", check_the_checker(top)))
     print(f"1..{len(results)}")
     for number, (what, problems) in enumerate(results, 1):

@@ -140,8 +140,8 @@ TEST(DcasMessages, AreOfTheFormAndNothingElse) {
   EXPECT_FAILS(with(3, 1), ErrorKind::malformed);     // type
   EXPECT_FAILS(with(4, 3), ErrorKind::unsupported);   // suite
   EXPECT_FAILS(with(4, 0), ErrorKind::unsupported);
-  EXPECT_FAILS(with(4, 1), ErrorKind::malformed);     // there is no challenge in the paper's suite
-  EXPECT_FAILS(with(5, 1), ErrorKind::malformed);     // reserved
+  EXPECT_FAILS(with(4, 1), ErrorKind::malformed);       // there is no challenge in the paper's suite
+  EXPECT_FAILS(with(5, 1), ErrorKind::malformed);       // reserved
   EXPECT_FAILS(with(8, 0x81), ErrorKind::unsupported);  // another tag
   EXPECT_FAILS(Message::parse(Bytes(max_message_size + 1), MessageType::challenge), ErrorKind::malformed);
   EXPECT_FAILS(write_message(MessageType::challenge, Suite::extended, Bytes(max_message_size), nullptr, {}),
