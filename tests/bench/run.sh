@@ -4,7 +4,7 @@
 # Measures, in a release build of its own, and prints one line a figure: bench NAME FIELD VALUE UNIT
 #
 # usage: tests/bench/run.sh [--json] GROUP
-#   GROUP    smartpro, mpegts, service, simulcrypt, cas-ecmg, kex, or all
+#   GROUP    smartpro, mpegts, service, simulcrypt, cas-ecmg, kex, dcas, or all
 #   --json   the same figures as a JSON array
 #
 # Lines that end in "ratio" compare candidates that ran in turns in one process (median of nine): they may be compared between
