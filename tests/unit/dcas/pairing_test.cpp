@@ -323,6 +323,12 @@ TEST_P(Pairing, TheSmTakesItsTpsConfirmationAlone) {
   world_.book.leave("sm-a");
   up_to_confirmation();
   confirmation = value_or_throw(tp_.receive_cwek_gen_info(info_));
+  const auto same = changed<CwekGenInfoCnfm>(confirmation, MessageType::cwek_gen_info_cnfm, [](auto&) {});
+  EXPECT_FAILS(sm_.receive_confirmation(value_or_throw(same.write(dcas_key("sm-b")))),
+               ErrorKind::authentication_failed);
+  world_.book.leave("sm-a");
+  up_to_confirmation();
+  confirmation = value_or_throw(tp_.receive_cwek_gen_info(info_));
   const auto other_keys = changed<CwekGenInfoCnfm>(confirmation, MessageType::cwek_gen_info_cnfm, [](auto& fields) {
     fields.encrypted_digests =
         value_or_throw(encrypt_for(value_or_throw(dcas_key("sm-a").public_key()), SecretBytes(confirmation_size)));

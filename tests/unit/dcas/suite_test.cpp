@@ -57,8 +57,9 @@ TEST(Suites, ApAndTaDemandItToo) {
   DcasWorld world(demanded);
   auto sm = world.secure_micro("sm-a", strict);
   auto tp = world.transport_processor("tp-a", strict);
-  EXPECT_FAILS(world.pair(sm, tp), ErrorKind::refused);
-  EXPECT_TRUE(world.book.requests.empty());
+  ASSERT_OK(sm.receive_tp_cert_rsp(value_or_throw(tp.receive_tp_cert_req(value_or_throw(sm.start())))));
+  const Bytes asked = value_or_throw(sm.make_key_request(world.ap().certificate(), {}));
+  EXPECT_FAILS(world.ap().receive_request(asked), ErrorKind::refused);
   EXPECT_FAILS(check_suite_of_request(demanded, Suite::paper), ErrorKind::refused);
   EXPECT_FAILS(check_suite_of_request(strict, Suite::extended), ErrorKind::refused);
   EXPECT_OK(check_suite_of_request(both, Suite::paper));
