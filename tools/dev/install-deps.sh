@@ -18,7 +18,7 @@ level=${1:-test}
 build_packages=(
   g++ meson ninja-build pkg-config git
   libssl-dev libexpected-dev libpcsclite-dev libcurl4-openssl-dev
-  libcli11-dev nlohmann-json3-dev libboost-dev libtomlplusplus-dev libsqlite3-dev libxml2-dev libdvbcsa-dev libsrtp2-dev libpq-dev
+  libcli11-dev nlohmann-json3-dev libboost-dev libtomlplusplus-dev libsqlite3-dev libxml2-dev libdvbcsa-dev libsrtp2-dev libpq-dev liblua5.4-dev
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 )
 # Intel's and AMD's 64-bit processors only.
