@@ -1,0 +1,1 @@
+function f() return 1 + f() end function emm() while true do end end s = "x" for i = 1, 9 do s = s .. s end
