@@ -20,13 +20,7 @@ bool is_same_part(ByteView a, ByteView b) {
 
 }  // namespace
 
-InPlaceTable::InPlaceTable(Pid pid, TableRewriter::Edit edit)
-    : edit_(std::move(edit)), rewriter_(pid, [this](ByteView section) { return take(section); }), packetiser_(pid) {}
-
-std::vector<ByteView> InPlaceTable::take(ByteView section) {
-  for (const ByteView replacement : edit_(section)) add(replacement);
-  return {};
-}
+InPlaceTable::InPlaceTable(Pid pid, TableRewriter::Edit edit) : edit_(std::move(edit)), packetiser_(pid) {}
 
 void InPlaceTable::add(ByteView section) {
   const auto older = std::ranges::find_if(waiting_, [section](const Bytes& one) { return is_same_part(one, section); });
@@ -43,8 +37,9 @@ void InPlaceTable::rewrite(MutablePacketView packet) {
     started_ = true;
   }
   if (!has_payload(packet)) return set_continuity_counter(packet, last_counter_);
-  Bytes none;
-  static_cast<void>(rewriter_.push(packet, none));
+  assembler_.push(packet);
+  while (const auto section = assembler_.next())
+    for (const ByteView replacement : edit_(*section)) add(replacement);
   if (sent_ == packets_.size() && !waiting_.empty()) {
     packets_.clear();
     sent_ = 0;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "mpegts/packet.hpp"
+#include "mpegts/section_assembler.hpp"
 #include "mpegts/section_packetiser.hpp"
 #include "mpegts/table_rewriter.hpp"
 
@@ -25,16 +26,15 @@ class InPlaceTable {
 
   /// A packet of the PID.
   void rewrite(MutablePacketView packet);
-  [[nodiscard]] Pid pid() const { return rewriter_.pid(); }
+  [[nodiscard]] Pid pid() const { return packetiser_.pid(); }
   /// Sections that wait for packets: as many as the PID has different ones, at most.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
  private:
-  [[nodiscard]] std::vector<ByteView> take(ByteView section);
   void add(ByteView section);
 
   TableRewriter::Edit edit_;
-  TableRewriter rewriter_;     ///< Puts sections together; nothing goes out by it.
+  SectionAssembler assembler_;
   std::deque<Bytes> waiting_;  ///< Sections, the oldest first.
   Bytes packets_;              ///< Of the section that goes out.
   std::size_t sent_ = 0;       ///< Bytes of packets_.

@@ -52,6 +52,14 @@ struct ServiceDescrambler::EcmStream {
       if (!words[at] && other.words[at]) static_cast<void>(set_word(parity, *other.words[at]));
     }
   }
+  /// A descrambler without words, whatever there was.
+  void start(std::optional<TsCipher> with, const TsCipherOptions& options) {
+    cipher = with;
+    words = {};
+    descrambler.reset();
+    if (!cipher) return;
+    if (auto made = TsDescrambler::create(*cipher, options)) descrambler = std::move(*made);
+  }
   [[nodiscard]] Status set_word(Parity parity, const SecretBytes& word) {
     if (!descrambler) return fail(ErrorKind::unsupported, "nothing here descrambles what this word is for");
     CAS_TRY(descrambler->set_word(parity, word));
@@ -102,7 +110,7 @@ void ServiceDescrambler::repeat_ecms() {
 
 void ServiceDescrambler::forget_words() {
   repeat_ecms();
-  for (auto& stream : ecms_) stream->words = {};
+  for (auto& stream : ecms_) stream->start(stream->cipher, options_.cipher_options);
 }
 
 Status ServiceDescrambler::set_word(Pid ecm_pid, Parity parity, const SecretBytes& word) {
@@ -282,13 +290,7 @@ void ServiceDescrambler::follow_ecms(const std::map<Pid, Wanted>& wanted) {
     });
     auto stream = same != before.end() ? std::move(*same) : std::make_unique<EcmStream>(pid, one.ca_system_id);
     const auto cipher = cipher_of(one.mode, options_.cipher);
-    if (!stream->descrambler || stream->cipher != cipher) {
-      stream->cipher = cipher;
-      stream->descrambler.reset();
-      stream->words = {};
-      if (cipher)
-        if (auto made = TsDescrambler::create(*cipher, options_.cipher_options)) stream->descrambler = std::move(*made);
-    }
+    if (!stream->descrambler || stream->cipher != cipher) stream->start(cipher, options_.cipher_options);
     const auto index = static_cast<std::uint16_t>(ecms_.size());
     for (const Pid component : one.components) {
       // ECMs have moved to another PID: the words go on to be good.

@@ -10,7 +10,7 @@ namespace cas::kms_program {
 
 namespace {
 
-/// Of one write; they are a quarter of what the log takes at once, unless they are uncommonly long.
+/// Of one write. Uncommonly long ones may be more than the log takes at once: then each answer has a write of its own.
 constexpr std::size_t most_records = 256;
 
 }  // namespace
