@@ -7,7 +7,7 @@
 #include "base/tlv.hpp"
 #include "base/writer.hpp"
 #include "crypto/aes.hpp"
-#include "dcas/device_record.hpp"
+#include "dcas/identity.hpp"
 
 namespace cas::dcas {
 
@@ -37,10 +37,9 @@ constexpr TlvTag mso_tag = 0x80, ca_system_tag = 0x81, version_tag = 0x82, devic
                  size_tag = 0x85, digest_tag = 0x86, nonce_tag = 0x87;
 
 Result<std::string> required_name(const TlvFields& fields, TlvTag tag) {
-  CAS_TRY_ASSIGN(const ByteView value, fields.required(tag, 1, max_device_id_size));
+  CAS_TRY_ASSIGN(const ByteView value, fields.required(tag, 1, max_identity_size));
   std::string name = as_text(value);
-  if (!check_device_id(name))
-    return fail(ErrorKind::malformed, "an image has a name with blanks or control characters");
+  if (!is_identity(name)) return fail(ErrorKind::malformed, "an image has a name with blanks or control characters");
   return name;
 }
 
@@ -113,7 +112,8 @@ Status check_key(const SecretBytes& image_key) {
 Result<Bytes> write_client_image(const ImageTerms& terms, const SecretBytes& program, const SecretBytes& image_key,
                                  ByteView certificate, const ImageSigner& sign, Random& random) {
   CAS_TRY(check_key(image_key));
-  for (const std::string* name : {&terms.mso, &terms.target.name}) CAS_TRY(check_device_id(*name));
+  if (!is_identity(terms.mso) || !is_identity(terms.target.name))
+    return fail(ErrorKind::invalid_argument, "an image names its MSO and its target, as ids are written");
   const ImageLimits limits;
   if (program.empty() || program.size() > limits.program || certificate.size() > limits.certificate)
     return fail(ErrorKind::invalid_argument, "an image has a program of up to 1 MiB, and a certificate of up to 8 KiB");

@@ -21,16 +21,11 @@ enum class DeviceKind : std::uint8_t {
   transport_processor = 2,
 };
 
-/// An id as it stands in a certificate's Common Name: 1 to 64 bytes (X.520: ub-common-name) of printable ASCII without
-/// blanks.
-inline constexpr std::size_t max_device_id_size = 64;
-[[nodiscard]] Status check_device_id(std::string_view id);
-
 /// K1, K2 and K3 of a secure micro, one behind the other, 128 bits each (IV.1.B).
 inline constexpr std::size_t sm_key_size = 16;
 inline constexpr std::size_t sm_keys_size = 3 * sm_key_size;
 
-/// A device that the trusted authority issues.
+/// A device that the trusted authority issues; ids as in identity.hpp.
 struct NewDevice {
   DeviceKind kind = DeviceKind::secure_micro;
   std::string id;

@@ -22,11 +22,14 @@ Result<std::string> read_identity(ByteReader& reader) {
 
 }  // namespace
 
+bool is_identity(std::string_view id) {
+  const auto is_printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  return !id.empty() && id.size() <= max_identity_size && std::ranges::all_of(id, is_printable);
+}
+
 Status check_identity(std::string_view id) {
-  const bool printable = std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (id.empty() || id.size() > max_identity_size || !printable)
-    return fail(ErrorKind::malformed, "an id of DCAS is 1 to 64 printable ASCII characters without blanks");
-  return {};
+  if (is_identity(id)) return {};
+  return fail(ErrorKind::malformed, "an id of DCAS is 1 to 64 printable ASCII characters without blanks");
 }
 
 Bytes key_pairing_id(std::string_view sm, std::string_view tp) {

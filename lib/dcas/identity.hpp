@@ -17,7 +17,8 @@ namespace cas::dcas {
 /// size, and without it SM_ID || TP_ID would be the same for "A", "BC" and for "AB", "C".
 inline constexpr std::size_t max_identity_size = 64;
 
-/// ErrorKind::malformed for what is no id.
+[[nodiscard]] bool is_identity(std::string_view id);
+/// For what comes from somewhere: ErrorKind::malformed for what is no id.
 [[nodiscard]] Status check_identity(std::string_view id);
 
 /// KeyPairingID = SM_ID || TP_ID. Both are ids.

@@ -5,6 +5,7 @@
 
 #include "base/writer.hpp"
 #include "crypto/constant_time.hpp"
+#include "dcas/identity.hpp"
 
 namespace cas::dcas {
 
@@ -60,7 +61,9 @@ Result<SecretBytes> open_sm_keys(service::StorageCipher& cipher, const DeviceRow
 
 Status check_new_devices(std::span<const NewDevice> devices) {
   for (const NewDevice& device : devices) {
-    CAS_TRY(check_device_id(device.id));
+    if (!is_identity(device.id))
+      return fail(ErrorKind::invalid_argument,
+                  "an id of a device has 1 to 64 printable ASCII characters, and no blanks");
     const bool is_sm = device.kind == DeviceKind::secure_micro;
     if (device.keys.size() != (is_sm ? sm_keys_size : 0))
       return fail(ErrorKind::invalid_argument,
@@ -77,8 +80,9 @@ Status check_lease(std::chrono::seconds lease) {
 
 Status check_requests(std::span<const PairRequest> requests) {
   for (const PairRequest& request : requests) {
-    if (const Status name = check_device_id(request.ap); !name)
-      return fail_in("the authentication proxy", name.error());
+    if (!is_identity(request.ap))
+      return fail(ErrorKind::invalid_argument,
+                  "the name of an authentication proxy has 1 to 64 printable ASCII characters, and no blanks");
     CAS_TRY(check_lease(request.lease));
   }
   return {};
@@ -96,7 +100,7 @@ Status check_same_device(service::StorageCipher& cipher, const DeviceRow& there,
 tl::unexpected<Error> fail_no_device(const std::string& id) {
   // Who asks may be anybody: only what can be an id is repeated.
   return fail(ErrorKind::not_found,
-              check_device_id(id) ? "there is no device " + id + ": add it first" : "no device can have this id");
+              is_identity(id) ? "there is no device " + id + ": add it first" : "no device can have this id");
 }
 
 tl::unexpected<Error> fail_one_sided(const std::string& id) {

@@ -7,18 +7,22 @@
 #include <set>
 
 #include "crypto/constant_time.hpp"
+#include "dcas/identity.hpp"
 #include "dcas/pairing_store.hpp"
 #include "dcas/pairing_store_batch.hpp"
+#include "service/postgres_retry.hpp"
 
 namespace cas::dcas {
 
 namespace {
 
+using service::connected;
 using service::PostgresCommit;
 using service::PostgresConnection;
 using service::PostgresRows;
 using service::PostgresStep;
 using service::StorageCipher;
+using service::try_until_done;
 
 // What `ap` to `until` say is the pair's last stay in a network, and stands with the secure micro. Two servers may come at
 // once to an empty database, and CREATE ... IF NOT EXISTS fails for one of them then: hence the lock.
@@ -48,9 +52,6 @@ constexpr const char* rows_of =
     "SELECT id, kind, state, partner, keys, ap, request, lease, since, until FROM dcas_device"
     " WHERE id = ANY (string_to_array($1, ' ')) ORDER BY id";
 
-/// So often others may get in the way of one call: each time somebody has made progress.
-constexpr int most_tries = 20;
-
 class PostgresPairingStore final : public PairingStore {
  public:
   PostgresPairingStore(PostgresConnection connection, StorageCipher cipher)
@@ -79,17 +80,14 @@ class PostgresPairingStore final : public PairingStore {
                                 " LEFT JOIN dcas_device AS other ON other.id = one.partner WHERE one.state <> 0 AND"
                                 " (other.id IS NULL OR other.partner IS DISTINCT FROM one.id"
                                 " OR other.state <> one.state OR other.kind = one.kind) LIMIT 1"));
-    // A database may be set up to commit without waiting for its disk, for the sake of others in it.
-    CAS_TRY(connection_.prepare("durable",
-                                "SELECT set_config('synchronous_commit', 'on', true)"
-                                " WHERE current_setting('synchronous_commit') = 'off'"));
+    CAS_TRY(connection_.prepare("durable", service::wait_for_disk));
     return connection_.prepare("ping", "SELECT 1");
   }
 
   Result<std::uint64_t> add_devices(std::span<const NewDevice> devices) override {
     CAS_TRY(check_new_devices(devices));
     std::uint64_t fresh = 0;
-    CAS_TRY(try_until_done([&] { return add_once(devices, fresh); }));
+    CAS_TRY(try_until_done(connection_, [&] { return add_once(devices, fresh); }));
     return fresh;
   }
 
@@ -111,7 +109,7 @@ class PostgresPairingStore final : public PairingStore {
 
   Result<std::vector<EndedLease>> expire(UnixSeconds now, std::size_t most) override {
     std::vector<EndedLease> all;
-    CAS_TRY(try_until_done([&] { return expire_once(now, most, all); }));
+    CAS_TRY(try_until_done(connection_, [&] { return expire_once(now, most, all); }));
     return all;
   }
 
@@ -126,18 +124,18 @@ class PostgresPairingStore final : public PairingStore {
   }
 
   Result<std::uint64_t> count() override {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     CAS_TRY_ASSIGN(const PostgresRows rows, connection_.execute({"count", {}}));
     return static_cast<std::uint64_t>(rows.number(0, 0));
   }
   Status check() override {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     const auto rows = connection_.execute({"ping", {}});
     if (!rows) return fail(rows.error());
     return {};
   }
   Status verify() override {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     CAS_TRY_ASSIGN(const PostgresRows rows, connection_.execute({"one-sided", {}}));
     if (rows.size() == 0) return {};
     return fail_one_sided(rows.text(0, 0));
@@ -146,30 +144,9 @@ class PostgresPairingStore final : public PairingStore {
  private:
   using Ids = std::set<std::string_view>;
 
-  [[nodiscard]] Status connect() {
-    if (!connection_.lost()) return {};
-    return connection_.reset();
-  }
-
-  /// `once` tells whether all is done; otherwise others were quicker.
-  template <typename Once>
-  Status try_until_done(const Once& once) {
-    Error last{ErrorKind::io, "the database could not settle the pairs: others were always quicker"};
-    for (int tries = 0; tries < most_tries; ++tries) {
-      const Result<bool> complete = once();
-      if (complete && *complete) return {};
-      if (complete) continue;
-      last = complete.error();
-      // What was committed when the connection went is found by the next try.
-      if (!connection_.lost()) return fail(last);
-      if (const Status again = connection_.reset(); !again) return again;
-    }
-    return fail(last);
-  }
-
   /// What cannot be an id is no device's, and stands in no list of ids.
   static void add_id(Ids& ids, const std::string& id) {
-    if (check_device_id(id)) ids.insert(id);
+    if (is_identity(id)) ids.insert(id);
   }
 
   Result<std::vector<DeviceRow>> rows(const char* statement, const Ids& ids) {
@@ -187,7 +164,7 @@ class PostgresPairingStore final : public PairingStore {
   }
 
   Result<DeviceRow> find(const std::string& id) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     Ids ids;
     add_id(ids, id);
     CAS_TRY_ASSIGN(auto found, rows("find", ids));
@@ -199,14 +176,14 @@ class PostgresPairingStore final : public PairingStore {
   template <typename Outcome, typename Asked, typename One>
   Result<std::vector<Outcome>> change(std::span<const Asked> all, UnixSeconds now, const One& one) {
     std::vector<Outcome> outcomes;
-    CAS_TRY(try_until_done([&] { return change_once(all, now, one, outcomes); }));
+    CAS_TRY(try_until_done(connection_, [&] { return change_once(all, now, one, outcomes); }));
     return outcomes;
   }
 
   template <typename Outcome, typename Asked, typename One>
   Result<bool> change_once(std::span<const Asked> all, UnixSeconds now, const One& one,
                            std::vector<Outcome>& outcomes) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     Ids ids;
     for (const Asked& asked : all)
       for (const std::string* id : {&asked.sm, &asked.tp}) add_id(ids, *id);
@@ -258,7 +235,7 @@ class PostgresPairingStore final : public PairingStore {
   }
 
   Result<bool> expire_once(UnixSeconds now, std::size_t most, std::vector<EndedLease>& all) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     constexpr auto limit = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
     CAS_TRY_ASSIGN(
         const PostgresRows over,
@@ -282,7 +259,7 @@ class PostgresPairingStore final : public PairingStore {
   }
 
   Result<bool> add_once(std::span<const NewDevice> devices, std::uint64_t& fresh) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     Ids ids;
     std::map<std::string_view, const NewDevice*> first;
     for (const NewDevice& added : devices) {

@@ -6,16 +6,19 @@
 
 #include "kex/key_store.hpp"
 #include "kex/stored_key_cipher.hpp"
+#include "service/postgres_retry.hpp"
 
 namespace cas::kex {
 
 namespace {
 
+using service::connected;
 using service::PostgresCommit;
 using service::PostgresConnection;
 using service::PostgresRows;
 using service::PostgresStep;
 using service::PostgresValue;
+using service::try_until_done;
 
 // `name` is KeyName::encode(); content_id stands beside it for people and their queries. Two servers may come at once to
 // an empty database, and CREATE ... IF NOT EXISTS fails for one of them then: hence the lock.
@@ -33,9 +36,6 @@ constexpr std::string_view tables =
     " created timestamptz NOT NULL DEFAULT now());"
     "CREATE INDEX IF NOT EXISTS content_key_by_content ON content_key (content_id);"
     "COMMIT;";
-
-/// So often others may get in the way of one call: each time somebody has made progress.
-constexpr int most_tries = 20;
 
 class PostgresKeyStore final : public KeyStore {
  public:
@@ -56,10 +56,7 @@ class PostgresKeyStore final : public KeyStore {
                                 "INSERT INTO content_key (name, kid, iv, value, content_id, auxiliary, pushed)"
                                 " VALUES ($1, $2, $3, $4, $5, $6, true)"));
     CAS_TRY(connection_.prepare("count", "SELECT count(*) FROM content_key"));
-    // A database may be set up to commit without waiting for its disk, for the sake of others in it.
-    CAS_TRY(connection_.prepare("durable",
-                                "SELECT set_config('synchronous_commit', 'on', true)"
-                                " WHERE current_setting('synchronous_commit') = 'off'"));
+    CAS_TRY(connection_.prepare("durable", service::wait_for_disk));
     return connection_.prepare("ping", "SELECT 1");
   }
 
@@ -67,25 +64,25 @@ class PostgresKeyStore final : public KeyStore {
     std::vector<Wanted> wanted;
     for (const KeyProposal& proposal : proposals)
       wanted.push_back({proposal, proposal.name.encode(), proposal.key.clone(), {}});
-    CAS_TRY(try_until_done([&] { return settle_once(wanted); }));
+    CAS_TRY(try_until_done(connection_, [&] { return settle_once(wanted); }));
     return results(wanted);
   }
 
   Result<std::vector<SettledKey>> bring(std::span<const KeyProposal> keys) override {
     std::vector<Wanted> wanted;
     for (const KeyProposal& brought : keys) wanted.push_back({brought, brought.name.encode(), brought.key.clone(), {}});
-    CAS_TRY(try_until_done([&] { return bring_once(wanted); }));
+    CAS_TRY(try_until_done(connection_, [&] { return bring_once(wanted); }));
     return results(wanted);
   }
 
   Result<std::uint64_t> count() override {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     CAS_TRY_ASSIGN(const PostgresRows rows, connection_.execute({"count", {}}));
     return static_cast<std::uint64_t>(rows.number(0, 0));
   }
 
   Status check() override {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     const auto rows = connection_.execute({"ping", {}});
     if (!rows) return fail(rows.error());
     return {};
@@ -99,30 +96,10 @@ class PostgresKeyStore final : public KeyStore {
     std::optional<SettledKey> settled;
   };
 
-  [[nodiscard]] Status connect() {
-    if (!connection_.lost()) return {};
-    return connection_.reset();
-  }
   static std::vector<SettledKey> results(std::vector<Wanted>& wanted) {
     std::vector<SettledKey> all;
     for (Wanted& one : wanted) all.push_back(std::move(*one.settled));
     return all;
-  }
-
-  /// `once` tells whether all is done; otherwise others were quicker.
-  template <typename Once>
-  Status try_until_done(const Once& once) {
-    Error last{ErrorKind::io, "the database could not settle the keys: others were always quicker"};
-    for (int tries = 0; tries < most_tries; ++tries) {
-      const Result<bool> complete = once();
-      if (complete && *complete) return {};
-      if (complete) continue;
-      last = complete.error();
-      // What was committed when the connection went is found by the next try.
-      if (!connection_.lost()) return fail(last);
-      if (const Status again = connection_.reset(); !again) return again;
-    }
-    return fail(last);
   }
 
   static std::vector<Wanted*> without_key(std::vector<Wanted>& wanted) {
@@ -135,14 +112,14 @@ class PostgresKeyStore final : public KeyStore {
   }
 
   Result<bool> settle_once(std::vector<Wanted>& wanted) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     CAS_TRY(look(wanted));
     if (const auto missing = without_key(wanted); !missing.empty()) CAS_TRY(add(missing));
     return std::ranges::all_of(wanted, [](const Wanted& one) { return one.settled.has_value(); });
   }
 
   Result<bool> bring_once(std::vector<Wanted>& wanted) {
-    CAS_TRY(connect());
+    CAS_TRY(connected(connection_));
     CAS_TRY(look(wanted));
     for (const Wanted& one : wanted)
       if (one.settled && !is_same_key(one.settled->key, one.key)) return fail_another_key(one.proposal.name);

@@ -176,10 +176,11 @@ TEST(DcasMessages, FieldsHaveTheirSizes) {
 }
 
 TEST(DcasIdentity, IsPrintableAndConcatenatesWithoutDoubt) {
-  EXPECT_OK(check_identity("sm-0001"));
+  for (const char* id : {"a", "sm-0001", "!~", "x.y:z/0"}) EXPECT_OK(check_identity(id));
   EXPECT_OK(check_identity(std::string(64, 'a')));
-  for (const std::string& wrong : {std::string(), std::string(65, 'a'), std::string("a b"), std::string("a\n"),
-                                   std::string("\xc3\xb6"), std::string("a\0b", 3)})
+  for (const std::string& wrong :
+       {std::string(), std::string(65, 'a'), std::string("a b"), std::string("a\n"), std::string("\xc3\xb6"),
+        std::string("\x7f"), std::string("a\0", 2), std::string("a\0b", 3)})
     EXPECT_FAILS(check_identity(wrong), ErrorKind::malformed);
   EXPECT_NE(key_pairing_id("A", "BC"), key_pairing_id("AB", "C"));
   const auto ids = value_or_throw(PairIdentities::parse(key_pairing_id("AB", "C")));

@@ -5,7 +5,6 @@
 
 #include <set>
 
-#include "dcas/device_record.hpp"
 #include "tests/support/result_matchers.hpp"
 
 namespace cas::dcas {
@@ -59,14 +58,6 @@ TEST(PairingState, RefusalsSayWhy) {
   EXPECT_EQ(names.size(), 9U);
   EXPECT_EQ(sentences.size(), 9U);
   EXPECT_EQ(names.count("unknown"), 0U);
-}
-
-TEST(DeviceId, OfPrintableCharactersWithoutBlanks) {
-  for (const char* id : {"a", "SM-0001", "!~", "x.y:z/0"}) EXPECT_OK(check_device_id(id));
-  EXPECT_OK(check_device_id(std::string(64, 'x')));
-  for (const std::string& id : {std::string(), std::string(65, 'x'), std::string("a b"), std::string("a\n"),
-                                std::string("a\0", 2), std::string("\x7f"), std::string("\xc3\xa4")})
-    EXPECT_FAILS(check_device_id(id), ErrorKind::invalid_argument);
 }
 
 }  // namespace
